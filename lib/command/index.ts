@@ -1,0 +1,3 @@
+#!/usr/bin/env node
+/** Command line → the emulator. */
+export {}

@@ -1,0 +1,27 @@
+/** What can be wrong at start-up, each with a code, and a message that says what was expected. */
+import createError from '@fastify/error'
+
+export const FAI_ERR_CONNECTION_STRING_MISSING = createError(
+  'FAI_ERR_CONNECTION_STRING_MISSING',
+  'No connection string: pass one to register(), set APPLICATIONINSIGHTS_CONNECTION_STRING, or switch telemetry off with { enabled: false }. It stands on the Overview page of the Application Insights resource.'
+)
+
+export const FAI_ERR_CONNECTION_STRING_INVALID = createError(
+  'FAI_ERR_CONNECTION_STRING_INVALID',
+  'The connection string cannot be used: %s. Expected InstrumentationKey=00000000-0000-0000-0000-000000000000;IngestionEndpoint=https://…'
+)
+
+export const FAI_ERR_OPTION_INVALID = createError(
+  'FAI_ERR_OPTION_INVALID',
+  'The option %s must be %s.'
+)
+
+export const FAI_ERR_OPTION_UNKNOWN = createError(
+  'FAI_ERR_OPTION_UNKNOWN',
+  'Unknown option %s%s.'
+)
+
+export const FAI_ERR_ALREADY_REGISTERED = createError(
+  'FAI_ERR_ALREADY_REGISTERED',
+  'fastify-app-insights is already registered on this Fastify instance: register it once, at the root.'
+)

@@ -1,0 +1,2 @@
+/** The entry: the plugin and its public types, nothing else. */
+export {}
