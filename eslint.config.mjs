@@ -3,6 +3,10 @@ import neostandard from 'neostandard'
 export default [
   ...neostandard({ ts: true, ignores: ['dist/', '.tap/', 'coverage/', 'bench/node_modules/', 'docs/examples/*/node_modules/'] }),
   {
+    // `void promise` says that nobody waits for it.
+    rules: { 'no-void': ['error', { allowAsStatement: true }] }
+  },
+  {
     files: ['**/*.ts', '**/*.tsx'],
     rules: {
       // A namespace of types is how `export =` carries its public types.

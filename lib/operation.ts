@@ -1,0 +1,108 @@
+/** What all rows of one operation share; requests and logs meet here, through the request and the OpenTelemetry context. */
+import { type Attributes, type Context, type Span, ROOT_CONTEXT, createContextKey, trace, INVALID_SPAN_CONTEXT } from '@opentelemetry/api'
+import type { PropertyValue } from './options'
+import { propertyName, propertyValue } from './properties'
+import type { Telemetry } from './telemetry'
+
+/** The operation of an OpenTelemetry context. */
+export const kContextOperation = createContextKey('fastify-app-insights.operation')
+
+/** The operation of a request, a reply's raw response, or a logger. */
+export const kOperation = Symbol('fastify-app-insights.operation')
+
+/** What becomes of an operation's rows. */
+export const enum Fate {
+  /** Sent. */
+  Kept,
+  /** Never sent: sampled out, or ignored. */
+  Dropped,
+  /** Held back until the request ends. */
+  Undecided
+}
+
+// A held operation may log without end; what is beyond this is dropped and counted.
+const MAX_HELD = 200
+
+export class Operation {
+  readonly telemetry: Telemetry
+  /** `ai.operation.name` of every row. */
+  readonly name: string
+  span: Span
+  context: Context
+  fate: Fate
+  /** What the app has set for the later rows of this operation. */
+  attributes: Attributes | undefined = undefined
+  /** Rows that wait for the decision: finished spans and log records, each as the call that sends it. */
+  held: Array<() => void> | undefined = undefined
+  /** Kept whatever the sampler said, so that its rows stand for themselves alone. */
+  certain = false
+  /** Errors seen by onError and not yet reported: the request's end or a log line does. */
+  errors: Set<unknown> | undefined = undefined
+
+  constructor (telemetry: Telemetry, name: string, span: Span, context: Context, fate: Fate) {
+    this.telemetry = telemetry
+    this.name = name
+    this.span = span
+    this.fate = fate
+    this.context = trace.setSpan(context.setValue(kContextOperation, this), span)
+  }
+
+  /** Nothing of this operation is ever sent: there is nothing to collect either. */
+  get silent (): boolean {
+    return this.fate === Fate.Dropped
+  }
+
+  set (key: string, value: PropertyValue): void {
+    if (this.fate === Fate.Dropped) return
+    this.attributes ??= {}
+    this.attributes[propertyName(String(key))] = propertyValue(value)
+  }
+
+  setUser (id: string): void {
+    this.attributes ??= {}
+    this.attributes['enduser.id'] = String(id)
+  }
+
+  setSession (id: string): void {
+    this.attributes ??= {}
+    this.attributes['session.id'] = String(id)
+  }
+
+  trackEvent (name: string, properties?: Record<string, PropertyValue>, measurements?: Record<string, number>): void {
+    this.telemetry.event(this.context, name, properties, measurements)
+  }
+
+  /** @returns whether the row was taken; where not, the caller sends it itself. */
+  hold (send: () => void): boolean {
+    if (this.fate !== Fate.Undecided) return false
+    this.held ??= []
+    if (this.held.length < MAX_HELD) this.held.push(send)
+    else this.telemetry.sampledOut++
+    return true
+  }
+
+  /** The end of an undecided operation: its rows are sent or forgotten. */
+  decide (keep: boolean): void {
+    if (this.fate !== Fate.Undecided) return
+    this.fate = keep ? Fate.Kept : Fate.Dropped
+    const held = this.held
+    this.held = undefined
+    if (held === undefined) return
+    if (!keep) this.telemetry.sampledOut += held.length
+    else for (const send of held) send()
+  }
+}
+
+export function operationOf (context: Context): Operation | undefined {
+  return context.getValue(kContextOperation) as Operation | undefined
+}
+
+/** Stands where there is no telemetry: before the hooks ran, or with `enabled: false`. */
+export const SILENT_REQUEST = Object.freeze({
+  span: trace.wrapSpanContext(INVALID_SPAN_CONTEXT),
+  context: ROOT_CONTEXT,
+  set (): void {},
+  setUser (): void {},
+  setSession (): void {},
+  trackEvent (): void {}
+})

@@ -1,0 +1,127 @@
+/** Wiring only: options → telemetry → requests, logs, exceptions → onClose. */
+import { type Span, type Tracer, ProxyTracerProvider, context } from '@opentelemetry/api'
+import type { FastifyBaseLogger, FastifyInstance } from 'fastify'
+import { FAI_ERR_ALREADY_REGISTERED } from './errors'
+import { type Exceptions, createExceptions } from './exceptions'
+import { watch } from './exit'
+import { collectLogs } from './logs'
+import { SILENT_REQUEST } from './operation'
+import { type AppInsightsOptions, type Config, type Properties, type PropertyValue, readOptions } from './options'
+import { formatOf, quietChild, serialize } from './pino'
+import { join } from './registration'
+import { traceRequests } from './requests'
+import { type FlushReport, emptyStats } from './delivery'
+import { type Stats, Telemetry } from './telemetry'
+
+export interface AppInsights {
+  /** Spans made with it are rows of the active operation: `dependencies` of type InProc, unless they say otherwise. */
+  readonly tracer: Tracer
+  /** A row in `customEvents`, tied to the active operation. */
+  trackEvent: (name: string, properties?: Properties, measurements?: Record<string, number>) => void
+  /** Resolves when all that was recorded so far is sent, or waits on disk. */
+  flush: () => Promise<FlushReport>
+  /** What became of every row so far. */
+  stats: () => Stats
+}
+
+export interface RequestAppInsights {
+  /** The request's span. */
+  readonly span: Span
+  /** A custom property of the request's row and of its later logs and exceptions. */
+  set: (key: string, value: PropertyValue) => void
+  /** `user_AuthenticatedId` of the same rows. */
+  setUser: (id: string) => void
+  /** `session_Id` of the same rows. */
+  setSession: (id: string) => void
+  /** A row in `customEvents`, tied to this request. */
+  trackEvent: (name: string, properties?: Properties, measurements?: Record<string, number>) => void
+}
+
+declare module 'fastify' {
+  interface FastifyInstance { appInsights: AppInsights }
+  interface FastifyRequest { appInsights: RequestAppInsights }
+  interface FastifyContextConfig {
+    /** `false` silences the route: its requests, their logs and their dependencies. @default true */
+    appInsights?: boolean
+  }
+}
+
+export async function appInsights (fastify: FastifyInstance, input: AppInsightsOptions | string): Promise<void> {
+  if (fastify.hasDecorator('appInsights')) throw new FAI_ERR_ALREADY_REGISTERED()
+  const config = readOptions(input, process.env)
+  if (config === undefined) decorateSilently(fastify)
+  else start(fastify, config)
+}
+
+function start (fastify: FastifyInstance, config: Config): void {
+  const log = quietChild(fastify.log)
+  const warn = (message: string): void => log.warn(message)
+  const warnOnce = once(warn)
+  const telemetry = new Telemetry(config, warn)
+  const exceptions = startExceptions(fastify.log, config, telemetry)
+  const stopLogs = startLogs(fastify.log, config, telemetry, exceptions, warnOnce)
+  const stopRequests = traceRequests(fastify, config, telemetry, exceptions, warnOnce)
+  const leave = join(telemetry)
+  const unwatch = watch({
+    telemetry,
+    exceptions: config.exceptions !== false && config.exceptions.uncaught ? exceptions : undefined,
+    stop: stopRequests
+  })
+  if (config.requests.refusedHeaders.length > 0) {
+    warnOnce(`requests.headers and requests.responseHeaders never take credentials: ${config.requests.refusedHeaders.join(', ')} left out.`)
+  }
+
+  fastify.decorate('appInsights', Object.freeze<AppInsights>({
+    tracer: telemetry.tracer,
+    trackEvent: (name, properties, measurements) => telemetry.event(context.active(), name, properties, measurements),
+    flush: async () => await telemetry.flush(),
+    stats: () => telemetry.stats()
+  }))
+
+  fastify.addHook('onClose', async () => {
+    stopRequests()
+    stopLogs?.()
+    const { sent, spooled, lost } = await telemetry.close()
+    unwatch()
+    leave()
+    if (sent + spooled + lost > 0) log[lost > 0 ? 'warn' : 'info']({ sent, spooled, lost }, 'Telemetry closed')
+  })
+}
+
+function startExceptions (logger: FastifyBaseLogger, config: Config, telemetry: Telemetry): Exceptions | undefined {
+  if (config.exceptions === false) return undefined
+  const { errorKey } = formatOf(logger)
+  return createExceptions(telemetry, config.exceptions.clientErrors, error => serialize(logger, errorKey, error))
+}
+
+function startLogs (logger: FastifyBaseLogger, config: Config, telemetry: Telemetry, exceptions: Exceptions | undefined, warn: (message: string) => void): (() => void) | undefined {
+  if (config.logs === false) return undefined
+  const stop = collectLogs(logger, config.logs, telemetry, exceptions, warn)
+  if (stop === undefined) {
+    process.emitWarning(
+      'No log lines will reach Application Insights: the Fastify logger is off or not pino. Create Fastify with { logger: true } or a pino loggerInstance, or say { logs: false } to silence this.',
+      { type: 'FastifyAppInsightsWarning', code: 'FAI_WARN_NO_LOGS' })
+  }
+  return stop
+}
+
+function decorateSilently (fastify: FastifyInstance): void {
+  fastify.decorateRequest('appInsights', { getter: () => SILENT_REQUEST })
+  fastify.decorate('appInsights', Object.freeze<AppInsights>({
+    tracer: new ProxyTracerProvider().getTracer('fastify-app-insights'),
+    trackEvent () {},
+    flush: async () => ({ sent: 0, spooled: 0, lost: 0 }),
+    stats: () => ({ ...emptyStats(), sampledOut: 0, openRequests: 0 })
+  }))
+}
+
+/** A trouble that comes back with every request is told once. */
+function once (warn: (message: string) => void): (message: string) => void {
+  const said = new Set<string>()
+  return message => {
+    const subject = message.slice(0, 32)
+    if (said.has(subject)) return
+    said.add(subject)
+    warn(message)
+  }
+}

@@ -1,0 +1,378 @@
+/** Request → SERVER span: opened in onRequest, closed once, when the response is through or the client has gone. */
+import { subscribe, unsubscribe } from 'node:diagnostics_channel'
+import type { IncomingMessage, Server, ServerResponse } from 'node:http'
+import type { TLSSocket } from 'node:tls'
+import { type Attributes, type Context, type Span, SpanKind, SpanStatusCode, TraceFlags, context, trace } from '@opentelemetry/api'
+import { TraceState, parseTraceParent, suppressTracing } from '@opentelemetry/core'
+import type { ReadableSpan } from '@opentelemetry/sdk-trace-node'
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import type { Exceptions } from './exceptions'
+import { Fate, Operation, SILENT_REQUEST, kOperation, operationOf } from './operation'
+import type { Config, Ignore } from './options'
+import { SAMPLE_RATE, kHold } from './sampling'
+import { type SpanWithOperation, type Telemetry, toAttributes } from './telemetry'
+
+interface WithOperation { [kOperation]?: Operation | null }
+type Response = ServerResponse & WithOperation
+
+const SERVER = Object.freeze({ kind: SpanKind.SERVER })
+const UNMATCHED = '(unmatched)'
+const CLIENT_CLOSED_REQUEST = 499
+const MAX_URL = 2_048
+
+// What OpenTelemetry's conventions know; any other would let a client invent names.
+const METHODS = new Set(['GET', 'HEAD', 'POST', 'PUT', 'DELETE', 'CONNECT', 'OPTIONS', 'TRACE', 'PATCH', 'QUERY'])
+
+class RequestOperation extends Operation {
+  readonly request: FastifyRequest
+  readonly reply: FastifyReply
+  readonly route: string
+  /** A span that the app's own OpenTelemetry has opened and will close. */
+  readonly foreign: boolean
+  /** A route of the ignore list: kept only where it fails. */
+  readonly ignored: boolean
+  /** Asked for at the start: a closed socket has none. */
+  readonly clientAddress: string | undefined
+
+  constructor (telemetry: Telemetry, request: FastifyRequest, reply: FastifyReply, name: string, route: string, span: Span, parent: Context, fate: Fate, foreign: boolean, ignored: boolean) {
+    super(telemetry, name, span, parent, fate)
+    this.request = request
+    this.reply = reply
+    this.route = route
+    this.foreign = foreign
+    this.ignored = ignored
+    this.clientAddress = fate === Fate.Dropped ? undefined : request.ip
+  }
+}
+
+/** @returns the call that stops it; requests still open then are closed as they stand */
+export function traceRequests (
+  fastify: FastifyInstance,
+  config: Config,
+  telemetry: Telemetry,
+  exceptions: Exceptions | undefined,
+  warn: (message: string) => void
+): () => void {
+  const { tracer } = telemetry
+  const isIgnored = createIgnore(config.ignore, warn)
+  const keepsFailuresOfIgnored = config.ignore.kind === 'routes' && config.ignore.keepFailures
+
+  fastify.decorateRequest(kOperation as unknown as string, null)
+  fastify.decorateRequest('appInsights', { getter (this: FastifyRequest) { return (this as WithOperation)[kOperation] ?? SILENT_REQUEST } })
+  fastify.addHook('onRequest', openRequest)
+  // A parsed body, a timer or an emitter may have lost the context that onRequest set.
+  fastify.addHook('preValidation', function enterValidation (request, _reply, done) { enter(request, done) })
+  fastify.addHook('onSend', function enterSend (request, _reply, _payload, done) { enter(request, done) })
+  fastify.addHook('onResponse', function enterResponse (request, _reply, done) { enter(request, done) })
+  fastify.addHook('onRequestAbort', function enterAbort (request, done) { enter(request, done) })
+  fastify.addHook('onError', function expectException (request, _reply, error, done) {
+    const operation = operationOfRequest(request)
+    if (operation !== undefined) exceptions?.expect(operation, error)
+    enter(request, done)
+  })
+
+  function openRequest (request: FastifyRequest, reply: FastifyReply, done: () => void): void {
+    const { url, config: routeConfig } = request.routeOptions
+    const route = url ?? UNMATCHED
+    const method = METHODS.has(request.raw.method!) ? request.raw.method! : '_OTHER'
+    const name = `${method} ${route}`
+    const active = context.active()
+
+    const silenced = (routeConfig as { appInsights?: boolean } | undefined)?.appInsights === false
+    const ignored = silenced || isIgnored(request, method, route)
+    const operation = ignored && (silenced || !keepsFailuresOfIgnored)
+      ? openSilent(request, reply, name, route, active)
+      : openTraced(request, reply, name, route, active, ignored)
+
+    ;(request as WithOperation)[kOperation] = operation
+    ;(reply.raw as Response)[kOperation] = operation
+    correlateLogger(fastify, request, operation)
+    context.with(operation.context, done)
+  }
+
+  function openSilent (request: FastifyRequest, reply: FastifyReply, name: string, route: string, active: Context): RequestOperation {
+    return new RequestOperation(telemetry, request, reply, name, route, SILENT_REQUEST.span, suppressTracing(active), Fate.Dropped, false, true)
+  }
+
+  function openTraced (request: FastifyRequest, reply: FastifyReply, name: string, route: string, active: Context, ignored: boolean): RequestOperation {
+    const existing = foreignServerSpan(active)
+    let parent = active
+    let span = existing
+    if (span === undefined) {
+      parent = withRemoteParent(active, request.raw)
+      if (ignored) parent = parent.setValue(kHold, true)
+      span = tracer.startSpan(name, config.sampler === undefined ? SERVER : { kind: SpanKind.SERVER, attributes: { 'http.request.method': request.raw.method, 'http.route': route, 'url.path': request.raw.url?.split('?')[0] } }, parent)
+    } else {
+      adopt(existing as Span, route)
+    }
+
+    const sampled = (span.spanContext().traceFlags & TraceFlags.SAMPLED) !== 0
+    const fate = !span.isRecording() ? Fate.Dropped : sampled && !telemetry.holds && !ignored ? Fate.Kept : Fate.Undecided
+    const operation = new RequestOperation(telemetry, request, reply, name, route, span, parent, fate, existing !== undefined, ignored)
+    if (fate === Fate.Dropped) {
+      telemetry.sampledOut++
+      return operation
+    }
+    if (existing === undefined) (span as SpanWithOperation)[kOperation] = operation
+    telemetry.open.add(operation)
+    reply.raw.on('close', closeResponse)
+    return operation
+  }
+
+  let saidForeign = false
+  function adopt (span: Span, route: string): void {
+    span.setAttribute('http.route', route)
+    if (saidForeign) return
+    saidForeign = true
+    const scope = (span as unknown as ReadableSpan).instrumentationScope?.name ?? 'another instrumentation'
+    warn(`Requests are already traced by ${scope}: its spans are used, and its exporter decides where they go. Logs and exceptions are tied to them. Switch it off for incoming requests to have them reported here.`)
+  }
+
+  function closeResponse (this: Response): void {
+    const operation = this[kOperation]
+    if (operation instanceof RequestOperation) close(operation)
+  }
+
+  function close (operation: RequestOperation): void {
+    // Response, abort and shutdown race: whoever takes it out of the set closes it.
+    if (!telemetry.open.delete(operation)) return
+    const { request, reply, span } = operation
+    const status = statusOf(reply.raw, request.raw)
+    exceptions?.settle(operation, reply.raw.statusCode)
+    const success = isSuccess(status, request)
+    const sampled = (span.spanContext().traceFlags & TraceFlags.SAMPLED) !== 0
+
+    enrich(operation, request, reply)
+    telemetry.enrich(span, operation)
+    if (!operation.foreign) {
+      span.setAttributes(requestAttributes(operation, status))
+      setStatus(span, status, success)
+    }
+    const slow = config.keepSlowerThan !== undefined && reply.elapsedTime > config.keepSlowerThan
+    operation.certain = (config.keepErrors && !success) || slow || (operation.ignored && !success)
+    if (operation.certain) span.setAttribute(SAMPLE_RATE, 100)
+    operation.decide(operation.certain || (sampled && !operation.ignored))
+    if (!operation.foreign) span.end()
+  }
+
+  function requestAttributes (operation: RequestOperation, status: number | undefined): Attributes {
+    const { request, reply } = operation
+    const { raw } = request
+    const { headers } = raw
+    const attributes = httpAttributes(raw, request.protocol, request.host, operation.route)
+    attributes['url.full'] = telemetry.redactor.url(attributes['url.full'] as string).slice(0, MAX_URL)
+    if (status !== undefined) attributes['http.response.status_code'] = status
+    if (operation.clientAddress !== undefined) attributes['client.address'] = operation.clientAddress
+    for (const name of config.requests.headers) {
+      const value = headers[name]
+      if (value !== undefined) attributes[`http.request.header.${name}`] = String(value)
+    }
+    for (const name of config.requests.responseHeaders) {
+      const value = reply.raw.getHeader(name)
+      if (value !== undefined) attributes[`http.response.header.${name}`] = String(value)
+    }
+    return attributes
+  }
+
+  function isSuccess (status: number | undefined, request: FastifyRequest): boolean {
+    const otherwise = status !== undefined && status < 400 && isThrough(request)
+    if (config.requests.success === undefined || status === undefined) return otherwise
+    try {
+      return config.requests.success(status, request) === true
+    } catch (error) {
+      warn(`requests.success failed, the default is used: ${messageOf(error)}`)
+      return otherwise
+    }
+  }
+
+  function enrich (operation: RequestOperation, request: FastifyRequest, reply: FastifyReply): void {
+    if (config.requests.enrich === undefined) return
+    try {
+      const properties = config.requests.enrich(request, reply)
+      if (properties !== undefined && properties !== null) operation.attributes = { ...operation.attributes, ...toAttributes(properties) }
+    } catch (error) {
+      warn(`requests.enrich failed: ${messageOf(error)}`)
+    }
+  }
+
+  // What Fastify answers before its hooks run: a malformed URL, a parameter too long, 503 while closing.
+  function reportUnrouted (raw: IncomingMessage, response: Response): void {
+    if (response[kOperation] !== undefined) return
+    response[kOperation] = null
+    if (isIgnoredUnrouted(config.ignore)) return
+    const span = tracer.startSpan(`${raw.method} ${UNMATCHED}`, SERVER, withRemoteParent(context.active(), raw))
+    if (!span.isRecording()) {
+      telemetry.sampledOut++
+      return
+    }
+    const protocol = (raw.socket as TLSSocket).encrypted ? 'https' : 'http'
+    const attributes = httpAttributes(raw, protocol, raw.headers.host ?? '', UNMATCHED)
+    attributes['url.full'] = telemetry.redactor.url(attributes['url.full'] as string).slice(0, MAX_URL)
+    attributes['http.response.status_code'] = response.statusCode
+    if (raw.socket.remoteAddress !== undefined) attributes['client.address'] = raw.socket.remoteAddress
+    span.setAttributes(attributes)
+    setStatus(span, response.statusCode, response.statusCode < 400)
+    span.end()
+  }
+
+  function onHttpFinish (message: unknown): void {
+    const { request, response, server } = message as { request: IncomingMessage, response: Response, server: Server }
+    if (isOurs(server)) reportUnrouted(request, response)
+  }
+
+  function onHttp2Request (request: IncomingMessage, response: Response): void {
+    response.on('finish', () => reportUnrouted(request, response))
+  }
+
+  // Listening on localhost, Fastify opens a second server for the other address family, on the same port.
+  function isOurs (server: Server): boolean {
+    if (server === fastify.server) return true
+    const [own, other] = [fastify.server.address(), server.address()]
+    return typeof own === 'object' && own !== null && typeof other === 'object' && other !== null && own.port === other.port
+  }
+
+  subscribe('http.server.response.finish', onHttpFinish)
+  const http2 = fastify.initialConfig.http2 === true
+  if (http2) fastify.server.on('request', onHttp2Request)
+
+  return function stop () {
+    unsubscribe('http.server.response.finish', onHttpFinish)
+    if (http2) fastify.server.off('request', onHttp2Request)
+    for (const operation of telemetry.open) close(operation as RequestOperation)
+  }
+}
+
+function operationOfRequest (request: FastifyRequest): Operation | undefined {
+  return (request as WithOperation)[kOperation] ?? undefined
+}
+
+/** Goes on in the request's context; what the app has put into it since stays. */
+function enter (request: FastifyRequest, done: () => void): void {
+  const operation = operationOfRequest(request)
+  if (operation === undefined || operationOf(context.active()) === operation) done()
+  else context.with(operation.context, done)
+}
+
+/** The request's logger and its children know their operation, whatever becomes of the async context. */
+function correlateLogger (fastify: FastifyInstance, request: FastifyRequest, operation: Operation): void {
+  const logger = request.log as unknown as WithOperation
+  // A child logger factory may hand out one logger for all: then the context has to tell.
+  if (request.log === fastify.log || Object.hasOwn(logger, kOperation)) return
+  logger[kOperation] = operation
+}
+
+/** A SERVER span that another instrumentation has opened for this request. */
+function foreignServerSpan (active: Context): Span | undefined {
+  const span = trace.getSpan(active) as (Span & Partial<ReadableSpan> & SpanWithOperation) | undefined
+  if (span === undefined || span[kOperation] !== undefined || span.kind !== SpanKind.SERVER || span.ended === true) return undefined
+  return span
+}
+
+/** W3C Trace Context; what is malformed is passed over. */
+function withRemoteParent (active: Context, { headers }: IncomingMessage): Context {
+  const header = headers.traceparent
+  if (typeof header !== 'string') return active
+  const remote = parseTraceParent(header)
+  if (remote === null) return active
+  remote.isRemote = true
+  if (typeof headers.tracestate === 'string') remote.traceState = new TraceState(headers.tracestate)
+  return trace.setSpanContext(active, remote)
+}
+
+/** Status sent; 499 where the client went away first; undefined where the connection was cut here before any. */
+function statusOf (response: ServerResponse, request: IncomingMessage): number | undefined {
+  if (response.writableFinished) return response.statusCode
+  if (clientWentAway(response, request)) return CLIENT_CLOSED_REQUEST
+  return response.headersSent ? response.statusCode : undefined
+}
+
+function isThrough (request: FastifyRequest): boolean {
+  const operation = operationOfRequest(request) as RequestOperation | undefined
+  return operation?.reply.raw.writableFinished === true
+}
+
+/** The other end closed the connection or the HTTP/2 stream; where we did, its socket neither ended nor failed. */
+function clientWentAway (response: ServerResponse, request: IncomingMessage): boolean {
+  const stream = (response as { stream?: { aborted?: boolean, rstCode?: number } }).stream
+  // 8 is CANCEL.
+  if (stream !== undefined && stream !== null) return stream.aborted === true || stream.rstCode === 8
+  const socket = request.socket
+  if (socket === null || socket === undefined) return false
+  const code = (socket.errored as NodeJS.ErrnoException | null | undefined)?.code
+  return socket.readableEnded || code === 'ECONNRESET' || code === 'EPIPE' || code === 'HPE_INVALID_EOF_STATE'
+}
+
+/** @see https://opentelemetry.io/docs/specs/semconv/http/http-spans/#http-server-span */
+function httpAttributes (raw: IncomingMessage, protocol: string, host: string, route: string): Attributes {
+  const method = raw.method!
+  const known = METHODS.has(method)
+  const attributes: Attributes = {
+    'http.request.method': known ? method : '_OTHER',
+    // Without it the exporter would name the operation by the raw path.
+    'http.route': route,
+    'network.protocol.version': raw.httpVersion
+  }
+  if (!known) attributes['http.request.method_original'] = method
+  const authority = /^[\w.:[\]-]+$/.test(host) ? host : localAuthority(raw)
+  const port = /:(\d{1,5})$/.exec(authority)?.[1]
+  attributes['server.address'] = port === undefined ? authority : authority.slice(0, -port.length - 1)
+  attributes['server.port'] = port === undefined ? (protocol === 'https' ? 443 : 80) : Number(port)
+  const target = (raw as { originalUrl?: string }).originalUrl ?? raw.url ?? '/'
+  // A proxy's client sends the whole url as the target.
+  attributes['url.full'] = /^https?:\/\//i.test(target) ? target : `${protocol}://${authority}${target}`
+  const agent = raw.headers['user-agent']
+  if (agent !== undefined) attributes['user_agent.original'] = agent
+  return attributes
+}
+
+function localAuthority ({ socket }: IncomingMessage): string {
+  const address = socket?.localAddress ?? 'localhost'
+  const name = address.includes(':') ? `[${address}]` : address
+  return socket?.localPort === undefined ? name : `${name}:${socket.localPort}`
+}
+
+/** The exporter takes an unset status for "below 400 is a success". */
+function setStatus (span: Span, status: number | undefined, success: boolean): void {
+  if (!success) span.setAttribute('error.type', String(status ?? 'connection_closed'))
+  const unset = status !== undefined && status < 500 && (status < 400) === success && status !== CLIENT_CLOSED_REQUEST
+  if (!unset) span.setStatus({ code: success ? SpanStatusCode.OK : SpanStatusCode.ERROR })
+}
+
+function isIgnoredUnrouted (ignore: Ignore): boolean {
+  return ignore.kind === 'routes' && !ignore.keepFailures && ignore.routes.includes(UNMATCHED)
+}
+
+/** Names are as bounded as routes are, so what was decided once is remembered. */
+function createIgnore (ignore: Ignore, warn: (message: string) => void): (request: FastifyRequest, method: string, route: string) => boolean {
+  switch (ignore.kind) {
+    case 'none': return () => false
+    case 'function': return request => {
+      try {
+        return ignore.test(request) === true
+      } catch (error) {
+        warn(`ignore failed, the request is kept: ${messageOf(error)}`)
+        return false
+      }
+    }
+    case 'routes': {
+      const decided = new Map<string, boolean>()
+      return (_request, method, route) => {
+        const name = `${method} ${route}`
+        let result = decided.get(name)
+        if (result === undefined) {
+          result = ignore.routes.some(pattern => matches(pattern, name) || matches(pattern, route))
+          decided.set(name, result)
+        }
+        return result
+      }
+    }
+  }
+}
+
+function matches (pattern: string, text: string): boolean {
+  return pattern.endsWith('*') ? text.startsWith(pattern.slice(0, -1)) : text === pattern
+}
+
+function messageOf (error: unknown): string {
+  return error instanceof Error ? error.message : String(error)
+}

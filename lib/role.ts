@@ -1,0 +1,61 @@
+/** Environment → who we are: role, instance and version of every row. */
+import { readFileSync } from 'node:fs'
+import { hostname } from 'node:os'
+import { dirname, join } from 'node:path'
+import { type Resource, resourceFromAttributes } from '@opentelemetry/resources'
+import { ATTR_SERVICE_NAME, ATTR_SERVICE_VERSION } from '@opentelemetry/semantic-conventions'
+
+const ATTR_SERVICE_NAMESPACE = 'service.namespace'
+const ATTR_SERVICE_INSTANCE_ID = 'service.instance.id'
+
+/**
+ * Role: the option, OTEL_SERVICE_NAME, OTEL_RESOURCE_ATTRIBUTES, the name that App Service, Functions or Container
+ * Apps gave the app, package.json's name. Instance: the platform's id of it, else the host's name.
+ * @see https://learn.microsoft.com/azure/azure-monitor/app/opentelemetry-configuration#set-the-cloud-role-name-and-the-cloud-role-instance
+ */
+export function detectRole (serviceName: string | undefined, env: NodeJS.ProcessEnv): Resource {
+  const given = resourceAttributes(env.OTEL_RESOURCE_ATTRIBUTES)
+  const manifest = ownPackage()
+  return resourceFromAttributes({
+    ...given,
+    [ATTR_SERVICE_NAME]: serviceName ?? filled(env.OTEL_SERVICE_NAME) ?? given[ATTR_SERVICE_NAME] ??
+      filled(env.WEBSITE_SITE_NAME) ?? filled(env.CONTAINER_APP_NAME) ?? manifest.name ?? 'unknown_service:node',
+    // Without it the exporter asks the system for the host's name once per row.
+    [ATTR_SERVICE_INSTANCE_ID]: given[ATTR_SERVICE_INSTANCE_ID] ??
+      filled(env.WEBSITE_INSTANCE_ID) ?? filled(env.CONTAINER_APP_REPLICA_NAME) ?? hostname(),
+    ...(serviceName === undefined ? {} : { [ATTR_SERVICE_NAMESPACE]: undefined }),
+    ...(given[ATTR_SERVICE_VERSION] === undefined && manifest.version !== undefined ? { [ATTR_SERVICE_VERSION]: manifest.version } : {})
+  })
+}
+
+/** `key=value,key=value`, percent-encoded. */
+function resourceAttributes (list: string | undefined): Record<string, string> {
+  const attributes: Record<string, string> = {}
+  for (const pair of (list ?? '').split(',')) {
+    const at = pair.indexOf('=')
+    if (at < 1) continue
+    const value = pair.slice(at + 1).trim().replace(/^"(.*)"$/, '$1')
+    try {
+      attributes[pair.slice(0, at).trim()] = decodeURIComponent(value)
+    } catch {
+      attributes[pair.slice(0, at).trim()] = value
+    }
+  }
+  return attributes
+}
+
+function filled (value: string | undefined): string | undefined {
+  return value === undefined || value.trim() === '' ? undefined : value
+}
+
+/** The manifest nearest to the program that was started. */
+function ownPackage (): { name?: string, version?: string } {
+  for (let folder = process.argv[1] === undefined ? process.cwd() : dirname(process.argv[1]); ; folder = dirname(folder)) {
+    try {
+      const { name, version } = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8')) as Record<string, unknown>
+      // One without a name only says how its folder's modules are read.
+      if (typeof name === 'string' && name !== '') return { name, ...(typeof version === 'string' ? { version } : {}) }
+    } catch {}
+    if (dirname(folder) === folder) return {}
+  }
+}

@@ -1,0 +1,105 @@
+/** Trace id → kept or not, the same in every service that samples as Application Insights does. */
+import { type Context, type Link, type Attributes, type SpanKind, TraceFlags, createContextKey, isSpanContextValid, trace } from '@opentelemetry/api'
+import { type Sampler, SamplingDecision, type SamplingResult } from '@opentelemetry/sdk-trace-node'
+
+/** The attribute from which the exporter takes a row's sampleRate, in percent (itemCount = 100 / rate). */
+export const SAMPLE_RATE = 'microsoft.sample_rate'
+
+/** Set in the context of a request that must be recorded, because its fate is decided at its end. */
+export const kHold = createContextKey('fastify-app-insights.hold')
+
+/** How many in a hundred are kept now. Called once for each new trace. */
+export type Rate = () => number
+
+/**
+ * The hash of Application Insights' SDKs: a trace is kept where it is below the percentage.
+ * @see https://learn.microsoft.com/azure/azure-monitor/app/sampling
+ */
+export function samplingHash (traceId: string): number {
+  let hash = 5381
+  for (let i = 0; i < traceId.length; i++) {
+    hash = (Math.imul(hash, 33) + traceId.charCodeAt(i)) | 0
+  }
+  const positive = hash === -2147483648 ? 2147483647 : Math.abs(hash)
+  return positive / 2147483647 * 100
+}
+
+export function fixedRate (samplingRatio: number): Rate {
+  const percent = samplingRatio * 100
+  return () => percent
+}
+
+/**
+ * As many traces a second as given, whatever the load: the rate of arrival is an average over about a second,
+ * in which older arrivals weigh less. Rounded to 100/n, so that itemCount is whole.
+ */
+export function adaptiveRate (tracesPerSecond: number, now: () => number = () => performance.now()): Rate {
+  const memory = 1_000 // milliseconds
+  let arrivals = 0
+  let span = memory
+  let last = now()
+  return () => {
+    const at = now()
+    const passed = at - last
+    const decay = Math.exp(-passed / memory)
+    arrivals = arrivals * decay + 1
+    span = span * decay + passed
+    last = at
+    const wanted = tracesPerSecond * span / 1_000 / arrivals
+    if (wanted >= 1 || tracesPerSecond === Infinity) return 100
+    return tracesPerSecond === 0 ? 0 : 100 / Math.ceil(1 / Math.max(wanted, 1e-6))
+  }
+}
+
+/** Decides for the first span of an operation here; the others follow it. */
+export class OperationSampler implements Sampler {
+  readonly #rate: Rate
+  readonly #custom: Sampler | undefined
+  readonly #hold: boolean
+
+  /**
+   * @param rate where no sampler of the user's own decides
+   * @param hold what is sampled out is recorded all the same, until its end is known
+   */
+  constructor (rate: Rate, hold: boolean, custom?: Sampler) {
+    this.#rate = rate
+    this.#hold = hold
+    this.#custom = custom
+  }
+
+  shouldSample (context: Context, traceId: string, name: string, kind: SpanKind, attributes: Attributes, links: Link[]): SamplingResult {
+    const parent = trace.getSpan(context)
+    const parentContext = parent?.spanContext()
+    const known = parentContext !== undefined && isSpanContextValid(parentContext) ? parentContext : undefined
+    if (known !== undefined && known.isRemote !== true) {
+      if ((known.traceFlags & TraceFlags.SAMPLED) !== 0) return { decision: SamplingDecision.RECORD_AND_SAMPLED, attributes: rateOf(parent) }
+      return { decision: parent!.isRecording() ? SamplingDecision.RECORD : SamplingDecision.NOT_RECORD }
+    }
+
+    const result = this.#custom?.shouldSample(context, traceId, name, kind, attributes, links) ?? this.#decide(traceId, known)
+    const hold = this.#hold || context.getValue(kHold) === true
+    if (hold && result.decision === SamplingDecision.NOT_RECORD) return { ...result, decision: SamplingDecision.RECORD }
+    return result
+  }
+
+  #decide (traceId: string, remote: { traceFlags: number } | undefined): SamplingResult {
+    const rate = this.#rate()
+    if (rate <= 0) return { decision: SamplingDecision.NOT_RECORD }
+    // The caller's word counts, so that an operation is whole or absent.
+    if (remote !== undefined && (remote.traceFlags & TraceFlags.SAMPLED) === 0) return { decision: SamplingDecision.NOT_RECORD }
+    if (rate >= 100) return { decision: SamplingDecision.RECORD_AND_SAMPLED }
+    if (samplingHash(traceId) < rate) return { decision: SamplingDecision.RECORD_AND_SAMPLED, attributes: { [SAMPLE_RATE]: rate } }
+    // Kept by a caller who samples more than we do: the row stands for itself alone.
+    return { decision: remote !== undefined ? SamplingDecision.RECORD_AND_SAMPLED : SamplingDecision.NOT_RECORD }
+  }
+
+  toString (): string {
+    return 'OperationSampler'
+  }
+}
+
+/** A child's row stands for as many as its parent's. */
+function rateOf (parent: unknown): Attributes | undefined {
+  const rate = (parent as { attributes?: Attributes }).attributes?.[SAMPLE_RATE]
+  return rate === undefined ? undefined : { [SAMPLE_RATE]: rate }
+}
