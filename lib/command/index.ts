@@ -1,3 +1,23 @@
 #!/usr/bin/env node
-/** Command line → the emulator. */
-export {}
+/** Command line → the command it names. */
+import { emulator } from './emulator'
+
+const COMMANDS: Record<string, (args: string[]) => Promise<number>> = { emulator }
+
+const USAGE = `Usage: fastify-app-insights <command>
+
+  emulator   Application Insights on this machine: an ingestion endpoint and a page that shows the rows
+             fastify-app-insights emulator --help
+`
+
+async function main ([name = '', ...args]: string[]): Promise<number> {
+  if (Object.hasOwn(COMMANDS, name)) return await COMMANDS[name](args)
+  const asked = name === '--help' || name === '-h' || name === 'help'
+  ;(asked ? process.stdout : process.stderr).write(USAGE)
+  return asked ? 0 : 2
+}
+
+main(process.argv.slice(2)).then(code => { process.exitCode = code }, (error: unknown) => {
+  process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`)
+  process.exitCode = 1
+})

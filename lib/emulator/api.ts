@@ -1,0 +1,106 @@
+/** The page's questions → rows as JSON, and a signal when there are new ones. */
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { createQueries, countTypes, readQuery } from './query'
+import type { Kept, Store } from './store'
+
+/** Browser windows that can watch at one time. */
+const MAX_WATCHERS = 32
+/** Shortest time between two signals, in milliseconds: under load the page must not be woken for every post. */
+const SIGNAL_EVERY = 200
+const MAX_LIMIT = 1_000
+
+export function createApi (store: Store) {
+  const select = createQueries(store)
+  const watchers = new Set<ServerResponse>()
+  let signal: NodeJS.Timeout | undefined
+  const unlisten = store.listen(() => { signal ??= setTimeout(tell, SIGNAL_EVERY).unref() })
+  const heartbeat = setInterval(() => { for (const watcher of watchers) watcher.write(': still here\n\n') }, 15_000).unref()
+
+  function tell (): void {
+    signal = undefined
+    for (const watcher of watchers) {
+      // A window that does not read would make its backlog ours.
+      if (watcher.writableLength > 1_000_000) watcher.destroy()
+      else watcher.write(`data: ${JSON.stringify(state())}\n\n`)
+    }
+  }
+
+  function state () {
+    return { first: store.first, last: store.last, size: store.size, bytes: store.bytes, dropped: store.dropped }
+  }
+
+  function watch (request: IncomingMessage, response: ServerResponse): void {
+    if (watchers.size >= MAX_WATCHERS) return json(response, 503, { error: 'Too many windows are watching' })
+    response.writeHead(200, { 'content-type': 'text/event-stream; charset=utf-8' })
+    response.write(`retry: 1000\ndata: ${JSON.stringify(state())}\n\n`)
+    watchers.add(response)
+    request.once('close', () => watchers.delete(response))
+    response.once('close', () => watchers.delete(response))
+  }
+
+  /** A window on the answer, newest first. */
+  function * window (params: URLSearchParams): Generator<Kept> {
+    const ids = select(readQuery(params))
+    const offset = count(params.get('offset'), 0)
+    const end = Math.min(ids.length, offset + Math.min(MAX_LIMIT, count(params.get('limit'), 100)))
+    for (let place = offset; place < end; place++) {
+      const record = store.record(ids[ids.length - 1 - place])
+      if (record) yield record
+    }
+  }
+
+  async function handle (request: IncomingMessage, response: ServerResponse, { pathname, searchParams }: URL): Promise<boolean> {
+    const { method } = request
+    if (method === 'GET' && pathname === '/api/live') {
+      watch(request, response)
+      return true
+    }
+    if (method === 'GET' && pathname === '/api/rows') {
+      json(response, 200, [...window(searchParams)].map(record => store.row(record)))
+      return true
+    }
+    if (method === 'DELETE' && pathname === '/api/rows') {
+      store.clear()
+      json(response, 200, state())
+      return true
+    }
+    if (method === 'GET' && pathname === '/api/lines') {
+      const query = readQuery(searchParams)
+      const ids = select(query)
+      const everyKind = query.types ? select({ ...query, types: undefined }) : ids
+      json(response, 200, { ...state(), total: ids.length, counts: countTypes(store, everyKind), lines: [...window(searchParams)].map(line) })
+      return true
+    }
+    const one = method === 'GET' ? /^\/api\/rows\/(\d{1,15})$/.exec(pathname) : null
+    if (one) {
+      const record = store.record(Number(one[1]))
+      if (record) json(response, 200, store.row(record))
+      else json(response, 404, { error: 'This row is not kept, or not any more' })
+      return true
+    }
+    return false
+  }
+
+  return {
+    handle,
+    close (): void {
+      unlisten()
+      clearTimeout(signal)
+      clearInterval(heartbeat)
+      for (const watcher of watchers) watcher.end()
+    }
+  }
+}
+
+function line ({ text, ...columns }: Kept): Omit<Kept, 'text'> {
+  return columns
+}
+
+function count (text: string | null, otherwise: number): number {
+  return text !== null && /^\d{1,9}$/.test(text) ? Number(text) : otherwise
+}
+
+function json (response: ServerResponse, status: number, body: unknown): void {
+  response.writeHead(status, { 'content-type': 'application/json; charset=utf-8' })
+  response.end(JSON.stringify(body))
+}

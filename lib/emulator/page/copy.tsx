@@ -1,0 +1,16 @@
+/** A button that puts text on the clipboard and says so. */
+import type { ComponentChildren } from 'preact'
+import { useState } from 'preact/hooks'
+
+export function Copy ({ text, label, children }: { text: () => string, label?: string, children: ComponentChildren }) {
+  const [done, setDone] = useState<boolean>()
+  return (
+    <button
+      type='button' aria-label={label} onClick={() => {
+        navigator.clipboard.writeText(text()).then(() => setDone(true), () => setDone(false)).finally(() => setTimeout(() => setDone(undefined), 1_500))
+      }}
+    >
+      {done === undefined ? children : done ? 'Copied' : 'Not allowed'}
+    </button>
+  )
+}

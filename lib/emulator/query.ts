@@ -1,0 +1,155 @@
+/** A question to the store → the rows that answer it, kept up to date as rows come and go. */
+import { kindOf, type RowType } from './rows'
+import type { Kept, Store } from './store'
+
+/** Every part must hold; an absent one does not matter. */
+export interface Query {
+  types?: RowType[]
+  /** Only what went wrong: failed calls, exceptions, errors in the log. */
+  failed?: boolean
+  /** Logs and exceptions of at least this severity. */
+  severity?: number
+  role?: string
+  /** Milliseconds since 1970. */
+  from?: number
+  to?: number
+  /** Free text over everything that was sent. */
+  text?: string
+  operationId?: string
+  operationName?: string
+  resultCode?: string
+  exceptionType?: string
+  /** Nothing that came after this place in the order of arrival. */
+  upTo?: number
+}
+
+/** Selections that are remembered: a page that scrolls asks the same question again and again. */
+const REMEMBERED = 8
+
+export function createQueries (store: Store) {
+  const remembered = new Map<string, { ids: number[], seen: number, first: number }>()
+  store.listen(rows => { if (rows.length === 0) remembered.clear() })
+
+  /** Places of the matching rows, oldest first. Not to be changed, and good until the next row comes. */
+  return function select (query: Query): readonly number[] {
+    const { upTo, ...lasting } = query
+    const key = JSON.stringify(lasting)
+    const selection = remembered.get(key) ?? { ids: [], seen: 0, first: 0 }
+    remembered.delete(key)
+    remembered.set(key, selection)
+    if (remembered.size > REMEMBERED) remembered.delete(remembered.keys().next().value as string)
+
+    if (selection.first < store.first) {
+      selection.ids = selection.ids.slice(lowerBound(selection.ids, store.first))
+      selection.first = store.first
+    }
+    if (selection.seen < store.last) {
+      const test = predicate(lasting)
+      for (const record of store.records(selection.seen + 1 - store.first)) if (test(record)) selection.ids.push(record.itemId)
+      selection.seen = store.last
+    }
+    return upTo === undefined ? selection.ids : selection.ids.slice(0, lowerBound(selection.ids, upTo + 1))
+  }
+}
+
+/** Index of the first place that is not below. */
+function lowerBound (ids: readonly number[], id: number): number {
+  let low = 0
+  let high = ids.length
+  while (low < high) {
+    const middle = (low + high) >>> 1
+    if (ids[middle] < id) low = middle + 1
+    else high = middle
+  }
+  return low
+}
+
+export function isFailed (record: Kept): boolean {
+  return record.success === false || record.type === 'exception' || (record.type === 'trace' && (record.severityLevel ?? 0) >= 3)
+}
+
+function predicate (query: Query): (record: Kept) => boolean {
+  const types = query.types && new Set(query.types)
+  const found = query.text ? finder(query.text) : undefined
+  return record =>
+    (types === undefined || types.has(record.type)) &&
+    (!query.failed || isFailed(record)) &&
+    (query.severity === undefined || (record.severityLevel ?? -1) >= query.severity) &&
+    (query.role === undefined || (record.cloud_RoleName ?? '') === query.role) &&
+    (query.from === undefined || record.time >= query.from) &&
+    (query.to === undefined || record.time <= query.to) &&
+    (query.operationId === undefined || record.operation_Id === query.operationId) &&
+    (query.operationName === undefined || (record.operation_Name ?? record.name) === query.operationName) &&
+    (query.resultCode === undefined || record.resultCode === query.resultCode) &&
+    (query.exceptionType === undefined || record.exceptionType === query.exceptionType) &&
+    (found === undefined || found(record.text))
+}
+
+// The form of an envelope is in every row, and nobody searches for it.
+const FORM = new Set(['ver', 'name', 'time', 'sampleRate', 'seq', 'iKey', 'tags', 'data', 'baseType', 'baseData', 'properties',
+  'measurements', 'id', 'duration', 'success', 'responseCode', 'resultCode', 'source', 'url', 'target', 'type', 'message',
+  'severityLevel', 'exceptions', 'typeName', 'hasFullStack', 'stack', 'parsedStack', 'outerId', 'problemId', 'metrics', 'value',
+  'count', 'min', 'max', 'stdDev', 'dataPointType', 'kind'])
+
+/** Finds text in an envelope's JSON, in any case, passing over the envelope's own words. */
+function finder (wanted: string): (json: string) => boolean {
+  const escaped = JSON.stringify(wanted).slice(1, -1).replace(/[.*+?^${}()|[\]\\]/g, '\\$&')
+  const pattern = new RegExp(escaped, 'gi')
+  return json => {
+    pattern.lastIndex = 0
+    for (let hit = pattern.exec(json); hit !== null; hit = pattern.exec(json)) {
+      if (!isForm(json, hit.index)) return true
+    }
+    return false
+  }
+}
+
+function isForm (json: string, at: number): boolean {
+  const start = json.lastIndexOf('"', at) + 1
+  const end = json.indexOf('"', at)
+  if (end < 0) return false
+  const token = json.slice(start, Math.min(end, start + 80))
+  if (json[end + 1] === ':') return FORM.has(token) || token.startsWith('ai.')
+  return token.startsWith('Microsoft.ApplicationInsights.') || kindOf(token) !== undefined
+}
+
+const TYPES: readonly string[] = ['request', 'dependency', 'trace', 'exception', 'event', 'metric', 'performanceCounter', 'pageView', 'browserTiming', 'availability'] satisfies RowType[]
+
+/** An address's search part → a query. What cannot be read is passed over. */
+export function readQuery (params: URLSearchParams): Query {
+  const types = params.getAll('type').flatMap(type => type.split(',')).filter((type): type is RowType => TYPES.includes(type))
+  return JSON.parse(JSON.stringify({
+    types: types.length > 0 ? types : undefined,
+    failed: params.has('failed') && params.get('failed') !== '0' ? true : undefined,
+    severity: whole(params.get('severity')),
+    role: params.get('role') ?? undefined,
+    from: instant(params.get('from')),
+    to: instant(params.get('to')),
+    text: params.get('text')?.slice(0, 1_000) || undefined,
+    operationId: params.get('operation') || undefined,
+    operationName: params.get('name') ?? undefined,
+    resultCode: params.get('code') ?? undefined,
+    exceptionType: params.get('exception') ?? undefined,
+    upTo: whole(params.get('upTo'))
+  })) as Query
+}
+
+function whole (text: string | null): number | undefined {
+  return text !== null && /^\d{1,15}$/.test(text) ? Number(text) : undefined
+}
+
+function instant (text: string | null): number | undefined {
+  if (text === null || text === '') return undefined
+  const time = whole(text) ?? Date.parse(text)
+  return Number.isNaN(time) ? undefined : time
+}
+
+/** How many rows of each kind. */
+export function countTypes (store: Store, ids: readonly number[]): Partial<Record<RowType, number>> {
+  const counts: Partial<Record<RowType, number>> = {}
+  for (const id of ids) {
+    const record = store.record(id)
+    if (record) counts[record.type] = (counts[record.type] ?? 0) + 1
+  }
+  return counts
+}

@@ -1,0 +1,121 @@
+/** Accepted rows → a bounded memory of them, newest last, that can be asked and listened to. */
+import { toRow, type Envelope, type Row } from './rows'
+
+/** What is kept per row: the columns that lists and sums need, and the envelope as text, a quarter of an object's memory. */
+export type Kept = Pick<Row, 'type' | 'itemId' | 'name' | 'message' | 'resultCode' | 'success' | 'duration' | 'severityLevel' |
+  'exceptionType' | 'value' | 'dependencyType' | 'target' | 'id' | 'operation_Id' | 'operation_ParentId' | 'operation_Name' |
+  'cloud_RoleName' | 'itemCount'> & {
+    /** Milliseconds since 1970. */
+    time: number
+    text: string
+  }
+
+export interface StoreOptions {
+  maxRows: number
+  maxBytes: number
+}
+
+export type Store = ReturnType<typeof createStore>
+
+/** A list line needs no more of a message than this. */
+const LINE = 300
+
+export function createStore ({ maxRows, maxBytes }: StoreOptions) {
+  // Rows leave at the front: `gone` counts them until the array is worth compacting.
+  let kept: Kept[] = []
+  let gone = 0
+  let bytes = 0
+  let next = 1
+  let dropped = 0
+  const listeners = new Set<(rows: Row[]) => void>()
+
+  function add (envelopes: Envelope[]): Row[] {
+    const rows = envelopes.map(envelope => {
+      const row = toRow(envelope, next++)
+      const text = JSON.stringify(envelope)
+      kept.push(keep(row, text))
+      bytes += text.length
+      return row
+    })
+    while (kept.length - gone > maxRows || (bytes > maxBytes && kept.length - gone > 1)) {
+      bytes -= kept[gone].text.length
+      gone++
+      dropped++
+    }
+    if (gone > 1_000 && gone * 2 > kept.length) {
+      kept = kept.slice(gone)
+      gone = 0
+    }
+    if (rows.length > 0) for (const listener of [...listeners]) listener(rows)
+    return rows
+  }
+
+  return {
+    add,
+
+    /** Forgets every row. Places in the order of arrival go on counting. */
+    clear (): void {
+      kept = []
+      gone = bytes = dropped = 0
+      for (const listener of [...listeners]) listener([])
+    },
+
+    /** What is kept, oldest first. */
+    * records (from = 0): Generator<Kept> {
+      for (let index = gone + Math.max(0, from); index < kept.length; index++) yield kept[index]
+    },
+
+    /** The row with this place in the order of arrival, while it is kept. */
+    record (itemId: number): Kept | undefined {
+      const first = kept[gone]?.itemId ?? next
+      return kept[gone + itemId - first]
+    },
+
+    row (record: Kept): Row {
+      return toRow(JSON.parse(record.text) as Envelope, record.itemId)
+    },
+
+    /** Calls back with the rows of each post as they are kept, with none after a clear. Returns how to stop. */
+    listen (listener: (rows: Row[]) => void): () => void {
+      listeners.add(listener)
+      return () => { listeners.delete(listener) }
+    },
+
+    get size () { return kept.length - gone },
+    get bytes () { return bytes },
+    get dropped () { return dropped },
+    /** Place of the oldest row that is kept; that of the next to come where there is none. */
+    get first () { return kept[gone]?.itemId ?? next },
+    /** Place of the newest row that ever came, 0 before it. */
+    get last () { return next - 1 }
+  }
+}
+
+function keep (row: Row, text: string): Kept {
+  return {
+    type: row.type,
+    itemId: row.itemId,
+    time: Date.parse(row.timestamp),
+    name: cut(row.name),
+    message: cut(row.message),
+    resultCode: row.resultCode,
+    success: row.success,
+    duration: row.duration,
+    severityLevel: row.severityLevel,
+    exceptionType: cut(row.exceptionType),
+    value: row.value,
+    dependencyType: row.dependencyType,
+    target: cut(row.target),
+    id: row.id,
+    operation_Id: row.operation_Id,
+    operation_ParentId: row.operation_ParentId,
+    operation_Name: cut(row.operation_Name),
+    cloud_RoleName: cut(row.cloud_RoleName),
+    itemCount: row.itemCount,
+    text
+  }
+}
+
+function cut (text: string | undefined): string | undefined {
+  return text !== undefined && text.length > LINE ? `${text.slice(0, LINE)}…` : text
+}
