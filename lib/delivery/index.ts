@@ -46,7 +46,9 @@ export function createDelivery (options: DeliveryOptions): Delivery {
   let records: ReadableLogRecord[] = []
   let sent = 0
   let timer: NodeJS.Timeout | undefined
-  const send = async (): Promise<void> => {
+  let busy = Promise.resolve()
+  const send = (): Promise<void> => (busy = busy.then(sendNow))
+  const sendNow = async (): Promise<void> => {
     clearTimeout(timer)
     timer = undefined
     const [a, b] = [spans, records]
