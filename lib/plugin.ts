@@ -111,7 +111,7 @@ function decorateSilently (fastify: FastifyInstance): void {
   fastify.decorate('appInsights', Object.freeze<AppInsights>({
     tracer: new ProxyTracerProvider().getTracer('fastify-app-insights'),
     trackEvent () {},
-    flush: async () => ({ sent: 0, spooled: 0, lost: 0 }),
+    flush: async () => ({ sent: 0, spooled: 0, lost: 0, pending: 0 }),
     stats: () => ({ ...emptyStats(), sampledOut: 0, openRequests: 0 })
   }))
 }

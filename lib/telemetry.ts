@@ -124,7 +124,7 @@ export class Telemetry {
 
   /** The process is ending: blocks until what is pending is safe, at most for `closeTimeout`. */
   drainSync (): void {
-    this.#delivery.drainSync(this.config.closeTimeout)
+    this.#delivery.drainSync(this.config.closeTimeout, true)
   }
 
   #spans (): SpanProcessor {
