@@ -176,7 +176,7 @@ export function traceRequests (
       if (value !== undefined) attributes[`http.request.header.${name}`] = String(value)
     }
     for (const name of config.requests.responseHeaders) {
-      const value = reply.raw.getHeader(name)
+      const value = reply.getHeader(name) ?? reply.raw.getHeader(name)
       if (value !== undefined) attributes[`http.response.header.${name}`] = String(value)
     }
     return attributes
