@@ -139,10 +139,11 @@ export class WorkerLink implements Link {
     delete env.NODE_OPTIONS
     const execArgv = process.versions.pnp === undefined ? [] : ['--require', require.resolve('pnpapi')]
     const worker = new Worker(join(__dirname, 'worker.js'), { workerData: data, env, execArgv, name: 'fastify-app-insights', stdin: false, trackUnmanagedFds: false })
-    worker.unref()
     worker.on('message', (message: FromWorker) => this.#told(worker, message))
     worker.on('error', error => this.#died(worker, (error as Error).message))
     worker.on('exit', code => this.#died(worker, `it ended with code ${code}`))
+    // After the listeners: one for messages takes it back.
+    worker.unref()
     this.#worker = worker
     return worker
   }
