@@ -184,7 +184,7 @@ export class WorkerLink implements Link {
       case 'token':
         askCredential(this.#settings).then(
           token => this.#post(worker, { is: 'token', request: message.request, token, error: '' }),
-          (error: Error) => this.#post(worker, { is: 'token', request: message.request, token: null, error: `the credential failed: ${error.name}` }))
+          (error: Error) => this.#post(worker, { is: 'token', request: message.request, token: null, error: error.message }))
     }
   }
 
@@ -289,8 +289,14 @@ async function quit (worker: Worker): Promise<void> {
 }
 
 async function askCredential ({ credential, connection }: LinkSettings): Promise<Token> {
-  const token = await credential!.getToken(connection.aadAudience ?? SCOPE)
-  if (token === null) throw new Error('no token')
+  let token
+  try {
+    token = await credential!.getToken(connection.aadAudience ?? SCOPE)
+  } catch (error) {
+    // Its message may tell more than a log should hold.
+    throw new Error(`the credential failed: ${(error as Error).name}`)
+  }
+  if (token === null) throw new Error('the credential gave no token')
   return { token: token.token, expiresOnTimestamp: token.expiresOnTimestamp, refreshAfterTimestamp: token.refreshAfterTimestamp }
 }
 
