@@ -9,6 +9,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { Exceptions } from './exceptions'
 import { Fate, Operation, SILENT_REQUEST, kOperation, operationOf } from './operation'
 import type { Config, Ignore } from './options'
+import { createBindingCheck } from './pino'
 import { SAMPLE_RATE, kHold } from './sampling'
 import { type SpanWithOperation, type Telemetry, toAttributes } from './telemetry'
 
@@ -56,6 +57,7 @@ export function traceRequests (
   warn: (message: string) => void
 ): () => void {
   const { tracer } = telemetry
+  const isBoundTo = createBindingCheck()
   const isIgnored = createIgnore(config.ignore, warn)
   const keepsFailuresOfIgnored = config.ignore.kind === 'routes' && config.ignore.keepFailures
 
@@ -93,7 +95,7 @@ export function traceRequests (
 
     ;(request as WithOperation)[kOperation] = operation
     ;(reply.raw as Response)[kOperation] = operation
-    correlateLogger(fastify, request, operation)
+    correlateLogger(fastify, request, operation, isBoundTo)
     context.with(operation.context, done)
   }
 
@@ -262,11 +264,12 @@ function enter (request: FastifyRequest, done: () => void): void {
 }
 
 /** The request's logger and its children know their operation, whatever becomes of the async context. */
-function correlateLogger (fastify: FastifyInstance, request: FastifyRequest, operation: Operation): void {
+function correlateLogger (fastify: FastifyInstance, request: FastifyRequest, operation: Operation, isBoundTo: (logger: object, requestId: string) => boolean): void {
   const logger = request.log as unknown as WithOperation
+  operation.logger = logger
   // A child logger factory may hand out one logger for all: then the context has to tell.
-  if (request.log === fastify.log || Object.hasOwn(logger, kOperation)) return
-  logger[kOperation] = operation
+  if (request.log === fastify.log || Object.hasOwn(logger, kOperation) || !Object.isExtensible(logger)) return
+  if (isBoundTo(logger, request.id)) logger[kOperation] = operation
 }
 
 /** A SERVER span that another instrumentation has opened for this request. */
