@@ -225,7 +225,7 @@ export function writtenFields (logger: object, fields: object): Record<string, u
 }
 
 /** Whether the logger may leave out or replace something of the field `key`; and if so, how, for a plain object. */
-export function redactionOf (logger: object, key: string): ((plain: object) => unknown) | undefined {
+export function redactionOf (logger: object, key: string): ((plain: unknown) => unknown) | undefined {
   const stringifiers = internal(logger, 'pino.stringifiers') as Record<string, ((value: unknown, safe: unknown) => string | undefined) | undefined> | undefined
   if (stringifiers === undefined || stringifiers === null) return undefined
   const stringifier = stringifiers[key] ?? internal(stringifiers, 'pino.wildcardFirst') as typeof stringifiers[string]
