@@ -39,6 +39,7 @@ export interface Link {
 const SCOPE = 'https://monitor.azure.com/.default'
 const MAX_DEATHS = 3
 const LINGER = 1_000
+const PATIENCE = 400
 
 export class WorkerLink implements Link {
   readonly inherited = new Account()
@@ -90,7 +91,10 @@ export class WorkerLink implements Link {
     return new Promise(resolve => {
       const request = ++this.#requests
       // A worker that is stuck must not hold up anyone.
-      const timer = setTimeout(() => this.#settling.get(request)?.(), Math.max(0, deadline - Date.now()) + 400)
+      const timer = setTimeout(() => {
+        if (mode === 'close' && id === undefined) this.#takeBack(worker)
+        this.#settling.get(request)?.()
+      }, Math.max(0, deadline - Date.now()) + PATIENCE)
       this.#settling.set(request, () => {
         this.#settling.delete(request)
         clearTimeout(timer)
@@ -114,12 +118,7 @@ export class WorkerLink implements Link {
       this.#forgetReceived()
       return
     }
-    // It never got so far as to take them, and after this it will not.
-    const received = Atomics.exchange(this.#taken, 0, -1)
-    this.#unreceived = this.#unreceived.filter(each => each.sequence > received)
-    this.#worker = undefined
-    this.#abandoned.push(worker)
-    this.#storeUnreceived()
+    this.#takeBack(worker)
   }
 
   async release (id: number): Promise<void> {
@@ -198,7 +197,7 @@ export class WorkerLink implements Link {
   #died (worker: Worker, why: string): void {
     if (this.#worker !== worker) return
     this.#worker = undefined
-    worker.removeAllListeners()
+    ignore(worker)
     this.#deaths++
     this.#forgetReceived()
     const unreceived = this.#unreceived
@@ -214,6 +213,16 @@ export class WorkerLink implements Link {
     if (!this.#running && this.#deaths > 1) this.#fallback = new LocalLink(this.#settings, this.#clients, this.inherited)
     for (const settled of [...this.#settling.values()]) settled()
     for (const { id, sealed, counts } of unreceived) this.take(id, sealed, counts)
+  }
+
+  /** The worker never got so far as to take them, and after this it will not: it may still be starting. */
+  #takeBack (worker: Worker): void {
+    if (this.#worker !== worker) return
+    const received = Atomics.exchange(this.#taken, 0, -1)
+    this.#unreceived = this.#unreceived.filter(each => each.sequence > received)
+    this.#worker = undefined
+    this.#abandoned.push(worker)
+    this.#storeUnreceived()
   }
 
   #storeUnreceived (): void {
@@ -283,8 +292,14 @@ export class LocalLink implements Link {
   }
 }
 
-async function quit (worker: Worker): Promise<void> {
+function ignore (worker: Worker): void {
   worker.removeAllListeners()
+  // An error that nobody listens to would end the app.
+  worker.on('error', () => {})
+}
+
+async function quit (worker: Worker): Promise<void> {
+  ignore(worker)
   await worker.terminate()
 }
 

@@ -5,7 +5,7 @@ import { ingestion } from '../fixtures/ingestion'
 import { run } from '../fixtures/process'
 import { produce, QUICK, temporary, until } from '../fixtures/telemetry'
 
-t.jobs = 4
+t.jobs = 6
 
 t.test('a redirect within the same host is followed, and remembered', async t => {
   const server = await ingestion()
