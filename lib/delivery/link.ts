@@ -2,6 +2,8 @@
 import { join } from 'node:path'
 import { Worker } from 'node:worker_threads'
 import type { TokenCredential } from '@azure/core-auth'
+import { ROOT_CONTEXT, context } from '@opentelemetry/api'
+import { suppressTracing } from '@opentelemetry/core'
 import type { Pipeline, PipelineSettings, Mode } from './pipeline'
 import { compress, Spool } from './spool'
 import { Account, add, type Counts } from './stats'
@@ -306,7 +308,8 @@ async function quit (worker: Worker): Promise<void> {
 async function askCredential ({ credential, connection }: LinkSettings): Promise<Token> {
   let token
   try {
-    token = await credential!.getToken(connection.aadAudience ?? SCOPE)
+    // What the credential does over HTTP is no dependency of whichever request is being served.
+    token = await context.with(suppressTracing(ROOT_CONTEXT), async () => await credential!.getToken(connection.aadAudience ?? SCOPE))
   } catch (error) {
     // Its message may tell more than a log should hold.
     throw new Error(`the credential failed: ${(error as Error).name}`)
