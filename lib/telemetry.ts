@@ -10,7 +10,7 @@ import type { Config, Properties } from './options'
 import { propertyName, propertyValue } from './properties'
 import { type Redactor, createRedactor } from './redaction'
 import { detectRole } from './role'
-import { type Warn } from './warnings'
+import { type Warn, messageOf } from './warnings'
 import { OperationSampler, SAMPLE_RATE, adaptiveRate, fixedRate } from './sampling'
 
 const SCOPE = 'fastify-app-insights'
@@ -264,10 +264,6 @@ function fieldsOf (attributes: Attributes | undefined): Attributes {
   const fields: Attributes = {}
   for (const [name, value] of Object.entries(attributes ?? {})) fields[propertyName(name)] = propertyValue(value)
   return fields
-}
-
-function messageOf (error: unknown): string {
-  return error instanceof Error ? error.message : String(error)
 }
 
 /** The nearer source has the word: a field of the line, then the request, then the instance. */
