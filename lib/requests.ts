@@ -7,6 +7,7 @@ import { TraceState, parseTraceParent, suppressTracing } from '@opentelemetry/co
 import type { ReadableSpan } from '@opentelemetry/sdk-trace-node'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { Exceptions } from './exceptions'
+import { PROCESSED, PROCESSED_REQUEST } from './metrics'
 import { Fate, Operation, SILENT_REQUEST, kOperation, operationOf } from './operation'
 import type { Config, Ignore } from './options'
 import { createBindingCheck } from './pino'
@@ -120,6 +121,7 @@ export function traceRequests (
     const operation = new RequestOperation(telemetry, request, reply, name, route, span, parent, fate, existing !== undefined, ignored)
     if (fate === Fate.Dropped) {
       telemetry.sampledOut++
+      if (telemetry.metrics !== undefined) reply.raw.on('close', countResponse)
       return operation
     }
     if (existing === undefined) (span as SpanWithOperation)[kOperation] = operation
@@ -142,6 +144,21 @@ export function traceRequests (
     if (operation instanceof RequestOperation) close(operation)
   }
 
+  // Sampled out: there is no row, but metrics count it.
+  function countResponse (this: Response): void {
+    const operation = this[kOperation]
+    if (!(operation instanceof RequestOperation)) return
+    const { request, reply } = operation
+    const finished = isFinished(operation, reply.raw)
+    const status = finished ? reply.raw.statusCode : unfinishedStatus(reply.raw, request.raw)
+    count(request.raw, request.protocol, operation.route, status, isSuccess(status, finished, request), reply.elapsedTime)
+  }
+
+  function count (raw: IncomingMessage, scheme: string, route: string, status: number | undefined, success: boolean, duration: number): void {
+    const method = METHODS.has(raw.method!) ? raw.method! : '_OTHER'
+    telemetry.metrics?.request({ method, route, scheme, status, success, synthetic: isSynthetic(raw), duration })
+  }
+
   function close (operation: RequestOperation): void {
     // Response, abort and shutdown race: whoever takes it out of the set closes it.
     if (!telemetry.open.delete(operation)) return
@@ -161,6 +178,10 @@ export function traceRequests (
     const slow = config.keepSlowerThan !== undefined && reply.elapsedTime > config.keepSlowerThan
     operation.certain = (config.keepErrors && !success) || slow || (operation.ignored && !success)
     if (operation.certain) span.setAttribute(SAMPLE_RATE, 100)
+    if (!operation.foreign && (!operation.ignored || operation.certain)) {
+      count(request.raw, request.protocol, operation.route, status, success, reply.elapsedTime)
+      if (telemetry.metrics !== undefined) span.setAttribute(PROCESSED, PROCESSED_REQUEST)
+    }
     operation.decide(operation.certain || (sampled && !operation.ignored))
     if (!operation.foreign) span.end()
   }
@@ -211,11 +232,13 @@ export function traceRequests (
     response[kOperation] = null
     if (isIgnoredUnrouted(config.ignore)) return
     const span = tracer.startSpan(`${raw.method} ${UNMATCHED}`, SERVER, withRemoteParent(context.active(), raw))
+    const protocol = (raw.socket as TLSSocket).encrypted ? 'https' : 'http'
+    count(raw, protocol, UNMATCHED, response.statusCode, response.statusCode < 400, 0)
     if (!span.isRecording()) {
       telemetry.sampledOut++
       return
     }
-    const protocol = (raw.socket as TLSSocket).encrypted ? 'https' : 'http'
+    if (telemetry.metrics !== undefined) span.setAttribute(PROCESSED, PROCESSED_REQUEST)
     const attributes = httpAttributes(raw, protocol, raw.headers.host ?? '', UNMATCHED)
     attributes['url.full'] = telemetry.redactor.url(attributes['url.full'] as string).slice(0, MAX_URL)
     attributes['http.response.status_code'] = response.statusCode
@@ -336,9 +359,15 @@ function httpAttributes (raw: IncomingMessage, protocol: string, host: string, r
   const target = (raw as { originalUrl?: string }).originalUrl ?? raw.url ?? '/'
   // A proxy's client sends the whole url as the target.
   attributes['url.full'] = /^https?:\/\//i.test(target) ? target : `${protocol}://${authority}${target}`
+  if (isSynthetic(raw)) attributes['user_agent.synthetic.type'] = 'test'
   const agent = raw.headers['user-agent']
   if (agent !== undefined) attributes['user_agent.original'] = agent
   return attributes
+}
+
+/** Availability tests of Azure's, and App Service's own pings. */
+function isSynthetic ({ headers }: IncomingMessage): boolean {
+  return headers['synthetictest-runid'] !== undefined || headers['user-agent']?.includes('AlwaysOn') === true
 }
 
 function localAuthority ({ socket }: IncomingMessage): string {
