@@ -1,5 +1,5 @@
 /** Wiring only: options → telemetry → requests, logs, exceptions → onClose. */
-import { type Span, type Tracer, ProxyTracerProvider, context } from '@opentelemetry/api'
+import { type Meter, type Span, type Tracer, ProxyTracerProvider, context } from '@opentelemetry/api'
 import createRedact from '@pinojs/redact'
 import type { FastifyBaseLogger, FastifyInstance } from 'fastify'
 import { traceCalls } from './dependencies'
@@ -8,6 +8,7 @@ import { type Exceptions, createExceptions } from './exceptions'
 import { watch } from './exit'
 import { patchLoaded, register } from './instrumentations'
 import { type LogCollector, collectLogs } from './logs'
+import { NO_METER } from './metrics'
 import { SILENT_REQUEST } from './operation'
 import { type AppInsightsOptions, type Config, type Properties, type PropertyValue, readOptions } from './options'
 import { quietChild } from './pino'
@@ -23,6 +24,10 @@ export interface AppInsights {
   readonly tracer: Tracer
   /** A row in `customEvents`, tied to the active operation. */
   trackEvent: (name: string, properties?: Properties, measurements?: Record<string, number>) => void
+  /** A value of a metric of the app's own: aggregated by name and properties, a row in `customMetrics` per interval. */
+  trackMetric: (name: string, value: number, properties?: Properties) => void
+  /** For counters, histograms and gauges of OpenTelemetry's API, sent with the other metrics. */
+  readonly meter: Meter
   /** Resolves when all that was recorded so far is sent, or waits on disk. */
   flush: () => Promise<FlushReport>
   /** What became of every row so far. */
@@ -72,7 +77,7 @@ function start (fastify: FastifyInstance, config: Config): void {
   const leave = join(telemetry)
   const stopCalls = config.dependencies === false ? undefined : traceCalls(config.dependencies, telemetry, warnOnce)
   if (config.instrumentations.length > 0) {
-    register(config.instrumentations, sharedTracerProvider, undefined, warnOnce)
+    register(config.instrumentations, sharedTracerProvider, telemetry.metrics?.meterProvider, warnOnce)
     fastify.addHook('onReady', async () => patchLoaded(config.instrumentations, warnOnce))
   }
   const unwatch = watch({
@@ -87,6 +92,8 @@ function start (fastify: FastifyInstance, config: Config): void {
   fastify.decorate('appInsights', Object.freeze<AppInsights>({
     tracer: telemetry.tracer,
     trackEvent: (name, properties, measurements) => telemetry.event(context.active(), name, properties, measurements),
+    trackMetric: (name, value, properties) => telemetry.metrics?.track(name, value, properties),
+    get meter () { return telemetry.metrics?.meterProvider().getMeter('fastify-app-insights') ?? NO_METER },
     flush: async () => await telemetry.flush(),
     stats: () => telemetry.stats()
   }))
@@ -146,6 +153,8 @@ function decorateSilently (fastify: FastifyInstance): void {
   fastify.decorate('appInsights', Object.freeze<AppInsights>({
     tracer: new ProxyTracerProvider().getTracer('fastify-app-insights'),
     trackEvent () {},
+    trackMetric () {},
+    meter: NO_METER,
     flush: async () => ({ sent: 0, spooled: 0, lost: 0, pending: 0 }),
     stats: () => ({ ...emptyStats(), sampledOut: 0, openRequests: 0 })
   }))

@@ -7,8 +7,9 @@ import { TraceState, parseTraceParent, suppressTracing } from '@opentelemetry/co
 import type { ReadableSpan } from '@opentelemetry/sdk-trace-node'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { Exceptions } from './exceptions'
-import { MAX_URL, httpAttributes, isFinished, knownMethod, setStatus, unfinishedStatus } from './http'
+import { MAX_URL, httpAttributes, isSynthetic, knownMethod, outcomeOf, setStatus } from './http'
 import { UNMATCHED, createIgnore, ignoresUnmatched } from './ignore'
+import { PROCESSED, PROCESSED_REQUEST } from './metrics'
 import { Fate, Operation, SILENT_REQUEST, kOperation, operationOf } from './operation'
 import type { Config } from './options'
 import { createBindingCheck } from './pino'
@@ -117,6 +118,7 @@ export function traceRequests (
     const operation = new RequestOperation(telemetry, request, reply, name, route, span, parent, fate, existing !== undefined, ignored)
     if (fate === Fate.Dropped) {
       telemetry.sampledOut++
+      if (telemetry.metrics !== undefined) reply.raw.on('close', countResponse)
       return operation
     }
     if (existing === undefined) (span as SpanWithOperation)[kOperation] = operation
@@ -139,12 +141,24 @@ export function traceRequests (
     if (operation instanceof RequestOperation) close(operation)
   }
 
+  // Sampled out: there is no row, but metrics count it.
+  function countResponse (this: Response): void {
+    const operation = this[kOperation]
+    if (!(operation instanceof RequestOperation)) return
+    const { request, reply } = operation
+    const { finished, status } = outcomeOf(reply.raw, request.raw, operation.finished)
+    count(request.raw, request.protocol, operation.route, status, isSuccess(status, finished, request), reply.elapsedTime)
+  }
+
+  function count (raw: IncomingMessage, scheme: string, route: string, status: number | undefined, success: boolean, duration: number): void {
+    telemetry.metrics?.request({ method: knownMethod(raw), route, scheme, status, success, synthetic: isSynthetic(raw), duration })
+  }
+
   function close (operation: RequestOperation): void {
     // Response, abort and shutdown race: whoever takes it out of the set closes it.
     if (!telemetry.open.delete(operation)) return
     const { request, reply, span } = operation
-    const finished = isFinished(reply.raw, operation.finished)
-    const status = finished ? reply.raw.statusCode : unfinishedStatus(reply.raw, request.raw)
+    const { finished, status } = outcomeOf(reply.raw, request.raw, operation.finished)
     exceptions?.settle(operation, reply.raw.statusCode)
     const success = isSuccess(status, finished, request)
     const sampled = (span.spanContext().traceFlags & TraceFlags.SAMPLED) !== 0
@@ -158,6 +172,10 @@ export function traceRequests (
     const slow = config.keepSlowerThan !== undefined && reply.elapsedTime > config.keepSlowerThan
     operation.certain = (config.keepErrors && !success) || slow || (operation.ignored && !success)
     if (operation.certain) span.setAttribute(SAMPLE_RATE, 100)
+    if (!operation.foreign && (!operation.ignored || operation.certain)) {
+      count(request.raw, request.protocol, operation.route, status, success, reply.elapsedTime)
+      if (telemetry.metrics !== undefined) span.setAttribute(PROCESSED, PROCESSED_REQUEST)
+    }
     operation.decide(operation.certain || (sampled && !operation.ignored))
     if (!operation.foreign) span.end()
   }
@@ -208,11 +226,13 @@ export function traceRequests (
     response[kOperation] = null
     if (ignoresUnmatched(config.ignore)) return
     const span = tracer.startSpan(`${knownMethod(raw)} ${UNMATCHED}`, SERVER, withRemoteParent(context.active(), raw))
+    const protocol = (raw.socket as TLSSocket).encrypted ? 'https' : 'http'
+    count(raw, protocol, UNMATCHED, response.statusCode, response.statusCode < 400, 0)
     if (!span.isRecording()) {
       telemetry.sampledOut++
       return
     }
-    const protocol = (raw.socket as TLSSocket).encrypted ? 'https' : 'http'
+    if (telemetry.metrics !== undefined) span.setAttribute(PROCESSED, PROCESSED_REQUEST)
     const attributes = httpAttributes(raw, protocol, raw.headers.host ?? '', UNMATCHED)
     attributes['url.full'] = telemetry.redactor.url(attributes['url.full'] as string).slice(0, MAX_URL)
     attributes['http.response.status_code'] = response.statusCode
