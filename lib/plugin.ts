@@ -2,14 +2,16 @@
 import { type Span, type Tracer, ProxyTracerProvider, context } from '@opentelemetry/api'
 import createRedact from '@pinojs/redact'
 import type { FastifyBaseLogger, FastifyInstance } from 'fastify'
+import { traceCalls } from './dependencies'
 import { FAI_ERR_ALREADY_REGISTERED } from './errors'
 import { type Exceptions, createExceptions } from './exceptions'
 import { watch } from './exit'
+import { patchLoaded, register } from './instrumentations'
 import { type LogCollector, collectLogs } from './logs'
 import { SILENT_REQUEST } from './operation'
 import { type AppInsightsOptions, type Config, type Properties, type PropertyValue, readOptions } from './options'
 import { quietChild } from './pino'
-import { join } from './registration'
+import { join, sharedTracerProvider } from './registration'
 import { traceRequests } from './requests'
 import { type FlushReport, emptyStats } from './delivery'
 import { type Stats, Telemetry } from './telemetry'
@@ -63,10 +65,16 @@ function start (fastify: FastifyInstance, config: Config): void {
   const telemetry = new Telemetry(config, warn, warnOnce)
   const redaction = createRedaction(config, telemetry)
   const exceptions = startExceptions(fastify.log, config, telemetry, redaction)
+  telemetry.exceptions = exceptions
   const logs = startLogs(fastify.log, config, telemetry, exceptions, redaction, warnOnce)
   const stopRequests = traceRequests(fastify, config, telemetry, exceptions, warnOnce)
   if (logs !== undefined) followLoggers(fastify, logs)
   const leave = join(telemetry)
+  const stopCalls = config.dependencies === false ? undefined : traceCalls(config.dependencies, telemetry, warnOnce)
+  if (config.instrumentations.length > 0) {
+    register(config.instrumentations, sharedTracerProvider, undefined, warnOnce)
+    fastify.addHook('onReady', async () => patchLoaded(config.instrumentations, warnOnce))
+  }
   const unwatch = watch({
     telemetry,
     exceptions: config.exceptions !== false && config.exceptions.uncaught ? exceptions : undefined,
@@ -85,6 +93,7 @@ function start (fastify: FastifyInstance, config: Config): void {
 
   fastify.addHook('onClose', async () => {
     stopRequests()
+    stopCalls?.()
     logs?.stop()
     const { sent, spooled, lost } = await telemetry.close()
     unwatch()

@@ -1,15 +1,16 @@
 /** Finished spans and log records of one instance → enriched, sampled, and handed to delivery. */
-import { type Span as ApiSpan, type Attributes, type Context, type Tracer, TraceFlags } from '@opentelemetry/api'
+import { ROOT_CONTEXT, type Span as ApiSpan, type Attributes, type Context, type Exception, type TimeInput, type Tracer, TraceFlags, context, trace } from '@opentelemetry/api'
 import { type LogRecord, type Logger, SeverityNumber } from '@opentelemetry/api-logs'
 import { LoggerProvider, type LogRecordProcessor, type SdkLogRecord } from '@opentelemetry/sdk-logs'
 import { NodeTracerProvider, type ReadableSpan, type Span, type SpanProcessor } from '@opentelemetry/sdk-trace-node'
 import { type CloseReport, type Delivery, type DeliveryStats, type FlushReport, createDelivery } from './delivery'
+import type { Exceptions } from './exceptions'
 import { Fate, type Operation, kOperation, operationOf } from './operation'
 import type { Config, Properties } from './options'
 import { cut, propertyName, propertyValue } from './properties'
 import { type Redactor, createRedactor } from './redaction'
 import { detectRole } from './role'
-import { type Warn } from './warnings'
+import { type Warn, messageOf } from './warnings'
 import { OperationSampler, SAMPLE_RATE, adaptiveRate, fixedRate } from './sampling'
 
 const SCOPE = 'fastify-app-insights'
@@ -31,6 +32,9 @@ export interface Stats extends DeliveryStats {
 
 export interface SpanWithOperation { [kOperation]?: Operation }
 
+const kTelemetry = Symbol('fastify-app-insights.telemetry')
+interface OurSpan extends Span, SpanWithOperation { [kTelemetry]?: Telemetry }
+
 export class Telemetry {
   readonly config: Config
   readonly redactor: Redactor
@@ -41,6 +45,8 @@ export class Telemetry {
   /** Operations of requests that have begun and not ended. */
   readonly open = new Set<Operation>()
   sampledOut = 0
+  /** Where `recordException` of a span goes; undefined where errors are no rows. */
+  exceptions: Exceptions | undefined = undefined
   readonly #properties: Attributes
   readonly #delivery: Delivery
   readonly #logger: Logger
@@ -138,8 +144,10 @@ export class Telemetry {
   #spans (): SpanProcessor {
     const telemetry = this
     return {
-      onStart (span: Span & SpanWithOperation, parent: Context) {
+      onStart (span: OurSpan, parent: Context) {
         const operation = operationOf(parent)
+        span[kTelemetry] = telemetry
+        span.recordException = recordException
         if (operation === undefined) {
           span.setAttributes(telemetry.#properties)
           return
@@ -150,8 +158,9 @@ export class Telemetry {
       },
       onEnd (span: ReadableSpan & SpanWithOperation) {
         const operation = span[kOperation]
+        redactUrls(span, telemetry.redactor)
         if (operation === undefined) {
-          if ((span.spanContext().traceFlags & TraceFlags.SAMPLED) !== 0) telemetry.#delivery.span(span)
+          if ((span.spanContext().traceFlags & TraceFlags.SAMPLED) !== 0) telemetry.#deliverSpan(span)
           else telemetry.sampledOut++
           return
         }
@@ -163,10 +172,20 @@ export class Telemetry {
     }
   }
 
-  #deliverSpan (span: ReadableSpan, operation: Operation): void {
+  #deliverSpan (span: ReadableSpan, operation?: Operation): void {
     // A row that is kept for certain stands for itself alone, whatever the sampler said at its start.
-    if (operation.certain) delete span.attributes[SAMPLE_RATE]
-    this.#delivery.span(span)
+    if (operation?.certain === true) delete span.attributes[SAMPLE_RATE]
+    if (span.events.length === 0) {
+      this.#delivery.span(span)
+      return
+    }
+    // The exporter's rows of events have no operation name. Other destinations keep the span as it is.
+    this.#delivery.span(Object.create(span, { events: { value: [] } }) as ReadableSpan)
+    const where = trace.setSpanContext(operation?.context ?? ROOT_CONTEXT, span.spanContext())
+    for (const { name, time, attributes } of span.events) {
+      // recordException has reported it.
+      if (name !== 'exception') this.emit({ context: where, timestamp: time, body: name, severityNumber: SeverityNumber.INFO, attributes: fieldsOf(attributes) })
+    }
   }
 
   #records (): LogRecordProcessor {
@@ -225,8 +244,34 @@ export class Telemetry {
   }
 }
 
-function messageOf (error: unknown): string {
-  return error instanceof Error ? error.message : String(error)
+// One function for all spans: a span is made for every request.
+function recordException (this: OurSpan, exception: Exception, time?: TimeInput): void {
+  Object.getPrototypeOf(this).recordException.call(this, exception, time)
+  const telemetry = this[kTelemetry]
+  if (!this.isRecording()) return
+  telemetry?.exceptions?.report({
+    error: exception,
+    context: trace.setSpan(this[kOperation]?.context ?? context.active(), this),
+    severity: SeverityNumber.ERROR
+  })
+}
+
+const URLS = ['url.full', 'url.query', 'url.path', 'http.url', 'http.target']
+
+/** What instrumentations of the app's have written. */
+function redactUrls ({ attributes }: ReadableSpan, redactor: Redactor): void {
+  for (const name of URLS) {
+    const value = attributes[name]
+    if (typeof value !== 'string') continue
+    // A query stands there without its question mark.
+    attributes[name] = name === 'url.query' && !value.startsWith('?') ? redactor.url(`?${value}`).slice(1) : redactor.url(value)
+  }
+}
+
+function fieldsOf (attributes: Attributes | undefined): Attributes {
+  const fields: Attributes = {}
+  for (const [name, value] of Object.entries(attributes ?? {})) fields[propertyName(name)] = propertyValue(value)
+  return fields
 }
 
 /** The nearer source has the word: a field of the line, then the request, then the instance. */
