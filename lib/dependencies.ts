@@ -9,7 +9,7 @@ import { operationOf } from './operation'
 import type { Config, OutgoingCall } from './options'
 import { instanceOf } from './registration'
 import type { Telemetry } from './telemetry'
-import type { Warn } from './warnings'
+import { type Warn, messageOf } from './warnings'
 
 const kCall = Symbol('fastify-app-insights.call')
 const MAX_URL = 2_048
@@ -328,8 +328,4 @@ function reasonOf (error: unknown): string {
   if (typeof code === 'string' && code !== '') return code
   if (typeof cause?.code === 'string') return cause.code
   return typeof name === 'string' && name !== '' ? name : 'error'
-}
-
-function messageOf (error: unknown): string {
-  return error instanceof Error ? error.message : String(error)
 }

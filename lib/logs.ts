@@ -149,7 +149,7 @@ export function collectLogs (
     })
   }
 
-  const tapped = tap(logger, { take, claims: () => operationOf(context.active())?.telemetry === telemetry })
+  const tapped = tap(logger, { take, claims: () => operationOf(context.active())?.owner === telemetry })
   return tapped === undefined ? undefined : { ...tapped, release }
 }
 

@@ -11,7 +11,7 @@ import type { Config, Properties } from './options'
 import { propertyName, propertyValue } from './properties'
 import { type Redactor, createRedactor } from './redaction'
 import { detectRole, roleOf } from './role'
-import { type Warn } from './warnings'
+import { type Warn, messageOf } from './warnings'
 import { OperationSampler, SAMPLE_RATE, adaptiveRate, fixedRate } from './sampling'
 
 const SCOPE = 'fastify-app-insights'
@@ -81,6 +81,7 @@ export class Telemetry {
       : createMetrics({
         ...config.metrics,
         resource,
+        properties: this.#properties,
         role: roleOf(resource),
         instance: String(resource.attributes['service.instance.id']),
         deliver: metrics => this.#delivery.metrics(metrics),
@@ -297,10 +298,6 @@ function fieldsOf (attributes: Attributes | undefined): Attributes {
   const fields: Attributes = {}
   for (const [name, value] of Object.entries(attributes ?? {})) fields[propertyName(name)] = propertyValue(value)
   return fields
-}
-
-function messageOf (error: unknown): string {
-  return error instanceof Error ? error.message : String(error)
 }
 
 /** The nearer source has the word: a field of the line, then the request, then the instance. */
