@@ -8,7 +8,7 @@ import type { Exceptions } from './exceptions'
 import { type Metrics, PROCESSED_EXCEPTION, createMetrics } from './metrics'
 import { Fate, type Operation, kOperation, operationOf } from './operation'
 import type { Config, Properties } from './options'
-import { propertyName, propertyValue } from './properties'
+import { cut, propertyName, propertyValue } from './properties'
 import { type Redactor, createRedactor } from './redaction'
 import { detectRole, roleOf } from './role'
 import { type Warn, messageOf } from './warnings'
@@ -17,6 +17,7 @@ import { OperationSampler, SAMPLE_RATE, adaptiveRate, fixedRate } from './sampli
 const SCOPE = 'fastify-app-insights'
 // Outside of lib, which is the compiler's root.
 const { version } = require('../package.json') as { version: string }
+const MAX_EVENT_NAME = 512
 const OPERATION_NAME = 'ai.operation.name'
 
 // Above what a row may hold, so that no limit of the SDK's own drops a field in silence.
@@ -110,9 +111,16 @@ export class Telemetry {
   }
 
   event (context: Context, name: string, properties?: Properties, measurements?: Record<string, number>): void {
-    const attributes = toAttributes(properties ?? {})
-    attributes['microsoft.custom_event.name'] = String(name)
-    if (measurements !== undefined) attributes['microsoft.custom_measurements'] = JSON.stringify(measurements)
+    let attributes: Attributes = {}
+    try {
+      attributes = toAttributes(properties ?? {})
+      const numbers = Object.entries(measurements ?? {}).filter(([, value]) => Number.isFinite(value))
+      if (numbers.length > 0) attributes['microsoft.custom_measurements'] = JSON.stringify(Object.fromEntries(numbers))
+    } catch (error) {
+      this.#warnOnce(`The properties of an event could not be read: ${messageOf(error)}`)
+    }
+    // Without a name it would be a trace.
+    attributes['microsoft.custom_event.name'] = cut(String(name), MAX_EVENT_NAME) || '(no name)'
     this.emit({ severityNumber: SeverityNumber.INFO, attributes, context })
   }
 

@@ -1,7 +1,8 @@
 /** Spans, records and metrics → the request body that the Azure exporter would post. It never gets to post one. */
 import { dirname, join } from 'node:path'
 import type { HttpClient, PipelineRequest, PipelineResponse } from '@azure/core-rest-pipeline'
-import type { ExportResult } from '@opentelemetry/core'
+import { ROOT_CONTEXT, context } from '@opentelemetry/api'
+import { type ExportResult, suppressTracing } from '@opentelemetry/core'
 import type { ReadableLogRecord } from '@opentelemetry/sdk-logs'
 import type { ResourceMetrics } from '@opentelemetry/sdk-metrics'
 import type { ReadableSpan } from '@opentelemetry/sdk-trace-node'
@@ -85,7 +86,8 @@ export function loadExporters (connection: Connection, statsbeat: boolean): Expo
       body = null
       let failure: Error | undefined
       // The trace exporter calls back twice, so the promise is what counts.
-      await run(result => { failure ??= result.error })
+      // What the exporter says of itself, and an app may log, belongs to no request, and must not be exported in its turn.
+      await context.with(suppressTracing(ROOT_CONTEXT), () => run(result => { failure ??= result.error }))
       if (body === null && failure !== undefined) throw failure
       return body
     })

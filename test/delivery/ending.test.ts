@@ -97,7 +97,7 @@ for (const [what, [program, code, stderr]] of Object.entries(endings)) {
       t.teardown(() => delivery.close(100))
       log('next')
       const expected = program.includes('fatal') ? 202 : 201
-      t.ok(await until(() => server.accepted.size === expected, 10_000), `${server.accepted.size} of ${expected}`)
+      t.ok(await until(() => server.accepted.size === expected, 20_000), `${server.accepted.size} of ${expected}`)
       t.same(server.duplicates(), [])
     })
   }
@@ -114,7 +114,7 @@ t.test('a worker that does not get to start: the main thread writes the batches 
   const { delivery, log } = produce({ connectionString: server.connectionString, storageDirectory, timing: QUICK })
   t.teardown(() => delivery.close(100))
   log('next')
-  t.ok(await until(() => server.accepted.size === 201, 10_000), `${server.accepted.size} of 201`)
+  t.ok(await until(() => server.accepted.size === 201, 20_000), `${server.accepted.size} of 201`)
   t.match(server.envelopes.find(each => each.data.baseData.properties?.id === 'l7')?.tags, { 'ai.cloud.role': 'shop' })
 })
 
@@ -135,7 +135,7 @@ t.test('close() with less time than the worker needs to start: on disk, and coun
   const { delivery, log } = produce({ connectionString: server.connectionString, storageDirectory, timing: QUICK })
   t.teardown(() => delivery.close(100))
   log('next')
-  t.ok(await until(() => server.accepted.size === 201, 10_000), `${server.accepted.size} of 201`)
+  t.ok(await until(() => server.accepted.size === 201, 20_000), `${server.accepted.size} of 201`)
   t.same(server.duplicates(), [])
 })
 
