@@ -14,3 +14,7 @@ export function Copy ({ text, label, children }: { text: () => string, label?: s
     </button>
   )
 }
+
+export function connectionString (): string {
+  return `InstrumentationKey=00000000-0000-0000-0000-000000000000;IngestionEndpoint=${location.origin}`
+}
