@@ -2,11 +2,11 @@
 import type { ComponentChildren } from 'preact'
 import { useState } from 'preact/hooks'
 
-export function Copy ({ text, label, children }: { text: () => string, label?: string, children: ComponentChildren }) {
+export function Copy ({ text, children }: { text: () => string, children: ComponentChildren }) {
   const [done, setDone] = useState<boolean>()
   return (
     <button
-      type='button' aria-label={label} onClick={() => {
+      type='button' onClick={() => {
         navigator.clipboard.writeText(text()).then(() => setDone(true), () => setDone(false)).finally(() => setTimeout(() => setDone(undefined), 1_500))
       }}
     >

@@ -40,7 +40,7 @@ export function Operation ({ route, state, paused }: { route: Route, state: Stat
         <header class='heading'>
           <h2>{root?.operation_Name ?? root?.name ?? 'Operation'}</h2>
           {root && <p>{moment(from)}, {duration(to - from)}, {plural(lines.length, 'row')} of {plural(roles.size, 'service')}{failed > 0 && <>, <span class='bad'>{failed} failed</span></>}</p>}
-          <p class='mono'>{id} <Copy text={() => id} label='Copy operation id'>Copy id</Copy></p>
+          <p class='mono'>{id} <Copy text={() => id}>Copy id</Copy></p>
         </header>
         {error && <p class='bad pad'>{error}</p>}
         {answer && lines.length === 0 && <div class='empty'><h2>Nothing here</h2><p>No row that is kept belongs to this operation.</p></div>}
@@ -75,11 +75,11 @@ function Mark ({ line, from, width }: { line: Line, from: number, width: number 
   if (line.duration === undefined) return <span class={`moment ${color}`} style={{ left: `${Math.min(left, 99)}%` }} />
   const wide = line.duration / width * 100
   // The number stands beside its bar, on the side that has room.
-  const side = left + wide < 80 ? { left: `${left + wide}%` } : left > 20 ? { right: `${100 - left}%` } : { left: '0' }
+  const side = left + wide < 62 ? { left: `${left + wide}%` } : left > 20 ? { right: `${100 - left}%` } : { left: '0' }
   return (
     <>
       <span class={`bar ${color}`} style={{ left: `${left}%`, width: `${wide}%` }} />
-      <span class={left + wide < 80 || left > 20 ? 'length' : 'length over'} style={side}>{duration(line.duration)}{line.resultCode && line.resultCode !== '0' ? ` · ${line.resultCode}` : ''}</span>
+      <span class={left + wide < 62 || left > 20 ? 'length' : 'length over'} style={side}>{duration(line.duration)}{line.resultCode && line.resultCode !== '0' ? ` · ${line.resultCode}` : ''}</span>
     </>
   )
 }
