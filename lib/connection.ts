@@ -3,7 +3,7 @@ import { FAI_ERR_CONNECTION_STRING_INVALID } from './errors'
 
 /** Where telemetry goes. Holds a secret: never log it. */
 export interface Connection {
-  /** The string as it was given. */
+  /** In the form every parser reads: the exporter's takes no spaces and no further `=`. */
   readonly connectionString: string
   readonly instrumentationKey: string
   /** Origin of the ingestion endpoint, without a slash at its end. */
@@ -45,13 +45,16 @@ export function parseConnectionString (connectionString: string): Connection {
     throw new FAI_ERR_CONNECTION_STRING_INVALID('its IngestionEndpoint must be scheme, host and path alone')
   }
 
+  const endpoint = (url.origin + url.pathname).replace(/\/+$/, '')
+  const aadAudience = fields.get('aadaudience')
+  // The exporter accepts lower case only.
+  const key = instrumentationKey.toLowerCase()
   return Object.freeze({
-    connectionString,
-    // The exporter accepts lower case only.
-    instrumentationKey: instrumentationKey.toLowerCase(),
-    endpoint: (url.origin + url.pathname).replace(/\/+$/, ''),
+    connectionString: `InstrumentationKey=${key};IngestionEndpoint=${endpoint}${aadAudience === undefined ? '' : `;AADAudience=${aadAudience}`}`,
+    instrumentationKey: key,
+    endpoint,
     loopback,
-    aadAudience: fields.get('aadaudience')
+    aadAudience
   })
 }
 

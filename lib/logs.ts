@@ -8,7 +8,7 @@ import { FAI_ERR_OPTION_INVALID } from './errors'
 import { type Exceptions } from './exceptions'
 import { type Operation, kOperation, operationOf } from './operation'
 import type { Config } from './options'
-import { type Line, type LineFormat, formatOf, serialize, tap } from './pino'
+import { type Line, type LineFormat, formatOf, isQuiet, serialize, tap } from './pino'
 import { LIMITS, cut, propertyName, propertyValue } from './properties'
 import type { Telemetry } from './telemetry'
 
@@ -41,7 +41,7 @@ export function collectLogs (
     : createRedact({ paths: options.redact, censor: '[Redacted]', serialize: false })
 
   function take (line: Line): void {
-    if (line.level < lowest!) return
+    if (line.level < lowest! || isQuiet(line.logger)) return
     const operation = (line.logger as { [kOperation]?: Operation })[kOperation]
     const own = fastifysOwn(line)
     if (own !== undefined && !options.requestLogs) return

@@ -272,8 +272,8 @@ function check (path: string, given: object, kinds: Record<string, Kind>, alsoKn
 /** Names the option that was probably meant, or all of them. */
 function hint (name: string, known: string[]): string {
   const plain = (text: string): string => text.toLowerCase().replaceAll(/[^a-z]/g, '')
-  const near = known.find(option => plain(option) === plain(name) || plain(option).startsWith(plain(name)) || plain(name).startsWith(plain(option)))
-  return near !== undefined && plain(name) !== '' ? `: did you mean ${near}?` : `: expected one of ${known.join(', ')}`
+  const near = known.find(option => plain(option) === plain(name) || `${plain(option)}s` === plain(name) || plain(option) === `${plain(name)}s`)
+  return near !== undefined ? `: did you mean ${near}?` : `: expected one of ${known.join(', ')}`
 }
 
 function readIgnore (ignore: AppInsightsOptions['ignore']): Ignore {

@@ -12,6 +12,7 @@ import { join } from './registration'
 import { traceRequests } from './requests'
 import { type FlushReport, emptyStats } from './delivery'
 import { type Stats, Telemetry } from './telemetry'
+import { once } from './warnings'
 
 export interface AppInsights {
   /** Spans made with it are rows of the active operation: `dependencies` of type InProc, unless they say otherwise. */
@@ -57,7 +58,7 @@ function start (fastify: FastifyInstance, config: Config): void {
   const log = quietChild(fastify.log)
   const warn = (message: string): void => log.warn(message)
   const warnOnce = once(warn)
-  const telemetry = new Telemetry(config, warn)
+  const telemetry = new Telemetry(config, warn, warnOnce)
   const exceptions = startExceptions(fastify.log, config, telemetry)
   const stopLogs = startLogs(fastify.log, config, telemetry, exceptions, warnOnce)
   const stopRequests = traceRequests(fastify, config, telemetry, exceptions, warnOnce)
@@ -110,18 +111,7 @@ function decorateSilently (fastify: FastifyInstance): void {
   fastify.decorate('appInsights', Object.freeze<AppInsights>({
     tracer: new ProxyTracerProvider().getTracer('fastify-app-insights'),
     trackEvent () {},
-    flush: async () => ({ sent: 0, spooled: 0, lost: 0 }),
+    flush: async () => ({ sent: 0, spooled: 0, lost: 0, pending: 0 }),
     stats: () => ({ ...emptyStats(), sampledOut: 0, openRequests: 0 })
   }))
-}
-
-/** A trouble that comes back with every request is told once. */
-function once (warn: (message: string) => void): (message: string) => void {
-  const said = new Set<string>()
-  return message => {
-    const subject = message.slice(0, 32)
-    if (said.has(subject)) return
-    said.add(subject)
-    warn(message)
-  }
 }

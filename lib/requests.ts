@@ -33,6 +33,8 @@ class RequestOperation extends Operation {
   readonly ignored: boolean
   /** Asked for at the start: a closed socket has none. */
   readonly clientAddress: string | undefined
+  /** The response's finish was seen. */
+  finished = false
 
   constructor (telemetry: Telemetry, request: FastifyRequest, reply: FastifyReply, name: string, route: string, span: Span, parent: Context, fate: Fate, foreign: boolean, ignored: boolean) {
     super(telemetry, name, span, parent, fate)
@@ -63,7 +65,12 @@ export function traceRequests (
   // A parsed body, a timer or an emitter may have lost the context that onRequest set.
   fastify.addHook('preValidation', function enterValidation (request, _reply, done) { enter(request, done) })
   fastify.addHook('onSend', function enterSend (request, _reply, _payload, done) { enter(request, done) })
-  fastify.addHook('onResponse', function enterResponse (request, _reply, done) { enter(request, done) })
+  fastify.addHook('onResponse', function enterResponse (request, reply, done) {
+    const operation = operationOfRequest(request)
+    // An error of the response ends here too, but without its end.
+    if (operation instanceof RequestOperation) operation.finished = reply.raw.writableEnded
+    enter(request, done)
+  })
   fastify.addHook('onRequestAbort', function enterAbort (request, done) { enter(request, done) })
   fastify.addHook('onError', function expectException (request, _reply, error, done) {
     const operation = operationOfRequest(request)
@@ -137,9 +144,11 @@ export function traceRequests (
     // Response, abort and shutdown race: whoever takes it out of the set closes it.
     if (!telemetry.open.delete(operation)) return
     const { request, reply, span } = operation
-    const status = statusOf(reply.raw, request.raw)
+    // inject() has no socket that could say so, HTTP/2 no such property.
+    const finished = operation.finished || reply.raw.writableFinished
+    const status = finished ? reply.raw.statusCode : unfinishedStatus(reply.raw, request.raw)
     exceptions?.settle(operation, reply.raw.statusCode)
-    const success = isSuccess(status, request)
+    const success = isSuccess(status, finished, request)
     const sampled = (span.spanContext().traceFlags & TraceFlags.SAMPLED) !== 0
 
     enrich(operation, request, reply)
@@ -174,8 +183,8 @@ export function traceRequests (
     return attributes
   }
 
-  function isSuccess (status: number | undefined, request: FastifyRequest): boolean {
-    const otherwise = status !== undefined && status < 400 && isThrough(request)
+  function isSuccess (status: number | undefined, finished: boolean, request: FastifyRequest): boolean {
+    const otherwise = status !== undefined && status < 400 && finished
     if (config.requests.success === undefined || status === undefined) return otherwise
     try {
       return config.requests.success(status, request) === true
@@ -279,16 +288,10 @@ function withRemoteParent (active: Context, { headers }: IncomingMessage): Conte
   return trace.setSpanContext(active, remote)
 }
 
-/** Status sent; 499 where the client went away first; undefined where the connection was cut here before any. */
-function statusOf (response: ServerResponse, request: IncomingMessage): number | undefined {
-  if (response.writableFinished) return response.statusCode
+/** 499 where the client went away; else the connection was cut here: the status sent until then, if any. */
+function unfinishedStatus (response: ServerResponse, request: IncomingMessage): number | undefined {
   if (clientWentAway(response, request)) return CLIENT_CLOSED_REQUEST
   return response.headersSent ? response.statusCode : undefined
-}
-
-function isThrough (request: FastifyRequest): boolean {
-  const operation = operationOfRequest(request) as RequestOperation | undefined
-  return operation?.reply.raw.writableFinished === true
 }
 
 /** The other end closed the connection or the HTTP/2 stream; where we did, its socket neither ended nor failed. */

@@ -9,6 +9,7 @@ import type { Config, Properties } from './options'
 import { propertyName, propertyValue } from './properties'
 import { type Redactor, createRedactor } from './redaction'
 import { detectRole } from './role'
+import { type Warn } from './warnings'
 import { OperationSampler, SAMPLE_RATE, adaptiveRate, fixedRate } from './sampling'
 
 const SCOPE = 'fastify-app-insights'
@@ -44,13 +45,14 @@ export class Telemetry {
   readonly #logger: Logger
   readonly #loggerProvider: LoggerProvider
   readonly #extra: Array<{ shutdown: () => Promise<void>, forceFlush: () => Promise<void> }>
-  readonly #warn: (message: string) => void
+  readonly #warnOnce: Warn
   #closed: Promise<CloseReport> | undefined
 
-  constructor (config: Config, warn: (message: string) => void) {
+  /** @param warn may be called often, @param warnOnce tells each trouble once */
+  constructor (config: Config, warn: Warn, warnOnce: Warn) {
     const resource = detectRole(config.serviceName, process.env)
     this.config = config
-    this.#warn = warn
+    this.#warnOnce = warnOnce
     this.redactor = createRedactor(config.requests.redactQuery)
     this.holds = config.keepErrors || config.keepSlowerThan !== undefined
     this.#properties = toAttributes(config.properties)
@@ -122,7 +124,7 @@ export class Telemetry {
 
   /** The process is ending: blocks until what is pending is safe, at most for `closeTimeout`. */
   drainSync (): void {
-    this.#delivery.drainSync(this.config.closeTimeout)
+    this.#delivery.drainSync(this.config.closeTimeout, true)
   }
 
   #spans (): SpanProcessor {
@@ -202,7 +204,7 @@ export class Telemetry {
     try {
       call()
     } catch (error) {
-      this.#warn(`A processor of spanProcessors or logRecordProcessors failed: ${messageOf(error)}`)
+      this.#warnOnce(`A processor of spanProcessors or logRecordProcessors failed: ${messageOf(error)}`)
     }
   }
 
@@ -210,7 +212,7 @@ export class Telemetry {
     try {
       await call()
     } catch (error) {
-      this.#warn(`A processor of spanProcessors or logRecordProcessors failed: ${messageOf(error)}`)
+      this.#warnOnce(`A processor of spanProcessors or logRecordProcessors failed: ${messageOf(error)}`)
     }
   }
 }

@@ -1,0 +1,284 @@
+/** Main thread → pipeline: a worker thread, or the same thread, shared by all instances that send to the same place. */
+import { join } from 'node:path'
+import { Worker } from 'node:worker_threads'
+import type { TokenCredential } from '@azure/core-auth'
+import type { Pipeline, PipelineSettings, Mode } from './pipeline'
+import { compress, Spool } from './spool'
+import { Account, add, type Counts } from './stats'
+import { tokenCache, type Token } from './tokens'
+import type { FromWorker, ToWorker, WorkerData } from './worker'
+
+export interface LinkSettings extends PipelineSettings {
+  worker: boolean
+  credential: TokenCredential | undefined
+}
+
+/** One instance's side of it. */
+export interface Client {
+  resource: () => Record<string, unknown>
+  /** Written where the sending is done. */
+  account: Account
+  /** Written on the main thread. */
+  near: Account
+  notice: (message: string, at: number) => void
+  /** What has been posted and is not yet settled. */
+  outstanding: () => Counts
+}
+
+export interface Link {
+  readonly inherited: Account
+  /** Nothing starts before the first batch. */
+  take: (id: number, sealed: string, counts: Counts) => void
+  settle: (mode: Mode, deadline: number, id: number | undefined) => Promise<void>
+  /** Blocks. */
+  drain: (timeout: number, last: boolean) => void
+  /** Whether anything was ever taken. */
+  started: () => boolean
+  release: (id: number) => Promise<void>
+}
+
+const SCOPE = 'https://monitor.azure.com/.default'
+const MAX_DEATHS = 3
+
+export class WorkerLink implements Link {
+  readonly inherited = new Account()
+  readonly #settings: LinkSettings
+  readonly #clients: Map<number, Client>
+  readonly #settling = new Map<number, () => void>()
+  #worker: Worker | undefined
+  #taken = new Int32Array(new SharedArrayBuffer(4))
+  #unreceived: Array<{ id: number, sequence: number, sealed: string, counts: Counts }> = []
+  #opened = new Set<number>()
+  #sequence = 0
+  #requests = 0
+  #running = false
+  #deaths = 0
+  #everStarted = false
+  #drained = false
+
+  constructor (settings: LinkSettings, clients: Map<number, Client>) {
+    this.#settings = settings
+    this.#clients = clients
+  }
+
+  take (id: number, sealed: string, counts: Counts): void {
+    const client = this.#clients.get(id)
+    if (client === undefined) return
+    const worker = this.#start()
+    if (worker === undefined) {
+      client.near.move(counts, null, 'workerDied')
+      return
+    }
+    this.#forgetReceived()
+    const sequence = ++this.#sequence
+    this.#unreceived.push({ id, sequence, sealed, counts })
+    this.#open(worker, id)
+    this.#post(worker, { is: 'take', id, sequence, sealed, counts })
+    this.#drained = false
+  }
+
+  settle (mode: Mode, deadline: number, id: number | undefined): Promise<void> {
+    const worker = this.#worker
+    if (worker === undefined) return Promise.resolve()
+    return new Promise(resolve => {
+      const request = ++this.#requests
+      // A worker that is stuck must not hold up anyone.
+      const timer = setTimeout(() => this.#settling.get(request)?.(), Math.max(0, deadline - Date.now()) + 400)
+      this.#settling.set(request, () => {
+        this.#settling.delete(request)
+        clearTimeout(timer)
+        resolve()
+      })
+      this.#post(worker, { is: 'settle', request, mode, deadline, id, last: mode === 'close' && id === undefined, done: undefined })
+    })
+  }
+
+  drain (timeout: number, last: boolean): void {
+    const worker = this.#worker
+    if (worker === undefined || (this.#drained && !last)) return
+    const end = Date.now() + timeout
+    const shared = new SharedArrayBuffer(4)
+    // Half of the time for the endpoint, the rest for the disk.
+    this.#post(worker, { is: 'settle', request: ++this.#requests, mode: 'drain', deadline: Date.now() + timeout / 2, id: undefined, last, done: shared })
+    const done = Atomics.wait(new Int32Array(shared), 0, 0, Math.max(0, end - Date.now()))
+    if (done !== 'timed-out') {
+      this.#drained = true
+      this.#forgetReceived()
+      return
+    }
+    // It never got so far as to take them, and after this it will not.
+    const received = Atomics.exchange(this.#taken, 0, -1)
+    this.#unreceived = this.#unreceived.filter(each => each.sequence > received)
+    this.#storeUnreceived()
+  }
+
+  started (): boolean {
+    return this.#everStarted
+  }
+
+  async release (id: number): Promise<void> {
+    if (this.#worker !== undefined && this.#opened.delete(id)) this.#post(this.#worker, { is: 'close', id })
+    if (this.#clients.size > 0) return
+    const worker = this.#worker
+    this.#worker = undefined
+    worker?.removeAllListeners()
+    await worker?.terminate()
+  }
+
+  #start (): Worker | undefined {
+    if (this.#worker !== undefined || this.#deaths >= MAX_DEATHS) return this.#worker
+    this.#everStarted = true
+    this.#taken = new Int32Array(new SharedArrayBuffer(4))
+    this.#sequence = 0
+    this.#opened.clear()
+    this.#running = false
+    const { worker: _, credential, ...settings } = this.#settings
+    const data: WorkerData = { settings, withToken: credential !== undefined, inherited: this.inherited.shared, taken: this.#taken.buffer as SharedArrayBuffer }
+    // What the app preloads, another SDK perhaps, has no business in here, and would collect what we send.
+    const env: NodeJS.ProcessEnv = { ...process.env, NODE_NO_WARNINGS: '1' }
+    delete env.NODE_OPTIONS
+    const execArgv = process.versions.pnp === undefined ? [] : ['--require', require.resolve('pnpapi')]
+    const worker = new Worker(join(__dirname, 'worker.js'), { workerData: data, env, execArgv, name: 'fastify-app-insights', stdin: false, trackUnmanagedFds: false })
+    worker.unref()
+    worker.on('message', (message: FromWorker) => this.#told(worker, message))
+    worker.on('error', error => this.#died(worker, (error as Error).message))
+    worker.on('exit', code => this.#died(worker, `it ended with code ${code}`))
+    this.#worker = worker
+    return worker
+  }
+
+  #open (worker: Worker, id: number): void {
+    if (this.#opened.has(id)) return
+    this.#opened.add(id)
+    const client = this.#clients.get(id)!
+    this.#post(worker, { is: 'open', id, resource: plain(client.resource()), account: client.account.shared })
+  }
+
+  #post (worker: Worker, message: ToWorker): void {
+    worker.postMessage(message)
+  }
+
+  #told (worker: Worker, message: FromWorker): void {
+    switch (message.is) {
+      case 'started':
+        this.#running = true
+        return
+      case 'settled':
+        return this.#settling.get(message.request)?.()
+      case 'notice':
+        for (const client of this.#clients.values()) client.notice(message.message, message.at)
+        return
+      case 'token':
+        askCredential(this.#settings).then(
+          token => this.#post(worker, { is: 'token', request: message.request, token, error: '' }),
+          (error: Error) => this.#post(worker, { is: 'token', request: message.request, token: null, error: `the credential failed: ${error.name}` }))
+    }
+  }
+
+  #forgetReceived (): void {
+    const received = Atomics.load(this.#taken, 0)
+    let gone = 0
+    while (gone < this.#unreceived.length && this.#unreceived[gone].sequence <= received) gone++
+    if (gone > 0) this.#unreceived.splice(0, gone)
+  }
+
+  #died (worker: Worker, why: string): void {
+    if (this.#worker !== worker) return
+    this.#worker = undefined
+    worker.removeAllListeners()
+    this.#deaths++
+    this.#forgetReceived()
+    const unreceived = this.#unreceived
+    this.#unreceived = []
+    for (const client of this.#clients.values()) {
+      // What it held in memory is lost; what it had stored or not yet taken is not.
+      const lost = client.outstanding()
+      for (const each of unreceived) if (this.#clients.get(each.id) === client) add(lost, each.counts.map(count => -count))
+      client.account.move(client.account.inFlight(), 'inFlight', null)
+      client.near.move(lost, null, 'workerDied')
+      client.notice(`the worker thread died: ${why}${this.#running ? '' : ' (it never started)'}`, Date.now())
+    }
+    for (const settled of [...this.#settling.values()]) settled()
+    for (const { id, sealed, counts } of unreceived) this.take(id, sealed, counts)
+  }
+
+  #storeUnreceived (): void {
+    const { storage, maxStorageBytes } = this.#settings
+    for (const { id, sealed, counts } of this.#unreceived.splice(0)) {
+      const client = this.#clients.get(id)
+      if (client === undefined) continue
+      try {
+        if (storage === undefined) throw new Error('there is no storage directory')
+        const spool = new Spool(storage, maxStorageBytes, () => false, () => {})
+        spool.write({ form: 'packed', data: compress(sealed), counts, resource: plain(client.resource()) })
+        spool.release()
+        client.near.move(counts, null, 'spooled')
+      } catch {
+        client.near.move(counts, null, storage === undefined ? 'closed' : 'storageFailed')
+      }
+    }
+  }
+}
+
+export class LocalLink implements Link {
+  readonly inherited = new Account()
+  readonly #settings: LinkSettings
+  readonly #clients: Map<number, Client>
+  readonly #opened = new Set<number>()
+  #pipeline: Pipeline | undefined
+
+  constructor (settings: LinkSettings, clients: Map<number, Client>) {
+    this.#settings = settings
+    this.#clients = clients
+  }
+
+  take (id: number, sealed: string, counts: Counts): void {
+    const client = this.#clients.get(id)
+    if (client === undefined) return
+    this.#pipeline ??= this.#load()
+    if (!this.#opened.has(id)) {
+      this.#opened.add(id)
+      this.#pipeline.open(id, plain(client.resource()), client.account)
+    }
+    this.#pipeline.take(id, sealed, counts)
+  }
+
+  async settle (mode: Mode, deadline: number, id: number | undefined): Promise<void> {
+    await this.#pipeline?.settle(mode, deadline, id)
+  }
+
+  drain (_timeout: number, last: boolean): void {
+    this.#pipeline?.spoolNow()
+    if (last) this.#pipeline?.releaseFiles()
+  }
+
+  started (): boolean {
+    return this.#pipeline !== undefined
+  }
+
+  async release (id: number): Promise<void> {
+    if (this.#opened.delete(id)) this.#pipeline?.close(id)
+    if (this.#clients.size > 0) return
+    this.#pipeline?.stop()
+    this.#pipeline = undefined
+  }
+
+  #load (): Pipeline {
+    const pipeline = require('./pipeline') as typeof import('./pipeline')
+    return new pipeline.Pipeline(this.#settings, this.inherited, {
+      notice: message => { for (const client of this.#clients.values()) client.notice(message, Date.now()) },
+      authorization: this.#settings.credential === undefined ? undefined : tokenCache(() => askCredential(this.#settings))
+    })
+  }
+}
+
+async function askCredential ({ credential, connection }: LinkSettings): Promise<Token> {
+  const token = await credential!.getToken(connection.aadAudience ?? SCOPE)
+  if (token === null) throw new Error('no token')
+  return { token: token.token, expiresOnTimestamp: token.expiresOnTimestamp, refreshAfterTimestamp: token.refreshAfterTimestamp }
+}
+
+/** Attributes may still be waiting for a detector: what is known now is sent. */
+function plain (attributes: Record<string, unknown>): Record<string, unknown> {
+  return JSON.parse(JSON.stringify(attributes)) as Record<string, unknown>
+}

@@ -1,0 +1,204 @@
+/** Finished span or record → a few values in a flat array; a batch of them → one JSON string. */
+import type { Attributes, HrTime } from '@opentelemetry/api'
+import type { ReadableLogRecord } from '@opentelemetry/sdk-logs'
+import type { ResourceMetrics } from '@opentelemetry/sdk-metrics'
+import type { ReadableSpan } from '@opentelemetry/sdk-trace-node'
+import { countsOf, type Counts } from './stats'
+
+/** Names of attributes that many items share are written once per batch. */
+export interface PackedBatch { shapes: string[][], values: unknown[] }
+
+export const SPAN = 0
+export const SPAN_WITH_MORE = 1
+export const RECORD = 2
+export const METRICS = 3
+
+export const REQUESTS = 0
+export const DEPENDENCIES = 1
+export const TRACES = 2
+export const EXCEPTIONS = 3
+export const EVENTS = 4
+export const METRIC_POINTS = 5
+
+const SHAPES_LOOKED_AT = 8
+// The exporter cuts messages at 32 K and most properties at 8 K; what is longer need not travel.
+const LONGEST = 65_536
+
+/** SERVER and CONSUMER spans are requests: the exporter's rule. */
+export function kindOfSpan (spanKind: number): number {
+  return spanKind === 1 || spanKind === 4 ? REQUESTS : DEPENDENCIES
+}
+
+/** The exporter's rules, in its order. */
+export function kindOfRecord (attributes: ReadableLogRecord['attributes']): number {
+  if (attributes['exception.type'] !== undefined && attributes['exception.type'] !== '') return EXCEPTIONS
+  const base = attributes['_MS.baseType']
+  if (base !== undefined) return base === 'ExceptionData' ? EXCEPTIONS : base === 'MessageData' ? TRACES : EVENTS
+  if (attributes['microsoft.custom_event.name'] || attributes['microsoft.availability.name'] !== undefined) return EVENTS
+  return TRACES
+}
+
+/** Fills up, is sealed into a string, and starts again. */
+export class Packer {
+  size = 0
+  counts: Counts = countsOf()
+  /** Of what can be long. */
+  characters = 0
+  #values: unknown[] = []
+  #shapes: string[][] = []
+  #byLength = new Map<number, number[]>()
+
+  span (span: ReadableSpan): void {
+    const { traceId, spanId } = span.spanContext()
+    const more = span.events.length > 0 || span.links.length > 0
+    const values = this.#values
+    const start = values.length
+    try {
+      values.push(
+        more ? SPAN_WITH_MORE : SPAN, traceId, spanId, span.parentSpanContext?.spanId ?? null, span.name, span.kind,
+        span.startTime[0], span.startTime[1], span.duration[0], span.duration[1], span.status.code
+      )
+      this.#attributes(span.attributes)
+      if (more) {
+        values.push(
+          span.events.map(event => [event.name, event.time, flat(event.attributes)]),
+          span.links.map(link => [link.context.traceId, link.context.spanId])
+        )
+      }
+    } catch (error) {
+      values.length = start
+      throw error
+    }
+    this.counts[kindOfSpan(span.kind)]++
+    for (const event of span.events) this.counts[event.name === 'exception' ? EXCEPTIONS : TRACES]++
+    this.size += 1 + span.events.length
+  }
+
+  record (record: ReadableLogRecord): void {
+    const { body } = record
+    const values = this.#values
+    const start = values.length
+    try {
+      const said = typeof body === 'string' ? short(body) : text(body)
+      if (said !== null) this.characters += said.length
+      values.push(
+        RECORD, record.spanContext?.traceId ?? null, record.spanContext?.spanId ?? null, said,
+        record.severityNumber ?? 0, record.hrTime[0], record.hrTime[1]
+      )
+      this.#attributes(record.attributes)
+    } catch (error) {
+      values.length = start
+      throw error
+    }
+    this.counts[kindOfRecord(record.attributes)]++
+    this.size++
+  }
+
+  metrics (metrics: ResourceMetrics): void {
+    const packed = packMetrics(metrics)
+    let points = 0
+    for (const metric of packed) points += metric.dataPoints.length
+    if (points === 0) return
+    this.#values.push(METRICS, packed)
+    this.counts[METRIC_POINTS] += points
+    this.size += points
+  }
+
+  seal (): string {
+    const packed: PackedBatch = { shapes: this.#shapes, values: this.#values }
+    // A string, not the array itself: 0.1 µs dearer to post, but it needs no other form on its way to disk,
+    // holds 300 bytes an item while it waits, and is read only when its turn comes.
+    const sealed = JSON.stringify(packed)
+    this.size = 0
+    this.characters = 0
+    this.counts = countsOf()
+    this.#values = []
+    this.#shapes = []
+    this.#byLength.clear()
+    return sealed
+  }
+
+  #attributes (attributes: Attributes | ReadableLogRecord['attributes']): void {
+    const names = Object.keys(attributes)
+    const values = this.#values
+    values.push(this.#shape(names))
+    for (let at = 0; at < names.length; at++) {
+      const value = attributes[names[at]]
+      if (typeof value === 'string') {
+        if (value.length > 1_000) this.characters += value.length
+        values.push(value.length > LONGEST ? short(value) : value)
+      } else {
+        values.push(typeof value === 'boolean' || (typeof value === 'number' && Number.isFinite(value)) ? value : text(value))
+      }
+    }
+  }
+
+  #shape (names: string[]): number {
+    let known = this.#byLength.get(names.length)
+    if (known === undefined) this.#byLength.set(names.length, known = [])
+    for (let at = known.length - 1, last = Math.max(0, known.length - SHAPES_LOOKED_AT); at >= last; at--) {
+      if (isSame(this.#shapes[known[at]], names)) return known[at]
+    }
+    known.push(this.#shapes.length)
+    return this.#shapes.push(names) - 1
+  }
+}
+
+function isSame (shape: string[], names: string[]): boolean {
+  for (let at = 0; at < names.length; at++) if (shape[at] !== names[at]) return false
+  return true
+}
+
+function short (value: string): string {
+  return value.length > LONGEST ? value.slice(0, LONGEST) : value
+}
+
+/** What the exporter would make of it, since it writes every property as text. */
+function text (value: unknown): string | null {
+  if (value == null) return null
+  if (typeof value !== 'object' || value instanceof Uint8Array) return short(String(value))
+  try {
+    if (value instanceof Error) return short(JSON.stringify(value, Object.getOwnPropertyNames(value)))
+    return short(JSON.stringify(value instanceof Map ? Object.fromEntries(value) : value, (_key, inner) => typeof inner === 'bigint' ? String(inner) : inner) ?? '')
+  } catch {
+    // Circular, or with a toJSON that throws.
+    return '[unserializable]'
+  }
+}
+
+function flat (attributes: Attributes | undefined): Record<string, unknown> {
+  const flattened: Record<string, unknown> = {}
+  for (const name of Object.keys(attributes ?? {})) {
+    const value = attributes![name]
+    flattened[name] = typeof value === 'string' || typeof value === 'boolean' || (typeof value === 'number' && Number.isFinite(value)) ? value : text(value)
+  }
+  return flattened
+}
+
+/** The part of a metric that the exporter reads. */
+export interface PackedMetric {
+  descriptor: { name: string }
+  dataPointType: number
+  dataPoints: Array<{ attributes: Record<string, unknown>, value: unknown, startTime: HrTime, endTime: HrTime }>
+}
+
+function packMetrics (metrics: ResourceMetrics): PackedMetric[] {
+  const packed: PackedMetric[] = []
+  for (const scope of metrics.scopeMetrics) {
+    for (const metric of scope.metrics) {
+      packed.push({
+        descriptor: { name: metric.descriptor.name },
+        dataPointType: metric.dataPointType,
+        dataPoints: metric.dataPoints.map(point => ({
+          attributes: flat(point.attributes),
+          value: typeof point.value === 'number'
+            ? point.value
+            : { sum: point.value.sum, count: point.value.count, min: point.value.min, max: point.value.max },
+          startTime: point.startTime,
+          endTime: point.endTime
+        }))
+      })
+    }
+  }
+  return packed
+}

@@ -1,0 +1,726 @@
+/** Sealed batches → bodies → the endpoint, by way of the disk where it is away. The same in a worker thread and without one. */
+import { promisify } from 'node:util'
+import { gzip } from 'node:zlib'
+import { resourceFromAttributes, type Resource } from '@opentelemetry/resources'
+import type { Connection } from '../connection'
+import { loadExporters, type Exporters } from './exporters'
+import { compress, expand, Spool, unknownCounts, type SpoolFile } from './spool'
+import { Account, add, countsOf, total, type Counts, type Reason, type State } from './stats'
+import { Transport, type Body, type Outcome } from './transport'
+import { emptyUnpacked, unpack, type Unpacked } from './unpack'
+
+export interface PipelineSettings {
+  connection: Connection
+  /** The directory itself. Undefined: nothing is kept on disk. */
+  storage: string | undefined
+  maxStorageBytes: number
+  statsbeat: boolean
+  timing: Timing
+}
+
+/** In milliseconds and counts. Not public: tests shorten them. */
+export interface Timing {
+  requestTimeout: number
+  backoffBase: number
+  backoffMax: number
+  /** How long an item stays in memory only, while the endpoint is away. */
+  spillAfter: number
+  parallel: number
+  parallelFromDisk: number
+  /** Items in one body. */
+  chunk: number
+  /** How often to look for what other processes left behind. */
+  claimEvery: number
+  compress: boolean
+}
+
+/** flush waits; close and drain put what could not be sent on disk. */
+export type Mode = 'flush' | 'close' | 'drain'
+
+export interface PipelineEvents {
+  notice: (message: string) => void
+  authorization: ((renew: boolean) => Promise<string>) | undefined
+}
+
+interface Source { account: Account, resource: Resource, live: number }
+
+/** What moves through the pipeline: a sealed batch, then one or more bodies. */
+interface Load {
+  source: Source
+  counts: Counts
+  state: State | null
+  sealed: string
+  body: Body | undefined
+  since: number
+  attempts: number
+  notBefore: number
+  /** The file it came from, which stays until all that came from it is settled. */
+  use: FileUse | undefined
+  /** Exactly what the file holds, so that nothing need be written to put it back. */
+  pristine: boolean
+  /** Put on disk, while a request or a conversion was still at work on it. */
+  gone: boolean
+}
+
+interface FileUse { file: SpoolFile, loads: number }
+
+interface Wait {
+  mode: Mode
+  source: Source | undefined
+  giveUpAt: number
+  timer: NodeJS.Timeout
+  done: () => void
+}
+
+const READY_AHEAD = 4
+const MAX_BODY = 1024 * 1024
+const STRIKES = 3
+const SPILL_ITEMS = 2_000
+const HOUSEKEEPING = 1_000
+const DISK_REST = 10_000
+// How every envelope begins: quotes inside of texts are escaped, so that it appears nowhere else.
+const ENVELOPE = '{"ver":1,"name":"Microsoft.ApplicationInsights.'
+const KIND_OF: Record<string, number> = { RequestData: 0, RemoteDependencyData: 1, MessageData: 2, ExceptionData: 3, MetricData: 5 }
+
+const gzipAsync = promisify(gzip)
+
+export class Pipeline {
+  readonly #settings: PipelineSettings
+  readonly #notice: (message: string) => void
+  readonly #transport: Transport
+  readonly #spool: Spool | undefined
+  readonly #sources = new Map<number, Source>()
+  readonly #inherited: Source
+  readonly #owners = new Map<string, Source>()
+  readonly #uses = new Map<string, FileUse>()
+  readonly #air = new Set<Load>()
+  readonly #waits = new Set<Wait>()
+  #queue: Load[] = []
+  #converting: Load[] = []
+  #ready: Load[] = []
+  #exporters: Exporters | undefined
+  #housekeeping: NodeJS.Timeout | undefined
+  #timer: NodeJS.Timeout | undefined
+  #timerAt = Infinity
+
+  // The endpoint's health. Strikes are failures in a row; a wave is one failure, however many requests shared it.
+  #strikes = 0
+  #waves = 0
+  #lastWave = 0
+  #pausedUntil = 0
+  #told = false
+  #failures = 0
+  #proven = false
+  #nextClaim = 0
+  #diskReadableAt = 0
+  #diskWritableAt = 0
+  #stopped = false
+
+  constructor (settings: PipelineSettings, inherited: Account, events: PipelineEvents) {
+    this.#settings = settings
+    this.#notice = events.notice
+    this.#inherited = { account: inherited, resource: resourceFromAttributes({}), live: 0 }
+    this.#transport = new Transport({
+      connection: settings.connection,
+      requestTimeout: settings.timing.requestTimeout,
+      parallel: settings.timing.parallel + settings.timing.parallelFromDisk,
+      authorization: events.authorization
+    })
+    this.#spool = settings.storage === undefined
+      ? undefined
+      : new Spool(settings.storage, settings.maxStorageBytes, file => this.#uses.has(file.name), (file, why) => this.#gone(file, why))
+    this.#housekeeping = setInterval(() => this.#keepHouse(), HOUSEKEEPING)
+    this.#housekeeping.unref()
+  }
+
+  open (id: number, resource: Record<string, unknown>, account: Account): void {
+    this.#sources.set(id, { account, resource: resourceFromAttributes(resource as Resource['attributes']), live: 0 })
+  }
+
+  take (id: number, sealed: string, counts: Counts): void {
+    const source = this.#sources.get(id)
+    if (source === undefined || this.#stopped) return
+    source.live += total(counts)
+    this.#queue.push(load(source, counts, sealed, undefined))
+    if (this.#isDown() && this.#queued() > SPILL_ITEMS) this.#spill(0)
+    this.#pump()
+  }
+
+  /** Resolves when everything taken so far is settled, or cannot be for now, or `deadline` is over. */
+  settle (mode: Mode, deadline: number, id?: number): Promise<void> {
+    const source = id === undefined ? undefined : this.#sources.get(id)
+    if (!this.#told && this.#pausedUntil > 0) {
+      this.#pausedUntil = 0
+      for (const each of this.#ready) each.notBefore = 0
+    }
+    return new Promise(resolve => {
+      const wait: Wait = {
+        mode,
+        source,
+        giveUpAt: this.#failures + (this.#isDown() ? 1 : STRIKES),
+        timer: setTimeout(() => this.#expire(wait), Math.max(0, deadline - Date.now())),
+        done: resolve
+      }
+      this.#waits.add(wait)
+      this.#pump()
+      this.#check()
+    })
+  }
+
+  /** Puts all that is not yet sent on disk, at once; requests under way are given up. */
+  spoolNow (source?: Source): void {
+    const concerns = (each: Load): boolean => source === undefined || each.source === source
+    for (const each of [...this.#air]) {
+      if (!concerns(each)) continue
+      each.gone = true
+      this.#air.delete(each)
+      this.#transport.abort(each)
+      this.#store([each], true)
+    }
+    if (this.#converting.length > 0 && concerns(this.#converting[0])) {
+      const batch = this.#converting
+      for (const each of batch) each.gone = true
+      this.#converting = []
+      this.#store(batch, true)
+    }
+    const ready = this.#ready.filter(concerns)
+    this.#ready = this.#ready.filter(each => !concerns(each))
+    for (const each of ready) this.#store([each], true)
+    const queue = this.#queue.filter(concerns)
+    this.#queue = this.#queue.filter(each => !concerns(each))
+    this.#storeMerged(queue, true)
+  }
+
+  /** The files are for whoever comes next. */
+  releaseFiles (): void {
+    this.#spool?.release()
+  }
+
+  close (id: number): void {
+    this.#sources.delete(id)
+  }
+
+  stop (): void {
+    if (this.#stopped) return
+    this.#stopped = true
+    clearInterval(this.#housekeeping)
+    clearTimeout(this.#timer)
+    for (const wait of this.#waits) this.#finish(wait)
+    this.#transport.close()
+    this.#spool?.release()
+  }
+
+  // ── moving on ──
+
+  #pump (): void {
+    if (this.#stopped) return
+    const now = Date.now()
+    if (now < this.#pausedUntil) return this.#wake(this.#pausedUntil)
+    const down = this.#isDown()
+    const limit = down ? 1 : this.#settings.timing.parallel
+
+    for (let at = 0; at < this.#ready.length && this.#air.size < limit;) {
+      const next = this.#ready[at]
+      if (next.notBefore > now) {
+        this.#wake(next.notBefore)
+        at++
+        continue
+      }
+      this.#ready.splice(at, 1)
+      this.#send(next)
+    }
+    if (this.#converting.length === 0 && this.#queue.length > 0 && this.#ready.length < READY_AHEAD && this.#air.size < limit) {
+      this.#convert().catch(() => {})
+    }
+    if (this.#spool === undefined) return
+    if (down && (this.#air.size > 0 || this.#converting.length > 0 || this.#ready.length > 0)) return
+    const fromDisk = down ? 1 : this.#settings.timing.parallelFromDisk
+    while (this.#uses.size < fromDisk && this.#takeFromDisk()) {
+      // One after the other, oldest first.
+    }
+  }
+
+  #wake (at: number): void {
+    if (this.#timerAt <= at && this.#timerAt > Date.now()) return
+    clearTimeout(this.#timer)
+    this.#timerAt = at
+    this.#timer = setTimeout(() => {
+      this.#timerAt = Infinity
+      this.#pump()
+    }, Math.max(1, at - Date.now()))
+    this.#timer.unref()
+  }
+
+  async #convert (): Promise<void> {
+    const batch: Load[] = []
+    const { source } = this.#queue[0]
+    let items = 0
+    while (this.#queue.length > 0 && this.#queue[0].source === source && (items === 0 || items + total(this.#queue[0].counts) <= this.#settings.timing.chunk)) {
+      const next = this.#queue.shift()!
+      items += total(next.counts)
+      batch.push(next)
+    }
+    this.#converting = batch
+    try {
+      const unpacked = emptyUnpacked()
+      for (const each of batch) unpack(each.sealed, source.resource, unpacked)
+      const bodies = await this.#bodies(unpacked)
+      if (batch[0].gone) return
+      const expected = countsOf()
+      for (const each of batch) add(expected, each.counts)
+      this.#ready.push(...this.#loadsOf(source, bodies, expected, null, undefined, batch[0].since))
+    } catch (error) {
+      if (!batch[0].gone) {
+        for (const each of batch) this.#move(each, 'unmapped')
+        this.#notice(`a batch could not be read: ${(error as Error).message}`)
+      }
+    } finally {
+      if (!batch[0].gone) this.#converting = []
+      this.#pump()
+      this.#check()
+    }
+  }
+
+  async #bodies (unpacked: Unpacked): Promise<Array<{ body: Body, counts: Counts }>> {
+    this.#exporters ??= loadExporters(this.#settings.connection, this.#settings.statsbeat)
+    const exporters = this.#exporters
+    const texts: Text[] = []
+    await convertAll(unpacked.spans, exporters.spans, unpacked.spanCounts, texts)
+    await convertAll(unpacked.records, exporters.records, unpacked.recordCounts, texts)
+    for (const metrics of unpacked.metrics) await convertAll([metrics], ([one]) => exporters.metrics(one), unpacked.metricCounts, texts)
+    const bodies: Array<{ body: Body, counts: Counts }> = []
+    for (const { text, counts } of joined(texts)) {
+      const data = Buffer.from(text)
+      bodies.push({
+        body: this.#settings.timing.compress ? { data: await gzipAsync(data, { level: 1 }), gzip: true } : { data, gzip: false },
+        counts
+      })
+    }
+    return bodies
+  }
+
+  /** Bodies may hold fewer items than went in: what the exporter has no row for. */
+  #loadsOf (source: Source, bodies: Array<{ body: Body, counts: Counts }>, expected: Counts, state: State | null, use: FileUse | undefined, since: number): Load[] {
+    const missing = [...expected]
+    for (const { counts } of bodies) for (let kind = 0; kind < missing.length; kind++) missing[kind] -= counts[kind]
+    if (missing.some(count => count !== 0)) this.#shift(source, missing, state, 'unmapped')
+    return bodies.map(({ body, counts }) => {
+      const made = load(source, counts, '', body)
+      made.state = state
+      made.since = since
+      made.use = use
+      if (use !== undefined) use.loads++
+      return made
+    })
+  }
+
+  #send (load: Load): void {
+    this.#air.add(load)
+    if (load.attempts++ > 0) load.source.account.move(load.counts, null, 'retried')
+    this.#move(load, 'inFlight')
+    const started = Date.now()
+    this.#transport.send(load, load.body!).then(outcome => {
+      if (load.gone || this.#stopped) return
+      this.#air.delete(load)
+      this.#landed(load, outcome, started)
+      this.#pump()
+      this.#check()
+    }, () => {})
+  }
+
+  #landed (load: Load, outcome: Outcome, started: number): void {
+    if (outcome.is === 'failed') return this.#failed(load, outcome.message, outcome.retryAfter, started)
+    if (outcome.is === 'aborted') return this.#again(load)
+    this.#answered(started)
+    switch (outcome.is) {
+      case 'accepted':
+        return this.#move(load, 'delivered')
+      case 'refused':
+        this.#notice(`${total(load.counts)} items refused: ${outcome.message}`)
+        return this.#move(load, outcome.reason)
+      case 'tooLarge':
+        return this.#halve(load, outcome.message)
+      case 'partial':
+        if (outcome.message !== '') this.#notice(outcome.message)
+        return this.#partly(load, outcome)
+    }
+  }
+
+  /** 206: some are in, some never will be, and the others go again alone. */
+  #partly (load: Load, outcome: Outcome & { is: 'partial' }): void {
+    const envelopes = envelopesOf(load.body!)
+    const left = [...load.counts]
+    const take = (indexes: number[]): Counts => {
+      const counts = countsOf()
+      for (const index of indexes) {
+        const kind = envelopes[index] === undefined ? undefined : kindOf(envelopes[index])
+        if (kind === undefined || left[kind] === 0) continue
+        counts[kind]++
+        left[kind]--
+      }
+      return counts
+    }
+    for (const { index, reason } of outcome.refused) this.#shift(load.source, take([index]), 'inFlight', reason)
+    const again = [...new Set(outcome.again)].filter(index => envelopes[index] !== undefined)
+    const retry = take(again)
+    this.#shift(load.source, left, 'inFlight', 'delivered')
+    if (total(retry) > 0) {
+      const next = this.#part(load, again.map(index => envelopes[index]), retry)
+      const wait = outcome.retryAfter ?? this.#backoff(load.attempts)
+      next.notBefore = Date.now() + wait
+      if (outcome.retryAfter !== undefined) this.#pause(next.notBefore, true)
+      this.#ready.push(next)
+    }
+    load.counts = countsOf()
+    this.#free(load)
+  }
+
+  #halve (load: Load, message: string): void {
+    const envelopes = envelopesOf(load.body!)
+    if (envelopes.length < 2) {
+      this.#notice(`an item was refused: ${message}`)
+      return this.#move(load, 'tooLarge')
+    }
+    const middle = envelopes.length >> 1
+    for (const half of [envelopes.slice(0, middle), envelopes.slice(middle)]) {
+      this.#ready.unshift(this.#part(load, half, countEnvelopes(half)))
+    }
+    load.counts = countsOf()
+    this.#free(load)
+  }
+
+  #part (whole: Load, envelopes: Envelope[], counts: Counts): Load {
+    const text = JSON.stringify(envelopes)
+    const gzip = whole.body!.gzip
+    const part = load(whole.source, counts, '', { data: gzip ? compress(text) : Buffer.from(text), gzip })
+    part.since = whole.since
+    part.attempts = whole.attempts
+    part.use = whole.use
+    if (part.use !== undefined) part.use.loads++
+    this.#shift(whole.source, counts, whole.state, null)
+    return part
+  }
+
+  // ── the endpoint's health ──
+
+  #isDown (): boolean {
+    return this.#waves > 0
+  }
+
+  #answered (started: number): void {
+    this.#proven = true
+    this.#strikes = 0
+    // An answer to a request from before the trouble says nothing about it.
+    if (started < this.#lastWave) return
+    this.#waves = 0
+    if (Date.now() >= this.#pausedUntil) this.#told = false
+    if (!this.#told) this.#pausedUntil = 0
+  }
+
+  #failed (load: Load, message: string, retryAfter: number | undefined, started: number): void {
+    this.#failures++
+    this.#notice(message)
+    const now = Date.now()
+    if (++this.#strikes >= STRIKES || retryAfter !== undefined) {
+      if (started >= this.#lastWave || this.#waves === 0) {
+        this.#waves++
+        this.#lastWave = now
+      }
+      // Counted from the attempt's start: one that timed out has waited long enough.
+      const until = retryAfter === undefined ? Math.max(now + 50, started + this.#backoff(this.#waves)) : now + retryAfter
+      this.#pause(until, retryAfter !== undefined)
+    }
+    load.notBefore = Math.max(now, started + this.#backoff(load.attempts))
+    this.#again(load)
+  }
+
+  #pause (until: number, told: boolean): void {
+    if (told) this.#told = true
+    this.#pausedUntil = Math.max(this.#pausedUntil, until)
+    this.#wake(this.#pausedUntil)
+  }
+
+  /** Doubles from the base to the maximum, a quarter up or down, so that a fleet does not come back in step. */
+  #backoff (attempt: number): number {
+    const { backoffBase, backoffMax } = this.#settings.timing
+    return Math.min(backoffMax, backoffBase * 2 ** Math.min(20, Math.max(0, attempt - 1))) * (0.75 + Math.random() / 2)
+  }
+
+  #again (load: Load): void {
+    if (load.pristine) {
+      this.#diskReadableAt = load.notBefore
+      return this.#move(load, 'spooled')
+    }
+    this.#move(load, null)
+    this.#ready.unshift(load)
+  }
+
+  // ── the disk ──
+
+  #takeFromDisk (): boolean {
+    if (Date.now() < this.#diskReadableAt) {
+      this.#wake(this.#diskReadableAt)
+      return false
+    }
+    const spool = this.#spool!
+    let file = spool.files.find(each => !this.#uses.has(each.name))
+    if (file === undefined && this.#proven && !this.#isDown() && Date.now() >= this.#nextClaim) {
+      file = spool.claim()
+      if (file === undefined) this.#nextClaim = Date.now() + this.#settings.timing.claimEvery
+    }
+    if (file === undefined) return false
+    const parcel = spool.read(file)
+    const source = this.#owners.get(file.name) ?? this.#inherited
+    if (parcel === undefined || parcel === null) {
+      this.#gone(file, parcel === null ? 'corrupt' : 'takenOver')
+      spool.remove(file)
+      if (parcel === null) this.#notice(`a file with ${file.items} items was damaged`)
+      return true
+    }
+    if (!this.#owners.has(file.name)) {
+      this.#owners.set(file.name, source)
+      source.account.move(parcel.counts, null, 'spooled')
+    }
+    const use: FileUse = { file, loads: 1 }
+    this.#uses.set(file.name, use)
+    const whole = load(source, parcel.counts, '', undefined)
+    whole.state = 'spooled'
+    whole.use = use
+    whole.pristine = true
+    if (parcel.form === 'body') {
+      whole.body = { data: parcel.data, gzip: true }
+      this.#send(whole)
+    } else {
+      this.#convertFile(whole, expand(parcel.data).toString(), resourceFromAttributes((parcel.resource ?? {}) as Resource['attributes'])).catch(() => {})
+    }
+    return true
+  }
+
+  async #convertFile (whole: Load, text: string, resource: Resource): Promise<void> {
+    try {
+      const unpacked = emptyUnpacked()
+      for (const sealed of text.split('\n')) unpack(sealed, resource, unpacked)
+      const bodies = await this.#bodies(unpacked)
+      if (this.#stopped) return
+      const loads = this.#loadsOf(whole.source, bodies, whole.counts, 'spooled', whole.use, whole.since)
+      for (const each of loads) this.#move(each, null)
+      this.#ready.push(...loads)
+      whole.counts = countsOf()
+      this.#free(whole)
+    } catch {
+      whole.pristine = false
+      this.#move(whole, 'corrupt')
+    }
+    this.#pump()
+    this.#check()
+  }
+
+  /** While the endpoint is away, memory is for the last moments only. */
+  #spill (olderThan: number): void {
+    if (this.#spool === undefined || Date.now() < this.#diskWritableAt) return
+    const before = Date.now() - olderThan
+    const ready = this.#ready.filter(each => each.since <= before)
+    this.#ready = this.#ready.filter(each => each.since > before)
+    for (const each of ready) if (!this.#store([each], false)) this.#ready.push(each)
+    const queue = this.#queue.filter(each => each.since <= before)
+    this.#queue = this.#queue.filter(each => each.since > before)
+    this.#queue.unshift(...this.#storeMerged(queue, false))
+  }
+
+  /** Returns what could not be stored. */
+  #storeMerged (loads: Load[], last: boolean): Load[] {
+    const left: Load[] = []
+    for (let at = 0; at < loads.length;) {
+      const group: Load[] = []
+      let items = 0
+      while (at < loads.length && (group.length === 0 || (loads[at].source === group[0].source && items < SPILL_ITEMS))) {
+        items += total(loads[at].counts)
+        group.push(loads[at++])
+      }
+      if (!this.#store(group, last)) left.push(...group)
+    }
+    return left
+  }
+
+  /** One body, or several sealed batches of one source, → one file. With `last`, what the disk will not have is lost. */
+  #store (group: Load[], last: boolean): boolean {
+    const [first] = group
+    if (first.pristine) {
+      this.#move(first, 'spooled')
+      return true
+    }
+    const counts = countsOf()
+    for (const each of group) add(counts, each.counts)
+    try {
+      if (this.#spool === undefined) throw new Error('there is no storage directory')
+      const file = this.#spool.write(first.body === undefined
+        ? { form: 'packed', data: compress(group.map(each => each.sealed).join('\n')), counts, resource: first.source.resource.attributes }
+        : { form: 'body', data: first.body.gzip ? first.body.data : compress(first.body.data), counts })
+      this.#owners.set(file.name, first.source)
+      for (const each of group) this.#move(each, 'spooled')
+      return true
+    } catch (error) {
+      this.#diskWritableAt = Date.now() + DISK_REST
+      if (last) for (const each of group) this.#move(each, this.#spool === undefined ? 'closed' : 'storageFailed')
+      if (this.#spool !== undefined) this.#notice(`cannot store: ${(error as NodeJS.ErrnoException).code ?? (error as Error).message}`)
+      return false
+    }
+  }
+
+  /** A file is no more: given up for room or age, taken, or damaged. */
+  #gone (file: SpoolFile, why: Reason): void {
+    const source = this.#owners.get(file.name)
+    this.#owners.delete(file.name)
+    if (source !== undefined && file.counts !== undefined) source.account.move(file.counts, 'spooled', why)
+    else this.#inherited.account.move(file.counts ?? unknownCounts(file.items), null, why)
+  }
+
+  #keepHouse (): void {
+    this.#spool?.heartbeat()
+    if (this.#isDown() || this.#pausedUntil > Date.now()) this.#spill(this.#settings.timing.spillAfter)
+    this.#pump()
+    this.#check()
+  }
+
+  // ── accounts ──
+
+  #move (load: Load, to: State | null): void {
+    this.#shift(load.source, load.counts, load.state, to)
+    load.state = to
+    if (to !== null && to !== 'inFlight') this.#free(load)
+  }
+
+  #shift (source: Source, counts: Counts, from: State | null, to: State | null): void {
+    source.account.move(counts, from, to)
+    const items = total(counts)
+    if (from === null || from === 'inFlight') source.live -= items
+    if (to === null || to === 'inFlight') source.live += items
+  }
+
+  /** A file goes when the last of its items is settled, unless they are all back on it. */
+  #free (load: Load): void {
+    const { use } = load
+    if (use === undefined) return
+    load.use = undefined
+    const back = load.pristine && load.state === 'spooled' && total(load.counts) > 0
+    if (--use.loads > 0) return
+    this.#uses.delete(use.file.name)
+    if (back) return
+    this.#owners.delete(use.file.name)
+    this.#spool!.remove(use.file)
+  }
+
+  #queued (): number {
+    let items = 0
+    for (const each of this.#queue) items += total(each.counts)
+    return items
+  }
+
+  // ── waiting ──
+
+  #check (): void {
+    for (const wait of this.#waits) {
+      if (this.#isIdle(wait)) this.#finish(wait)
+      else if (this.#failures >= wait.giveUpAt || (this.#told && this.#pausedUntil > Date.now() && this.#air.size === 0)) this.#expire(wait)
+    }
+  }
+
+  #isIdle ({ mode, source }: Wait): boolean {
+    const sources = source === undefined ? [...this.#sources.values()] : [source]
+    if (sources.some(each => each.live > 0)) return false
+    // A process that ends well uses its time to empty the disk too.
+    return mode === 'drain' || this.#isDown() || !sources.some(each => each.account.sum('spooled') > 0)
+  }
+
+  #expire (wait: Wait): void {
+    if (!this.#waits.has(wait)) return
+    if (wait.mode !== 'flush') this.spoolNow(wait.source)
+    else if (this.#isDown()) this.#spill(0)
+    this.#finish(wait)
+  }
+
+  #finish (wait: Wait): void {
+    this.#waits.delete(wait)
+    clearTimeout(wait.timer)
+    wait.done()
+  }
+}
+
+/** An array of envelopes, as JSON. */
+interface Text { text: string, counts: Counts }
+
+interface Envelope { data?: { baseType?: string } }
+
+function load (source: Source, counts: Counts, sealed: string, body: Body | undefined): Load {
+  return { source, counts, state: null, sealed, body, since: Date.now(), attempts: 0, notBefore: 0, use: undefined, pristine: false, gone: false }
+}
+
+async function convertAll<T> (items: T[], convert: (items: T[]) => Promise<string | null>, expected: Counts, texts: Text[]): Promise<void> {
+  if (items.length === 0) return
+  let text: string | null
+  try {
+    text = await convert(items)
+  } catch (error) {
+    if (items.length === 1) return
+    // One item that the exporter chokes on must not take the others along.
+    for (const item of items) await convertAll([item], convert, countsOf(), texts)
+    return
+  }
+  if (text === null) return
+  if (text.length <= MAX_BODY && occurrences(text, ENVELOPE) === total(expected)) {
+    texts.push({ text, counts: [...expected] })
+    return
+  }
+  let part: string[] = []
+  let counts = countsOf()
+  let size = 0
+  const cut = (): void => {
+    if (part.length > 0) texts.push({ text: `[${part.join(',')}]`, counts })
+    part = []
+    counts = countsOf()
+    size = 0
+  }
+  for (const envelope of JSON.parse(text) as Envelope[]) {
+    const one = JSON.stringify(envelope)
+    if (size + one.length > MAX_BODY) cut()
+    part.push(one)
+    counts[kindOf(envelope)]++
+    size += one.length
+  }
+  cut()
+}
+
+/** Requests and log lines share a POST while it is small enough. */
+function joined (texts: Text[]): Text[] {
+  const join: Text[] = []
+  for (const { text, counts } of texts) {
+    const last = join.at(-1)
+    if (last === undefined || last.text.length + text.length > MAX_BODY) {
+      join.push({ text, counts })
+    } else {
+      last.text = `${last.text.slice(0, -1)},${text.slice(1)}`
+      add(last.counts, counts)
+    }
+  }
+  return join
+}
+
+function occurrences (text: string, of: string): number {
+  let count = 0
+  for (let at = text.indexOf(of); at !== -1; at = text.indexOf(of, at + of.length)) count++
+  return count
+}
+
+function envelopesOf ({ data, gzip }: Body): Envelope[] {
+  return JSON.parse((gzip ? expand(data) : data).toString()) as Envelope[]
+}
+
+function countEnvelopes (envelopes: Envelope[]): Counts {
+  const counts = countsOf()
+  for (const envelope of envelopes) counts[kindOf(envelope)]++
+  return counts
+}
+
+function kindOf (envelope: Envelope): number {
+  return KIND_OF[envelope.data?.baseType ?? ''] ?? 4
+}

@@ -1,0 +1,119 @@
+/** One JSON string → objects that satisfy what the exporters read of spans, records and metrics. */
+import { TraceFlags, type HrTime, type SpanContext } from '@opentelemetry/api'
+import type { InstrumentationScope } from '@opentelemetry/core'
+import type { Resource } from '@opentelemetry/resources'
+import type { ReadableLogRecord } from '@opentelemetry/sdk-logs'
+import type { ResourceMetrics } from '@opentelemetry/sdk-metrics'
+import type { ReadableSpan } from '@opentelemetry/sdk-trace-node'
+import { EXCEPTIONS, kindOfRecord, kindOfSpan, METRICS, METRIC_POINTS, RECORD, SPAN_WITH_MORE, TRACES, type PackedBatch, type PackedMetric } from './pack'
+import { countsOf, type Counts } from './stats'
+
+const SCOPE: InstrumentationScope = { name: 'fastify-app-insights' }
+
+export interface Unpacked {
+  spans: ReadableSpan[]
+  spanCounts: Counts
+  records: ReadableLogRecord[]
+  recordCounts: Counts
+  metrics: ResourceMetrics[]
+  metricCounts: Counts
+}
+
+export function emptyUnpacked (): Unpacked {
+  return { spans: [], spanCounts: countsOf(), records: [], recordCounts: countsOf(), metrics: [], metricCounts: countsOf() }
+}
+
+/** @throws where the string is not what Packer sealed */
+export function unpack (sealed: string, resource: Resource, into: Unpacked): void {
+  const { shapes, values } = JSON.parse(sealed) as PackedBatch
+  let at = 0
+  const next = <T>(): T => values[at++] as T
+
+  function attributes (): Record<string, string | number | boolean> {
+    const names = shapes[next<number>()]
+    const read: Record<string, string | number | boolean> = {}
+    for (let name = 0; name < names.length; name++) {
+      const value = next<string | number | boolean | null>()
+      if (value !== null && names[name] !== '__proto__') read[names[name]] = value
+    }
+    return read
+  }
+
+  function time (): HrTime {
+    return [next<number>(), next<number>()]
+  }
+
+  while (at < values.length) {
+    const type = next<number>()
+    if (type === RECORD) {
+      const traceId = next<string | null>()
+      const spanId = next<string | null>()
+      const body = next<string | null>()
+      const severityNumber = next<number>()
+      const hrTime = time()
+      const read = attributes()
+      // A record with a type but no stack would vanish in the exporter.
+      if (read['exception.type'] !== undefined) {
+        read['exception.stacktrace'] ||= `${read['exception.type']}: ${read['exception.message'] ?? ''}`
+        read['exception.message'] ??= ''
+      }
+      into.recordCounts[kindOfRecord(read)]++
+      into.records.push({
+        hrTime,
+        hrTimeObserved: hrTime,
+        spanContext: traceId === null ? undefined : { traceId, spanId: spanId ?? '', traceFlags: TraceFlags.SAMPLED },
+        severityNumber,
+        body: body === null ? undefined : read['_MS.baseType'] === undefined ? body : parsed(body),
+        resource,
+        instrumentationScope: SCOPE,
+        attributes: read,
+        droppedAttributesCount: 0
+      })
+    } else if (type === METRICS) {
+      const metrics = next<PackedMetric[]>()
+      for (const metric of metrics) into.metricCounts[METRIC_POINTS] += metric.dataPoints.length
+      into.metrics.push({ resource, scopeMetrics: [{ scope: SCOPE, metrics }] } as unknown as ResourceMetrics)
+    } else {
+      const context: SpanContext = { traceId: next(), spanId: next(), traceFlags: TraceFlags.SAMPLED }
+      const parent = next<string | null>()
+      const name = next<string>()
+      const kind = next<number>()
+      const startTime = time()
+      const duration = time()
+      const code = next<number>()
+      const read = attributes()
+      const events = type === SPAN_WITH_MORE ? next<Array<[string, HrTime, Record<string, string>]>>() : []
+      const links = type === SPAN_WITH_MORE ? next<Array<[string, string]>>() : []
+      into.spanCounts[kindOfSpan(kind)]++
+      for (const event of events) into.spanCounts[event[0] === 'exception' ? EXCEPTIONS : TRACES]++
+      into.spans.push({
+        name,
+        kind,
+        spanContext: () => context,
+        parentSpanContext: parent === null ? undefined : { traceId: context.traceId, spanId: parent, traceFlags: TraceFlags.SAMPLED },
+        startTime,
+        endTime: startTime,
+        duration,
+        status: { code },
+        attributes: read,
+        events: events.map(([name, time, attributes]) => ({ name, time, attributes })),
+        links: links.map(([traceId, spanId]) => ({ context: { traceId, spanId, traceFlags: TraceFlags.SAMPLED } })),
+        ended: true,
+        resource,
+        instrumentationScope: SCOPE,
+        droppedAttributesCount: 0,
+        droppedEventsCount: 0,
+        droppedLinksCount: 0
+      })
+    }
+  }
+}
+
+/** Items in the form of the older SDKs have an object as their body. */
+function parsed (body: string): ReadableLogRecord['body'] {
+  try {
+    return JSON.parse(body) as ReadableLogRecord['body']
+  } catch {
+    return body
+  }
+}

@@ -1,0 +1,16 @@
+/** Troubles → the app's log: what comes back with every request is told once. */
+
+export type Warn = (message: string) => void
+
+// Long enough to tell two subjects apart, short of the part that differs each time.
+const SUBJECT = 32
+
+export function once (warn: Warn): Warn {
+  const said = new Set<string>()
+  return message => {
+    const subject = message.slice(0, SUBJECT)
+    if (said.has(subject)) return
+    said.add(subject)
+    warn(message)
+  }
+}
