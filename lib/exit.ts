@@ -62,7 +62,7 @@ function reportFatal (error: unknown): void {
   for (const instance of watched) {
     // One row for one error: the instance whose operation it broke, else the first that wants it.
     if (instance.exceptions === undefined || (telemetry !== undefined && instance.telemetry !== telemetry)) continue
-    instance.exceptions.report({ error, serialized: undefined, context: active, severity: SeverityNumber.FATAL })
+    instance.exceptions.report({ error, context: active, severity: SeverityNumber.FATAL })
     return
   }
 }

@@ -1,202 +1,286 @@
 /** Log line → log record: a trace row, or an exception row where the line brings an error. */
 import { hostname } from 'node:os'
+import { types } from 'node:util'
 import { type Attributes, type Context, context } from '@opentelemetry/api'
 import { SeverityNumber } from '@opentelemetry/api-logs'
-import createRedact from '@pinojs/redact'
+import { isTracingSuppressed } from '@opentelemetry/core'
 import type { FastifyBaseLogger } from 'fastify'
 import { FAI_ERR_OPTION_INVALID } from './errors'
-import { type Exceptions } from './exceptions'
+import type { Exceptions } from './exceptions'
 import { type Operation, kOperation, operationOf } from './operation'
 import type { Config } from './options'
-import { type Line, type LineFormat, formatOf, isQuiet, serialize, tap } from './pino'
+import { type Line, type LineFormat, type Tap, comparisonOf, formatOf, isQuiet, levelsOf, tap } from './pino'
 import { LIMITS, cut, propertyName, propertyValue } from './properties'
+import { createSeverities } from './severity'
 import type { Telemetry } from './telemetry'
+import { type Redaction, define, isObject, readProperty, scrubbed, writtenInLine } from './written'
 
 type Fields = Record<string, unknown>
+type LogConfig = Exclude<Config['logs'], false>
+
+export interface LogCollector extends Tap {
+  /** A request has its operation: what was written before is sent now. */
+  readonly release: (logger: object) => void
+}
 
 /** What the line says, apart from where it belongs. */
 interface Content {
-  readonly message: string | undefined
-  readonly fields: Fields
+  message: string | undefined
   readonly timestamp: number
+  fields: Fields
 }
 
 /**
- * @returns the call that stops it, or undefined where the logger is off or not pino
+ * @param options `false` takes nothing but errors
+ * @returns undefined where the logger is off or not pino
  * @throws FAI_ERR_OPTION_INVALID where `logs.level` is no level of this logger
  */
 export function collectLogs (
   logger: FastifyBaseLogger,
-  options: Exclude<Config['logs'], false>,
+  options: LogConfig | false,
   telemetry: Telemetry,
   exceptions: Exceptions | undefined,
+  redaction: Redaction,
   warn: (message: string) => void
-): (() => void) | undefined {
+): LogCollector | undefined {
   const format = formatOf(logger)
-  const lowest = options.level === undefined ? -Infinity : format.levels[options.level]
-  if (lowest === undefined) throw new FAI_ERR_OPTION_INVALID('logs.level', `a level of the app's logger (${Object.keys(format.levels).join(', ') || 'the logger is off'})`)
-  const severityOf = createSeverities(format)
-  const redact = options.redact === undefined || options.redact.length === 0
-    ? undefined
-    : createRedact({ paths: options.redact, censor: '[Redacted]', serialize: false })
+  const severityOf = createSeverities()
+  const isWanted = createThreshold(logger, options)
+  const { filter, requestLogs } = options === false ? { filter: undefined, requestLogs: false } : options
+  const early = new WeakMap<object, Line>()
 
+  // Whatever goes wrong here must not reach the app's log call.
   function take (line: Line): void {
-    if (line.level < lowest! || isQuiet(line.logger)) return
-    const operation = (line.logger as { [kOperation]?: Operation })[kOperation]
-    const own = fastifysOwn(line)
-    if (own !== undefined && !options.requestLogs) return
-    // Written before the request's span is open: a moment later it is.
-    if (own === 'incoming') queueMicrotask(() => guarded(line, (line.logger as { [kOperation]?: Operation })[kOperation]))
-    else guarded(line, operation)
-  }
-
-  function guarded (line: Line, operation: Operation | undefined): void {
     try {
-      record(line, operation)
+      if (!isWanted(line.level) || isQuiet(line.logger)) return
+      const own = ownLine(line)
+      if (own === undefined || requestLogs) {
+        // Written before the request has its operation.
+        if (own === 'incoming' && operationOfLogger(line.logger) === undefined) early.set(line.logger, line)
+        else record(line)
+      }
     } catch (error) {
-      warn(`A log line could not be reported: ${error instanceof Error ? error.message : String(error)}`)
+      warn(`A log line could not be reported: ${textOf(error)}`)
     }
   }
 
-  function record (line: Line, given: Operation | undefined): void {
+  function release (requestLogger: object): void {
+    const line = early.get(requestLogger)
+    if (line === undefined) return
+    early.delete(requestLogger)
+    try {
+      record(line)
+    } catch (error) {
+      warn(`A log line could not be reported: ${textOf(error)}`)
+    }
+  }
+
+  function record (line: Line): void {
     const active = context.active()
-    const operation = given ?? operationOf(active)
+    const operation = operationOfLogger(line.logger) ?? operationOf(active)
     if (operation?.silent === true) {
       telemetry.sampledOut++
       return
     }
+    // Diagnostics of an export that someone logs: another export would follow from them.
+    if (operation === undefined && isTracingSuppressed(active)) return
     // The active context may hold a span below the request's.
     const where: Context = operation === undefined || operationOf(active) === operation ? active : operation.context
-    const severity = severityOf(line.level)
-    const content = read(line, format, telemetry.redactor.line, redact)
-    const { fields } = content
+    const severity = severityOf(line.logger, line.level)
+    const live = liveError(line, format, severity, exceptions?.expected(operation))
+    if (live === undefined && options === false) return
 
-    const live = liveError(line, format)
-    const message = live === undefined ? content.message : asRedacted(content.message, live.error, fields[live.key])
-    if (options.filter !== undefined && !kept(options.filter, line.level, message ?? '', fields, warn)) return
+    const content = read(line, format, redaction)
+    if (live === undefined) {
+      if (isKept(line, content)) emitTrace(line, content, severity, where)
+      return
+    }
 
-    if (exceptions !== undefined && live !== undefined && severity >= SeverityNumber.ERROR &&
-      ((live.error !== null && live.error !== undefined) || exceptions.expected(operation, live.error))) {
-      const serialized = live.key === format.errorKey ? fields[live.key] : serialize(line.logger, format.errorKey, live.error)
-      const { [live.key]: _, ...others } = fields
-      const fastifys = isFastifysErrorLine(line, message, live.error)
-      if (fastifys) {
+    const { key, error } = live
+    const written = writtenInLine(line.logger, format, key, error, content.fields, redaction)
+    content.message = scrubbed(content.message, written.secrets)
+    content.fields = scrubbed(content.fields, written.secrets)
+    if (!isKept(line, content)) return
+    const ofFastify = isOfErrorHandler(line, error)
+    const isException = severity >= SeverityNumber.ERROR ||
+      // For the 4xx that are to be exceptions, Fastify's line at `info` is what it says of them.
+      (ofFastify && exceptions?.clientErrors === true && exceptions.expected(operation)?.has(error) === true)
+    if (exceptions !== undefined && isException && isReportable(error, exceptions.expected(operation))) {
+      const others = { ...content.fields }
+      delete others[key]
+      if (ofFastify) {
         // The request's row says the same.
         delete others.req
         delete others.res
       }
-      const extra = errorFields(serialized)
-      const attributes = toAttributes(extra === undefined ? others : { ...others, [live.key]: extra })
-      const sighting = { error: live.error, serialized, context: where, severity, timestamp: content.timestamp, attributes, ...(message === undefined ? {} : { message }) }
+      const extra = errorFields(content.fields[key] ?? written.value)
+      if (extra !== undefined) others[key] = extra
+      const reported = exceptions.report({
+        error,
+        written,
+        context: where,
+        severity: Math.max(severity, SeverityNumber.ERROR),
+        timestamp: content.timestamp,
+        attributes: toAttributes(others),
+        message: content.message
+      })
       // What Fastify's handler says a second time, the exception row has said.
-      if (exceptions.report(sighting) || fastifys) return
+      if (reported || ofFastify) return
     }
+    if (options !== false) emitTrace(line, content, severity, where)
+  }
 
+  function isKept ({ level }: Line, { message, fields }: Content): boolean {
+    if (filter === undefined) return true
+    try {
+      return filter({ level, message: message ?? '', fields })
+    } catch (error) {
+      warn(`logs.filter failed, the line is sent: ${textOf(error)}`)
+      return true
+    }
+  }
+
+  function emitTrace (line: Line, content: Content, severityNumber: SeverityNumber, where: Context): void {
     telemetry.emit({
       context: where,
       timestamp: content.timestamp,
-      severityNumber: severity,
-      body: cut(bodyOf(message, fields, format), LIMITS.message),
-      attributes: toAttributes(fields)
+      severityNumber,
+      body: bodyOf(line, content, format),
+      attributes: toAttributes(content.fields)
     })
   }
 
-  return tap(logger, take)
+  const tapped = tap(logger, { take, claims: () => operationOf(context.active())?.telemetry === telemetry })
+  return tapped === undefined ? undefined : { ...tapped, release }
 }
 
-// Which of Fastify's own lines about a request this is: its row says the same.
-function fastifysOwn (line: Line): 'incoming' | 'completed' | undefined {
-  const { object, logger, text } = line
-  const { req, res } = object as { req?: { log?: unknown }, res?: { log?: unknown } }
-  if (req?.log === logger && text.includes('"incoming request"')) return 'incoming'
-  if (res?.log === logger && 'responseTime' in object && text.includes('"request completed"')) return 'completed'
+function createThreshold (logger: FastifyBaseLogger, options: LogConfig | false): (level: number) => boolean {
+  if (options === false || options.level === undefined) return () => true
+  const levels = levelsOf(logger)
+  const names = Object.keys(levels)
+  // Without a logger there are no levels, and no lines to choose from.
+  if (names.length === 0) return () => true
+  if (options.level === 'silent') return () => false
+  if (!names.includes(options.level)) throw new FAI_ERR_OPTION_INVALID('logs.level', `a level of the app's logger (${names.join(', ')})`)
+  const lowest = levels[options.level]!
+  const isEnabled = comparisonOf(logger)
+  return level => isEnabled(level, lowest)
+}
+
+function operationOfLogger (logger: object): Operation | undefined {
+  return (logger as { [kOperation]?: Operation })[kOperation]
+}
+
+// Which of Fastify's own lines about a request this is: its row says the same. A prefix may stand before the message,
+// and the app's objects are not touched for any other line.
+function ownLine ({ message, object, logger }: Line): 'incoming' | 'completed' | undefined {
+  if (message === undefined) return undefined
+  if (message.endsWith('incoming request')) return readProperty(readProperty(object, 'req'), 'log') === logger ? 'incoming' : undefined
+  if (message.endsWith('request completed')) return readProperty(readProperty(object, 'res'), 'log') === logger ? 'completed' : undefined
   return undefined
 }
 
-function isFastifysErrorLine (line: Line, message: string | undefined, error: unknown): boolean {
-  const { res } = line.object as { res?: { log?: unknown } }
-  return res?.log === line.logger && (message === undefined || message === (error as Error | null)?.message)
+function isOfErrorHandler ({ message, object, logger }: Line, error: unknown): boolean {
+  if (readProperty(readProperty(object, 'res'), 'log') !== logger) return false
+  const text = readProperty(error, 'message')
+  return message === undefined || (typeof text === 'string' && message.endsWith(text))
 }
 
 /** The error of a line, by identity; its text comes from the line alone. */
-function liveError ({ object }: Line, { errorKey }: LineFormat): { key: string, error: unknown } | undefined {
-  if (errorKey in object && object[errorKey] !== undefined) return { key: errorKey, error: object[errorKey] }
-  return object.error instanceof Error ? { key: 'error', error: object.error } : undefined
+function liveError ({ object }: Line, { errorKey }: LineFormat, severity: SeverityNumber, expected: ReadonlySet<unknown> | undefined): { key: string, error: unknown } | undefined {
+  if (!isObject(object)) return undefined
+  const error = readProperty(object, errorKey)
+  if ((error !== undefined && error !== null) || (expected?.has(error) === true && Object.hasOwn(object, errorKey))) return { key: errorKey, error }
+  if (severity < SeverityNumber.ERROR) return undefined
+  for (const key of Object.keys(object)) {
+    const value = readProperty(object, key)
+    if (types.isNativeError(value)) return { key, error: value }
+  }
+  return undefined
 }
 
-/** pino takes the message of an error for the line's: where the error's is redacted, this copy must be too. */
-function asRedacted (message: string | undefined, error: unknown, written: unknown): string | undefined {
-  const live = (error as { message?: unknown } | null)?.message
-  if (message === undefined || typeof live !== 'string' || live === '' || typeof written !== 'object' || written === null) return message
-  const text = (written as { message?: unknown }).message
-  if (typeof text === 'string' && text.startsWith(live)) return message
-  return message.replaceAll(live, typeof text === 'string' ? text : '[Redacted]')
+/** `{ err: false }` is no error, `throw false` is one. */
+function isReportable (error: unknown, expected: ReadonlySet<unknown> | undefined): boolean {
+  return Boolean(error) || expected?.has(error) === true
 }
 
 /** What an error carries beyond type, message, stack and code, which have places of their own. */
-function errorFields (serialized: unknown): Fields | undefined {
-  if (typeof serialized !== 'object' || serialized === null) return undefined
-  const { type, message, stack, code, name, cause, ...extra } = serialized as Fields
+function errorFields (written: unknown): Fields | undefined {
+  if (!isObject(written)) return undefined
+  const { type, message, stack, code, name, cause, aggregateErrors, ...extra } = written
   return Object.keys(extra).length === 0 ? undefined : extra
 }
 
-function kept (filter: NonNullable<Exclude<Config['logs'], false>['filter']>, level: number, message: string, fields: Fields, warn: (message: string) => void): boolean {
-  try {
-    return filter({ level, message, fields })
-  } catch (error) {
-    warn(`logs.filter failed, the line is sent: ${error instanceof Error ? error.message : String(error)}`)
-    return true
-  }
-}
-
-function read (line: Line, format: LineFormat, redactLine: (text: string) => string, redact: ((object: Fields) => unknown) | undefined): Content {
+function read (line: Line, format: LineFormat, { line: redactLine, paths }: Redaction): Content {
+  const text = redactLine(String(line.text))
   let parsed: unknown
   try {
-    parsed = JSON.parse(redactLine(line.text))
+    parsed = JSON.parse(text)
   } catch {
     // A streamWrite hook may write anything.
-    return { message: redactLine(line.text).trim(), fields: {}, timestamp: Date.now() }
   }
-  if (typeof parsed !== 'object' || parsed === null) return { message: String(parsed), fields: {}, timestamp: Date.now() }
-  const all = (redact === undefined ? parsed : redact(parsed as Fields)) as Fields
+  if (!isObject(parsed)) return { message: text.trim(), fields: {}, timestamp: timeOf(valueOf(line.time)) }
 
-  const fields: Fields = {}
-  let message: string | undefined
-  let timestamp: number | undefined
-  for (const name of Object.keys(all)) {
-    const value = all[name]
-    if (name === format.messageKey) {
-      message = typeof value === 'string' ? value : propertyValue(value)
-    } else if (name === 'time' || (name === 'timestamp' && timestamp === undefined)) {
-      const time = milliseconds(value)
-      if (time === undefined) fields[name] = value
-      else timestamp = time
-    } else if (name === 'level' && (value === line.level || typeof value === 'string')) {
-      // The row's severity.
-    } else if ((name === 'pid' && value === process.pid) || (name === 'hostname' && value === HOSTNAME)) {
-      // pino's default base: the row's role instance.
-    } else if (name === format.nestedKey && typeof value === 'object' && value !== null) {
-      for (const [inner, innerValue] of Object.entries(value)) put(fields, inner, innerValue)
-    } else {
-      put(fields, name, value)
-    }
+  const { messageKey, nestedKey } = format
+  const time = valueOf(line.time)
+  const nested = nestedKey === undefined ? undefined : parsed[nestedKey]
+  let fields: Fields = {}
+  let message: unknown
+  let isTimeSeen = time === undefined
+  for (const name of Object.keys(parsed)) {
+    const value = parsed[name]
+    if (name === messageKey) message = value
+    else if (!isTimeSeen && value === time && name !== 'level') isTimeSeen = true
+    else if (value === nested && name === nestedKey && isObject(nested)) continue
+    else if (!isImplied(name, value, line)) define(fields, name, value)
   }
-  return { message, fields, timestamp: timestamp ?? Date.now() }
-}
-
-// An assignment to `__proto__` would set the prototype instead of a field.
-function put (fields: Fields, name: string, value: unknown): void {
-  fields[name === '__proto__' ? propertyName(name) : name] = value
+  if (isObject(nested)) {
+    for (const name of Object.keys(nested)) define(fields, Object.hasOwn(fields, name) ? `${nestedKey}.${name}` : name, nested[name])
+  }
+  if (paths !== undefined) {
+    const { [messageKey]: redacted, ...others } = paths(message === undefined ? fields : { ...fields, [messageKey]: message }) as Fields
+    message = redacted
+    fields = others
+  }
+  return {
+    message: typeof message === 'string' ? message : message === undefined || message === null ? undefined : propertyValue(message, LIMITS.message),
+    fields,
+    timestamp: timeOf(time)
+  }
 }
 
 const HOSTNAME = hostname()
 
-/** Milliseconds since 1970 of what pino's and other timestamp functions write: milliseconds, seconds, ISO. */
-function milliseconds (value: unknown): number | undefined {
-  if (typeof value === 'number' && value > 0) return value < 1e11 ? value * 1_000 : value < 1e14 ? value : undefined
-  if (typeof value !== 'string') return undefined
-  const time = Date.parse(value)
-  return Number.isNaN(time) ? undefined : time
+/** The row has it in a column: severity, role instance. */
+function isImplied (name: string, value: unknown, { level, logger }: Line): boolean {
+  switch (name) {
+    case 'level': return value === level || (typeof value === 'string' && levelsOf(logger)[value.toLowerCase()] === level)
+    case 'pid': return value === process.pid
+    case 'hostname': return value === HOSTNAME
+    default: return false
+  }
+}
+
+function valueOf (json: string): unknown {
+  if (json === '') return undefined
+  try {
+    return JSON.parse(json)
+  } catch {
+    return undefined
+  }
+}
+
+/** Milliseconds since 1970 of what pino's and other timestamp functions write: milliseconds, seconds, ISO 8601. */
+function timeOf (value: unknown): number {
+  const now = Date.now()
+  if (typeof value === 'number') {
+    if (value >= 1e11 && value < 1e14) return value
+    // Whole seconds would put all lines of a request at its begin.
+    if (value > 1e8 && value < 1e11) return Math.abs(now - value * 1_000) <= 1_000 ? now : value * 1_000
+    return now
+  }
+  const time = typeof value === 'string' && /^\d{4}-\d\d-\d\d[T ]\d/.test(value) ? Date.parse(value) : NaN
+  return Number.isNaN(time) ? now : time
 }
 
 function toAttributes (fields: Fields): Attributes {
@@ -205,54 +289,25 @@ function toAttributes (fields: Fields): Attributes {
   const count = Math.min(names.length, LIMITS.properties)
   for (let i = 0; i < count; i++) {
     const name = names[i]!
-    const value = fields[name]
-    if (value !== null && value !== undefined) attributes[propertyName(name)] = propertyValue(value)
+    attributes[propertyName(name)] = propertyValue(fields[name])
   }
-  if (names.length > count) attributes.droppedFields = names.length - count
+  if (names.length > count) attributes.droppedFields = String(names.length - count)
   return attributes
 }
 
 /** A row without a text says what the line was about. */
-function bodyOf (message: string | undefined, fields: Fields, { errorKey }: LineFormat): string {
-  if (message !== undefined && message !== '') return message
-  const error = fields[errorKey] as { message?: unknown } | undefined
-  if (typeof error?.message === 'string' && error.message !== '') return error.message
-  const text = propertyValue(fields)
-  return text === '{}' ? '(no message)' : cut(text, 256)
+function bodyOf ({ object }: Line, { message, fields }: Content, { errorKey }: LineFormat): string {
+  if (message !== undefined && message !== '') return cut(message, LIMITS.message)
+  const error = fields[errorKey]
+  if (typeof error === 'string' && error !== '') return cut(error, LIMITS.message)
+  const text = readProperty(error, 'message')
+  if (typeof text === 'string' && text !== '') return cut(text, LIMITS.message)
+  // The bindings are the same for every line of a logger.
+  const given = isObject(object) ? Object.entries(fields).filter(([name]) => Object.hasOwn(object, name)) : []
+  const shown = given.length > 0 ? Object.fromEntries(given.slice(0, 20)) : fields
+  return Object.keys(shown).length === 0 ? '(no message)' : cut(propertyValue(shown), 256)
 }
 
-const NAMED: Readonly<Record<string, SeverityNumber>> = {
-  trace: SeverityNumber.TRACE,
-  silly: SeverityNumber.TRACE,
-  verbose: SeverityNumber.TRACE,
-  debug: SeverityNumber.DEBUG,
-  info: SeverityNumber.INFO,
-  notice: SeverityNumber.INFO2,
-  warn: SeverityNumber.WARN,
-  warning: SeverityNumber.WARN,
-  error: SeverityNumber.ERROR,
-  err: SeverityNumber.ERROR,
-  fatal: SeverityNumber.FATAL,
-  crit: SeverityNumber.FATAL,
-  critical: SeverityNumber.FATAL,
-  alert: SeverityNumber.FATAL,
-  emerg: SeverityNumber.FATAL,
-  emergency: SeverityNumber.FATAL
-}
-
-/** By the level's name where it is a common one, which is right for inverted levels too; else by its value. */
-function createSeverities ({ levels }: LineFormat): (level: number) => SeverityNumber {
-  const byValue = new Map<number, SeverityNumber>()
-  for (const [name, value] of Object.entries(levels)) {
-    const severity = NAMED[name.toLowerCase()]
-    if (severity !== undefined) byValue.set(value, severity)
-  }
-  return level => byValue.get(level) ?? (
-    level < 20
-      ? SeverityNumber.TRACE
-      : level < 30
-        ? SeverityNumber.DEBUG
-        : level < 40
-          ? SeverityNumber.INFO
-          : level < 50 ? SeverityNumber.WARN : level < 60 ? SeverityNumber.ERROR : SeverityNumber.FATAL)
+function textOf (error: unknown): string {
+  return error instanceof Error ? error.message : String(error)
 }

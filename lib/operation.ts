@@ -38,6 +38,8 @@ export class Operation {
   certain = false
   /** Errors seen by onError and not yet reported: the request's end or a log line does. */
   errors: Set<unknown> | undefined = undefined
+  /** Of the request: tells how its errors are to be written where nobody logs them. */
+  logger: object | undefined = undefined
 
   constructor (telemetry: Telemetry, name: string, span: Span, context: Context, fate: Fate) {
     this.telemetry = telemetry

@@ -7,8 +7,12 @@ export interface Line {
   readonly text: string
   /** The level's value. */
   readonly level: number
+  /** The line's time as it stands in the text, quotes included; empty where there is none. */
+  readonly time: string
+  /** Formatted and prefixed, before serializers and redaction: to recognise a line, never to send. */
+  readonly message: string | undefined
   /** Before redaction and without bindings: to recognise objects by identity, never to send. */
-  readonly object: Readonly<Record<string, unknown>>
+  readonly object: unknown
   /** The logger that wrote it: `fastify.log`, a request's, or a child of one. */
   readonly logger: object
 }
@@ -18,8 +22,20 @@ export interface LineFormat {
   readonly messageKey: string
   readonly errorKey: string
   readonly nestedKey: string | undefined
-  /** Level names to values, custom ones included. */
-  readonly levels: Readonly<Record<string, number>>
+}
+
+/** Who takes the lines of a logger. */
+export interface Taker {
+  /** Must not throw: it runs inside the app's log call. */
+  readonly take: (line: Line) => void
+  /** Whether a line of a logger that several apps share belongs here. */
+  readonly claims: () => boolean
+}
+
+export interface Tap {
+  /** Takes the lines of a logger with a destination of its own as well. */
+  readonly follow: (logger: object) => void
+  readonly stop: () => void
 }
 
 const METADATA = Symbol.for('pino.metadata')
@@ -27,82 +43,116 @@ const OUR_STREAM = Symbol('fastify-app-insights.stream')
 
 interface Stream {
   write: (line: string) => unknown
-  lastLevel?: number
+  lastLevel?: number | undefined
   lastObj?: unknown
-  lastMsg?: string
-  lastTime?: string
-  lastLogger?: object
+  lastMsg?: string | undefined
+  lastTime?: string | undefined
+  lastLogger?: object | undefined
   [METADATA]?: boolean
-  [OUR_STREAM]?: true
 }
 
+interface Seat extends Taker { readonly logger: object, left: boolean }
+interface OurStream extends Stream { [OUR_STREAM]: { original: Stream, seats: Seat[] } }
+
 // Every copy of pino has symbols of its own, of the same description.
-function findSymbol (logger: object, description: string): symbol | undefined {
-  for (let owner: object | null = logger; owner !== null; owner = Object.getPrototypeOf(owner) as object | null) {
+function findSymbol (object: object, description: string): symbol | undefined {
+  for (let owner: object | null = object; owner !== null; owner = Object.getPrototypeOf(owner) as object | null) {
     const found = Object.getOwnPropertySymbols(owner).find(symbol => symbol.description === description)
     if (found !== undefined) return found
   }
 }
 
-function valueOf (logger: object, description: string): unknown {
-  const symbol = findSymbol(logger, description)
-  return symbol === undefined ? undefined : (logger as Record<symbol, unknown>)[symbol]
+/** What pino keeps under one of its symbols. */
+export function internal (object: object, description: string): unknown {
+  const symbol = findSymbol(object, description)
+  return symbol === undefined ? undefined : (object as Record<symbol, unknown>)[symbol]
 }
 
 /**
- * Hands every line of `logger` and of its children, older ones too, to `take`, after the app's own destination
- * had it.
- * @returns the call that undoes it, or undefined where the logger is not pino
+ * Hands every line of `logger`, of the logger it comes from and of all their children, older ones too, to `taker`,
+ * when the app's own destination has had it. A logger that several apps share hands each line to one of them.
+ * @returns undefined where the logger is not pino
  */
-export function tap (logger: FastifyBaseLogger, take: (line: Line) => void): (() => void) | undefined {
+export function tap (logger: FastifyBaseLogger, taker: Taker): Tap | undefined {
   const symbol = findSymbol(logger, 'pino.stream')
-  if (symbol === undefined) return undefined
-  const owner = logger as unknown as Record<symbol, Stream>
-  const original = owner[symbol]
-  if (original === undefined || typeof original.write !== 'function') return undefined
-  const inherited = !Object.hasOwn(owner, symbol)
-
-  const stream = between(original, take)
-  owner[symbol] = stream
-  return function untap () {
-    // Somebody else may stand between by now: then ours only passes on.
-    stream.take = undefined
-    if (owner[symbol] !== stream) return
-    if (inherited) delete owner[symbol]
-    else owner[symbol] = original
+  const place = symbol === undefined ? undefined : placeOf(logger, symbol)
+  if (place === undefined) return undefined
+  const seat: Seat = { logger, left: false, take: taker.take, claims: taker.claims }
+  const stream = sit(place.owner, place.symbol, seat)
+  return {
+    follow (other) {
+      // The usual case, and one that is met with every request.
+      if ((other as Record<symbol, unknown>)[place.symbol] === stream) return
+      const otherSymbol = findSymbol(other, 'pino.stream')
+      const otherPlace = otherSymbol === undefined ? undefined : placeOf(other, otherSymbol)
+      if (otherPlace !== undefined) sit(otherPlace.owner, otherPlace.symbol, seat)
+    },
+    stop () {
+      seat.left = true
+      leave(place.owner, place.symbol)
+    }
   }
 }
 
-interface OurStream extends Stream { take: ((line: Line) => void) | undefined }
+/** The logger that has the destination: the children inherit it. */
+function placeOf (logger: object, symbol: symbol): { owner: Record<symbol, Stream>, symbol: symbol } | undefined {
+  let owner: object | null = logger
+  while (owner !== null && !Object.hasOwn(owner, symbol)) owner = Object.getPrototypeOf(owner) as object | null
+  const stream = (owner as Record<symbol, Stream | undefined> | null)?.[symbol]
+  return typeof stream?.write === 'function' ? { owner: owner as Record<symbol, Stream>, symbol } : undefined
+}
 
-function between (original: Stream, take: (line: Line) => void): OurStream {
+function isOurs (stream: Stream | undefined): stream is OurStream {
+  return stream !== undefined && Object.hasOwn(stream, OUR_STREAM)
+}
+
+function sit (owner: Record<symbol, Stream>, symbol: symbol, seat: Seat): Stream {
+  const current = owner[symbol]!
+  if (!isOurs(current)) return (owner[symbol] = between(current, seat))
+  const shared = current[OUR_STREAM]
+  if (!shared.seats.includes(seat)) shared.seats = [...shared.seats.filter(other => !other.left), seat]
+  return current
+}
+
+function leave (owner: Record<symbol, Stream>, symbol: symbol): void {
+  const current = owner[symbol]
+  // Somebody else may stand between by now: then ours only passes on.
+  if (!isOurs(current)) return
+  const shared = current[OUR_STREAM]
+  shared.seats = shared.seats.filter(seat => !seat.left)
+  if (shared.seats.length === 0) owner[symbol] = shared.original
+}
+
+function between (original: Stream, first: Seat): OurStream {
   const wantsMetadata = original[METADATA] === true
+  const shared = { original, seats: [first] }
   const own: OurStream = {
-    take,
     [METADATA]: true,
-    [OUR_STREAM]: true,
+    [OUR_STREAM]: shared,
     lastLevel: 0,
     lastObj: undefined,
     lastMsg: undefined,
     lastTime: undefined,
     lastLogger: undefined,
     write (text: string) {
+      const { lastLevel, lastObj, lastMsg, lastTime, lastLogger } = own
       if (wantsMetadata) {
-        original.lastLevel = own.lastLevel
-        original.lastObj = own.lastObj
-        original.lastMsg = own.lastMsg
-        original.lastTime = own.lastTime
-        original.lastLogger = own.lastLogger
+        original.lastLevel = lastLevel
+        original.lastObj = lastObj
+        original.lastMsg = lastMsg
+        original.lastTime = lastTime
+        original.lastLogger = lastLogger
       }
-      const level = own.lastLevel ?? 0
-      const object = own.lastObj as Line['object']
-      const logger = own.lastLogger!
       // What a line refers to must not live on until the next one.
       own.lastObj = undefined
+      own.lastMsg = undefined
       own.lastLogger = undefined
-      const result = original.write(text)
-      own.take?.({ text, level, object, logger })
-      return result
+      try {
+        return original.write(text)
+      } finally {
+        // Without a logger it is no line of pino's.
+        if (lastLogger !== undefined) hand(shared.seats, { text, level: lastLevel!, time: lastTime ?? '', message: lastMsg, object: lastObj, logger: lastLogger })
+      }
     }
   }
   // Everything else a destination can do (flush, end, on, …) is still the original's.
@@ -117,31 +167,89 @@ function between (original: Stream, take: (line: Line) => void): OurStream {
   })) as OurStream
 }
 
-export function formatOf (logger: FastifyBaseLogger): LineFormat {
+function hand (seats: Seat[], line: Line): void {
+  const seat = seats.length === 1 ? seats[0]! : choose(seats, line.logger)
+  if (seat !== undefined && !seat.left) seat.take(line)
+}
+
+/** The app whose logger it is, else the one whose request is running, else the first. */
+function choose (seats: Seat[], logger: object): Seat | undefined {
+  const there = seats.filter(seat => !seat.left)
+  return there.find(seat => seat.logger === logger || Object.prototype.isPrototypeOf.call(seat.logger, logger)) ??
+    there.find(seat => seat.claims()) ?? there[0]
+}
+
+export function formatOf (logger: object): LineFormat {
   const text = (description: string, otherwise: string): string => {
-    const value = valueOf(logger, description)
+    const value = internal(logger, description)
     return typeof value === 'string' && value !== '' ? value : otherwise
   }
-  const nestedKey = valueOf(logger, 'pino.nestedKey')
-  const levels = (logger as unknown as { levels?: { values?: Record<string, number> } }).levels?.values
+  const nestedKey = text('pino.nestedKey', '')
   return {
     messageKey: text('pino.messageKey', 'msg'),
     errorKey: text('pino.errorKey', 'err'),
-    nestedKey: typeof nestedKey === 'string' && nestedKey !== '' ? nestedKey : undefined,
-    levels: levels ?? {}
+    nestedKey: nestedKey === '' ? undefined : nestedKey
   }
 }
 
-/** `error` as the app's logger would write it, serializers and redaction applied; undefined where it cannot. */
-export function serialize (logger: object, errorKey: string, error: unknown): unknown {
-  const asJson = valueOf(logger, 'pino.asJson')
+/** Level names to values, custom ones included; empty where the logger is not pino. */
+export function levelsOf (logger: object): Readonly<Record<string, number>> {
+  return (logger as { levels?: { values?: Record<string, number> } }).levels?.values ?? {}
+}
+
+/** Whether a line of level `current` is written where `wanted` is the level set: inverted levels compare otherwise. */
+export function comparisonOf (logger: object): (current: number, wanted: number) => boolean {
+  const comparison = internal(logger, 'pino.levelComp')
+  return typeof comparison === 'function'
+    ? (current, wanted) => comparison(current, wanted) !== false
+    : (current, wanted) => current >= wanted
+}
+
+/**
+ * `fields` as `logger` would write them: through its formatters, serializers, redaction and hooks.
+ * @returns undefined where it cannot
+ */
+export function writtenFields (logger: object, fields: object): Record<string, unknown> | undefined {
+  const asJson = internal(logger, 'pino.asJson')
   if (typeof asJson !== 'function') return undefined
   try {
-    const levels = (logger as { levels?: { values?: Record<string, number> } }).levels?.values ?? {}
-    const line = asJson.call(logger, { [errorKey]: error }, undefined, Object.values(levels)[0], '') as string
-    return (JSON.parse(line) as Record<string, unknown>)[errorKey]
+    const streamWrite = (internal(logger, 'pino.hooks') as { streamWrite?: (line: string) => string } | undefined)?.streamWrite
+    const line = asJson.call(logger, fields, undefined, Object.values(levelsOf(logger))[0], '') as string
+    const parsed = JSON.parse(typeof streamWrite === 'function' ? streamWrite(line) : line) as Record<string, unknown>
+    const { nestedKey } = formatOf(logger)
+    const nested = nestedKey === undefined ? undefined : parsed[nestedKey]
+    return typeof nested === 'object' && nested !== null ? nested as Record<string, unknown> : parsed
   } catch {
     return undefined
+  }
+}
+
+/** Whether the logger may leave out or replace something of the field `key`; and if so, how, for a plain object. */
+export function redactionOf (logger: object, key: string): ((plain: object) => unknown) | undefined {
+  const stringifiers = internal(logger, 'pino.stringifiers') as Record<string, ((value: unknown, safe: unknown) => string | undefined) | undefined> | undefined
+  if (stringifiers === undefined || stringifiers === null) return undefined
+  const stringifier = stringifiers[key] ?? internal(stringifiers, 'pino.wildcardFirst') as typeof stringifiers[string]
+  if (typeof stringifier !== 'function') return undefined
+  const safe = internal(logger, 'pino.stringifySafe')
+  return plain => {
+    const text = stringifier(plain, safe)
+    return text === undefined ? undefined : JSON.parse(text)
+  }
+}
+
+/** Whether anything can change a line after it was made. */
+export function hasStreamHook (logger: object): boolean {
+  return typeof (internal(logger, 'pino.hooks') as { streamWrite?: unknown } | undefined)?.streamWrite === 'function'
+}
+
+/** Tells whether a logger's own bindings name this request, so that it is not one logger for all of them. */
+export function createBindingCheck (): (logger: object, requestId: string) => boolean {
+  // Asked with every request, and most apps have one copy of pino.
+  let symbol: symbol | undefined
+  return (logger, requestId) => {
+    if (symbol === undefined || !(symbol in logger)) symbol = findSymbol(logger, 'pino.chindings')
+    const bindings = symbol === undefined ? undefined : (logger as Record<symbol, unknown>)[symbol]
+    return typeof bindings === 'string' && bindings.includes(JSON.stringify(requestId))
   }
 }
 

@@ -1,18 +1,20 @@
 /** Wiring only: options → telemetry → requests, logs, exceptions → onClose. */
 import { type Span, type Tracer, ProxyTracerProvider, context } from '@opentelemetry/api'
+import createRedact from '@pinojs/redact'
 import type { FastifyBaseLogger, FastifyInstance } from 'fastify'
 import { FAI_ERR_ALREADY_REGISTERED } from './errors'
 import { type Exceptions, createExceptions } from './exceptions'
 import { watch } from './exit'
-import { collectLogs } from './logs'
+import { type LogCollector, collectLogs } from './logs'
 import { SILENT_REQUEST } from './operation'
 import { type AppInsightsOptions, type Config, type Properties, type PropertyValue, readOptions } from './options'
-import { formatOf, quietChild, serialize } from './pino'
+import { quietChild } from './pino'
 import { join } from './registration'
 import { traceRequests } from './requests'
 import { type FlushReport, emptyStats } from './delivery'
 import { type Stats, Telemetry } from './telemetry'
 import { once } from './warnings'
+import { type Redaction, unlogged } from './written'
 
 export interface AppInsights {
   /** Spans made with it are rows of the active operation: `dependencies` of type InProc, unless they say otherwise. */
@@ -59,9 +61,11 @@ function start (fastify: FastifyInstance, config: Config): void {
   const warn = (message: string): void => log.warn(message)
   const warnOnce = once(warn)
   const telemetry = new Telemetry(config, warn, warnOnce)
-  const exceptions = startExceptions(fastify.log, config, telemetry)
-  const stopLogs = startLogs(fastify.log, config, telemetry, exceptions, warnOnce)
+  const redaction = createRedaction(config, telemetry)
+  const exceptions = startExceptions(fastify.log, config, telemetry, redaction)
+  const logs = startLogs(fastify.log, config, telemetry, exceptions, redaction, warnOnce)
   const stopRequests = traceRequests(fastify, config, telemetry, exceptions, warnOnce)
+  if (logs !== undefined) followLoggers(fastify, logs)
   const leave = join(telemetry)
   const unwatch = watch({
     telemetry,
@@ -81,7 +85,7 @@ function start (fastify: FastifyInstance, config: Config): void {
 
   fastify.addHook('onClose', async () => {
     stopRequests()
-    stopLogs?.()
+    logs?.stop()
     const { sent, spooled, lost } = await telemetry.close()
     unwatch()
     leave()
@@ -89,21 +93,43 @@ function start (fastify: FastifyInstance, config: Config): void {
   })
 }
 
-function startExceptions (logger: FastifyBaseLogger, config: Config, telemetry: Telemetry): Exceptions | undefined {
-  if (config.exceptions === false) return undefined
-  const { errorKey } = formatOf(logger)
-  return createExceptions(telemetry, config.exceptions.clientErrors, error => serialize(logger, errorKey, error))
+function createRedaction ({ logs }: Config, { redactor }: Telemetry): Redaction {
+  const paths = logs === false ? [] : logs.redact ?? []
+  return {
+    line: redactor.line,
+    paths: paths.length === 0 ? undefined : createRedact({ paths, censor: '[Redacted]', serialize: copy => copy })
+  }
 }
 
-function startLogs (logger: FastifyBaseLogger, config: Config, telemetry: Telemetry, exceptions: Exceptions | undefined, warn: (message: string) => void): (() => void) | undefined {
-  if (config.logs === false) return undefined
-  const stop = collectLogs(logger, config.logs, telemetry, exceptions, warn)
-  if (stop === undefined) {
+function startExceptions (logger: FastifyBaseLogger, config: Config, telemetry: Telemetry, redaction: Redaction): Exceptions | undefined {
+  if (config.exceptions === false) return undefined
+  return createExceptions(telemetry, config.exceptions.clientErrors, (error, operation) => unlogged(operation?.logger ?? logger, error, redaction))
+}
+
+function startLogs (logger: FastifyBaseLogger, config: Config, telemetry: Telemetry, exceptions: Exceptions | undefined, redaction: Redaction, warn: (message: string) => void): LogCollector | undefined {
+  // An error that is logged is an exception, whether or not the line becomes a trace.
+  if (config.logs === false && exceptions === undefined) return undefined
+  const logs = collectLogs(logger, config.logs, telemetry, exceptions, redaction, warn)
+  if (logs === undefined && config.logs !== false) {
     process.emitWarning(
       'No log lines will reach Application Insights: the Fastify logger is off or not pino. Create Fastify with { logger: true } or a pino loggerInstance, or say { logs: false } to silence this.',
       { type: 'FastifyAppInsightsWarning', code: 'FAI_WARN_NO_LOGS' })
   }
-  return stop
+  return logs
+}
+
+function followLoggers (fastify: FastifyInstance, logs: LogCollector): void {
+  fastify.addHook('onRequest', function followLogger (request, _reply, done) {
+    // A child logger factory may hand out a logger that has nothing to do with the app's.
+    logs.follow(request.log)
+    logs.release(request.log)
+    done()
+  })
+  // A hook before ours may have answered.
+  fastify.addHook('onResponse', function releaseLines (request, _reply, done) {
+    logs.release(request.log)
+    done()
+  })
 }
 
 function decorateSilently (fastify: FastifyInstance): void {

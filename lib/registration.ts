@@ -1,7 +1,7 @@
 /** The process-wide OpenTelemetry API ↔ our instances: a span goes to the instance whose operation it belongs to. */
 import {
   type Context, type Span, type SpanOptions, type Tracer, type TracerOptions, type TracerProvider,
-  context, propagation, trace
+  INVALID_SPAN_CONTEXT, SpanKind, context, propagation, trace
 } from '@opentelemetry/api'
 import { AsyncLocalStorageContextManager } from '@opentelemetry/context-async-hooks'
 import { W3CTraceContextPropagator } from '@opentelemetry/core'
@@ -63,7 +63,11 @@ class SharedTracer implements Tracer {
       : telemetry.tracerProvider.getTracer(this.#name, this.#version, this.#options)
   }
 
-  startSpan (name: string, options?: SpanOptions, parent: Context = context.active()): Span {
+  startSpan (name: string, options: SpanOptions = {}, parent: Context = context.active()): Span {
+    if (options.kind !== SpanKind.SERVER) return this.#of(parent).startSpan(name, options, parent)
+    // A request has one SERVER span, which is ours: another instrumentation's is a step of it.
+    if (operationOf(parent) !== undefined || this.#name === '@fastify/otel') return this.#of(parent).startSpan(name, { ...options, kind: SpanKind.INTERNAL }, parent)
+    if (this.#name === '@opentelemetry/instrumentation-http') return trace.wrapSpanContext(trace.getSpanContext(parent) ?? INVALID_SPAN_CONTEXT)
     return this.#of(parent).startSpan(name, options, parent)
   }
 

@@ -9,6 +9,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { Exceptions } from './exceptions'
 import { Fate, Operation, SILENT_REQUEST, kOperation, operationOf } from './operation'
 import type { Config, Ignore } from './options'
+import { createBindingCheck } from './pino'
 import { SAMPLE_RATE, kHold } from './sampling'
 import { type SpanWithOperation, type Telemetry, toAttributes } from './telemetry'
 
@@ -56,6 +57,7 @@ export function traceRequests (
   warn: (message: string) => void
 ): () => void {
   const { tracer } = telemetry
+  const isBoundTo = createBindingCheck()
   const isIgnored = createIgnore(config.ignore, warn)
   const keepsFailuresOfIgnored = config.ignore.kind === 'routes' && config.ignore.keepFailures
 
@@ -93,7 +95,7 @@ export function traceRequests (
 
     ;(request as WithOperation)[kOperation] = operation
     ;(reply.raw as Response)[kOperation] = operation
-    correlateLogger(fastify, request, operation)
+    correlateLogger(fastify, request, operation, isBoundTo)
     context.with(operation.context, done)
   }
 
@@ -144,8 +146,7 @@ export function traceRequests (
     // Response, abort and shutdown race: whoever takes it out of the set closes it.
     if (!telemetry.open.delete(operation)) return
     const { request, reply, span } = operation
-    // inject() has no socket that could say so, HTTP/2 no such property.
-    const finished = operation.finished || reply.raw.writableFinished
+    const finished = isFinished(operation, reply.raw)
     const status = finished ? reply.raw.statusCode : unfinishedStatus(reply.raw, request.raw)
     exceptions?.settle(operation, reply.raw.statusCode)
     const success = isSuccess(status, finished, request)
@@ -177,7 +178,7 @@ export function traceRequests (
       if (value !== undefined) attributes[`http.request.header.${name}`] = String(value)
     }
     for (const name of config.requests.responseHeaders) {
-      const value = reply.raw.getHeader(name)
+      const value = reply.getHeader(name) ?? reply.raw.getHeader(name)
       if (value !== undefined) attributes[`http.response.header.${name}`] = String(value)
     }
     return attributes
@@ -263,11 +264,12 @@ function enter (request: FastifyRequest, done: () => void): void {
 }
 
 /** The request's logger and its children know their operation, whatever becomes of the async context. */
-function correlateLogger (fastify: FastifyInstance, request: FastifyRequest, operation: Operation): void {
+function correlateLogger (fastify: FastifyInstance, request: FastifyRequest, operation: Operation, isBoundTo: (logger: object, requestId: string) => boolean): void {
   const logger = request.log as unknown as WithOperation
+  operation.logger = logger
   // A child logger factory may hand out one logger for all: then the context has to tell.
-  if (request.log === fastify.log || Object.hasOwn(logger, kOperation)) return
-  logger[kOperation] = operation
+  if (request.log === fastify.log || Object.hasOwn(logger, kOperation) || !Object.isExtensible(logger)) return
+  if (isBoundTo(logger, request.id)) logger[kOperation] = operation
 }
 
 /** A SERVER span that another instrumentation has opened for this request. */
@@ -288,6 +290,17 @@ function withRemoteParent (active: Context, { headers }: IncomingMessage): Conte
   return trace.setSpanContext(active, remote)
 }
 
+type Http2Stream = { aborted: boolean, rstCode: number } | undefined
+const http2Stream = (response: ServerResponse): Http2Stream => (response as { stream?: Http2Stream }).stream
+
+function isFinished (operation: RequestOperation, response: ServerResponse): boolean {
+  const stream = http2Stream(response)
+  // HTTP/2 says finish for a cancelled stream too.
+  if (stream !== undefined) return response.writableEnded && stream.rstCode === 0
+  // inject() has no socket that would tell; there the finish was seen by onResponse.
+  return operation.finished || response.writableFinished
+}
+
 /** 499 where the client went away; else the connection was cut here: the status sent until then, if any. */
 function unfinishedStatus (response: ServerResponse, request: IncomingMessage): number | undefined {
   if (clientWentAway(response, request)) return CLIENT_CLOSED_REQUEST
@@ -296,9 +309,9 @@ function unfinishedStatus (response: ServerResponse, request: IncomingMessage): 
 
 /** The other end closed the connection or the HTTP/2 stream; where we did, its socket neither ended nor failed. */
 function clientWentAway (response: ServerResponse, request: IncomingMessage): boolean {
-  const stream = (response as { stream?: { aborted?: boolean, rstCode?: number } }).stream
+  const stream = http2Stream(response)
   // 8 is CANCEL.
-  if (stream !== undefined && stream !== null) return stream.aborted === true || stream.rstCode === 8
+  if (stream !== undefined) return stream.aborted || stream.rstCode === 8
   const socket = request.socket
   if (socket === null || socket === undefined) return false
   const code = (socket.errored as NodeJS.ErrnoException | null | undefined)?.code

@@ -69,6 +69,7 @@ const BATCH_ITEMS = 128
 const BATCH_CHARACTERS = 512 * 1024
 const BATCH_WAIT = 200
 const FLUSH_TIMEOUT = 30_000
+const FORGET = 5_000
 const WARN_EVERY = 60_000
 // Ordinary traces and dependencies leave the last tenth of the queue to requests and to what went wrong.
 const LOW_SHARE = 0.9
@@ -295,13 +296,12 @@ class QueuedDelivery implements Delivery {
     const end = Date.now() + timeout
     this.#post()
     const isLast = --this.#shared.users === 0
-    // Whoever comes from now on starts anew.
-    if (isLast && links.get(this.#key) === this.#shared) links.delete(this.#key)
     // The rest of the time is for writing to disk.
     const reserve = Math.min(1_000, timeout / 5)
     await link.settle('close', end - reserve, isLast ? undefined : this.#id)
     clients.delete(this.#id)
     await link.release(this.#id)
+    if (this.#shared.users === 0 && links.get(this.#key) === this.#shared) setTimeout(forget, FORGET, this.#key).unref()
     clearTimeout(this.#warnTimer)
     const left = total(this.#recorded()) - this.#report().sent - this.#report().spooled - this.#report().lost
     if (left > 0) {
@@ -340,6 +340,11 @@ class QueuedDelivery implements Delivery {
       // The app's logger is not ours to fail for.
     }
   }
+}
+
+/** A connection string that is used no more. */
+function forget (key: string): void {
+  if (links.get(key)?.users === 0) links.delete(key)
 }
 
 function postLater (delivery: QueuedDelivery): void {

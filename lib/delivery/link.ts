@@ -32,13 +32,13 @@ export interface Link {
   settle: (mode: Mode, deadline: number, id: number | undefined) => Promise<void>
   /** Blocks. */
   drain: (timeout: number, last: boolean) => void
-  /** Whether anything was ever taken. */
-  started: () => boolean
+  /** The instance is gone; with the last one goes the thread, after a moment. */
   release: (id: number) => Promise<void>
 }
 
 const SCOPE = 'https://monitor.azure.com/.default'
 const MAX_DEATHS = 3
+const LINGER = 1_000
 
 export class WorkerLink implements Link {
   readonly inherited = new Account()
@@ -53,8 +53,12 @@ export class WorkerLink implements Link {
   #requests = 0
   #running = false
   #deaths = 0
-  #everStarted = false
   #drained = false
+  #linger: NodeJS.Timeout | undefined
+  /** Given up by drain(), in a process that then went on living. */
+  #abandoned: Worker[] = []
+  /** Where no worker can be started: in a bundle, for example, which lacks the file. */
+  #fallback: LocalLink | undefined
 
   constructor (settings: LinkSettings, clients: Map<number, Client>) {
     this.#settings = settings
@@ -64,6 +68,8 @@ export class WorkerLink implements Link {
   take (id: number, sealed: string, counts: Counts): void {
     const client = this.#clients.get(id)
     if (client === undefined) return
+    if (this.#fallback !== undefined) return this.#fallback.take(id, sealed, counts)
+    clearTimeout(this.#linger)
     const worker = this.#start()
     if (worker === undefined) {
       client.near.move(counts, null, 'workerDied')
@@ -78,6 +84,7 @@ export class WorkerLink implements Link {
   }
 
   settle (mode: Mode, deadline: number, id: number | undefined): Promise<void> {
+    if (this.#fallback !== undefined) return this.#fallback.settle(mode, deadline, id)
     const worker = this.#worker
     if (worker === undefined) return Promise.resolve()
     return new Promise(resolve => {
@@ -94,6 +101,7 @@ export class WorkerLink implements Link {
   }
 
   drain (timeout: number, last: boolean): void {
+    if (this.#fallback !== undefined) return this.#fallback.drain(timeout, last)
     const worker = this.#worker
     if (worker === undefined || (this.#drained && !last)) return
     const end = Date.now() + timeout
@@ -109,25 +117,29 @@ export class WorkerLink implements Link {
     // It never got so far as to take them, and after this it will not.
     const received = Atomics.exchange(this.#taken, 0, -1)
     this.#unreceived = this.#unreceived.filter(each => each.sequence > received)
+    this.#worker = undefined
+    this.#abandoned.push(worker)
     this.#storeUnreceived()
   }
 
-  started (): boolean {
-    return this.#everStarted
-  }
-
   async release (id: number): Promise<void> {
+    if (this.#fallback !== undefined) return this.#fallback.release(id)
     if (this.#worker !== undefined && this.#opened.delete(id)) this.#post(this.#worker, { is: 'close', id })
     if (this.#clients.size > 0) return
+    await Promise.all(this.#abandoned.splice(0).map(quit))
     const worker = this.#worker
+    // A test suite makes one app after the other, and each would wait for the exporter to load again.
+    if (worker !== undefined) this.#linger = setTimeout(() => this.#leave(worker), LINGER).unref()
+  }
+
+  #leave (worker: Worker): void {
+    if (this.#clients.size > 0 || this.#worker !== worker) return
     this.#worker = undefined
-    worker?.removeAllListeners()
-    await worker?.terminate()
+    quit(worker).catch(() => {})
   }
 
   #start (): Worker | undefined {
     if (this.#worker !== undefined || this.#deaths >= MAX_DEATHS) return this.#worker
-    this.#everStarted = true
     this.#taken = new Int32Array(new SharedArrayBuffer(4))
     this.#sequence = 0
     this.#opened.clear()
@@ -139,10 +151,11 @@ export class WorkerLink implements Link {
     delete env.NODE_OPTIONS
     const execArgv = process.versions.pnp === undefined ? [] : ['--require', require.resolve('pnpapi')]
     const worker = new Worker(join(__dirname, 'worker.js'), { workerData: data, env, execArgv, name: 'fastify-app-insights', stdin: false, trackUnmanagedFds: false })
-    worker.unref()
     worker.on('message', (message: FromWorker) => this.#told(worker, message))
     worker.on('error', error => this.#died(worker, (error as Error).message))
     worker.on('exit', code => this.#died(worker, `it ended with code ${code}`))
+    // After the listeners: one for messages takes it back.
+    worker.unref()
     this.#worker = worker
     return worker
   }
@@ -171,7 +184,7 @@ export class WorkerLink implements Link {
       case 'token':
         askCredential(this.#settings).then(
           token => this.#post(worker, { is: 'token', request: message.request, token, error: '' }),
-          (error: Error) => this.#post(worker, { is: 'token', request: message.request, token: null, error: `the credential failed: ${error.name}` }))
+          (error: Error) => this.#post(worker, { is: 'token', request: message.request, token: null, error: error.message }))
     }
   }
 
@@ -198,6 +211,7 @@ export class WorkerLink implements Link {
       client.near.move(lost, null, 'workerDied')
       client.notice(`the worker thread died: ${why}${this.#running ? '' : ' (it never started)'}`, Date.now())
     }
+    if (!this.#running && this.#deaths > 1) this.#fallback = new LocalLink(this.#settings, this.#clients, this.inherited)
     for (const settled of [...this.#settling.values()]) settled()
     for (const { id, sealed, counts } of unreceived) this.take(id, sealed, counts)
   }
@@ -221,15 +235,16 @@ export class WorkerLink implements Link {
 }
 
 export class LocalLink implements Link {
-  readonly inherited = new Account()
+  readonly inherited: Account
   readonly #settings: LinkSettings
   readonly #clients: Map<number, Client>
   readonly #opened = new Set<number>()
   #pipeline: Pipeline | undefined
 
-  constructor (settings: LinkSettings, clients: Map<number, Client>) {
+  constructor (settings: LinkSettings, clients: Map<number, Client>, inherited = new Account()) {
     this.#settings = settings
     this.#clients = clients
+    this.inherited = inherited
   }
 
   take (id: number, sealed: string, counts: Counts): void {
@@ -252,10 +267,6 @@ export class LocalLink implements Link {
     if (last) this.#pipeline?.releaseFiles()
   }
 
-  started (): boolean {
-    return this.#pipeline !== undefined
-  }
-
   async release (id: number): Promise<void> {
     if (this.#opened.delete(id)) this.#pipeline?.close(id)
     if (this.#clients.size > 0) return
@@ -272,9 +283,20 @@ export class LocalLink implements Link {
   }
 }
 
+async function quit (worker: Worker): Promise<void> {
+  worker.removeAllListeners()
+  await worker.terminate()
+}
+
 async function askCredential ({ credential, connection }: LinkSettings): Promise<Token> {
-  const token = await credential!.getToken(connection.aadAudience ?? SCOPE)
-  if (token === null) throw new Error('no token')
+  let token
+  try {
+    token = await credential!.getToken(connection.aadAudience ?? SCOPE)
+  } catch (error) {
+    // Its message may tell more than a log should hold.
+    throw new Error(`the credential failed: ${(error as Error).name}`)
+  }
+  if (token === null) throw new Error('the credential gave no token')
   return { token: token.token, expiresOnTimestamp: token.expiresOnTimestamp, refreshAfterTimestamp: token.refreshAfterTimestamp }
 }
 

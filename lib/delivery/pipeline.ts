@@ -114,6 +114,8 @@ export class Pipeline {
   #nextClaim = 0
   #diskReadableAt = 0
   #diskWritableAt = 0
+  /** The files have been handed on: none is touched until there is something new to send. */
+  #resting = false
   #stopped = false
 
   constructor (settings: PipelineSettings, inherited: Account, events: PipelineEvents) {
@@ -140,6 +142,7 @@ export class Pipeline {
   take (id: number, sealed: string, counts: Counts): void {
     const source = this.#sources.get(id)
     if (source === undefined || this.#stopped) return
+    this.#resting = false
     source.live += total(counts)
     this.#queue.push(load(source, counts, sealed, undefined))
     if (this.#isDown() && this.#queued() > SPILL_ITEMS) this.#spill(0)
@@ -149,6 +152,8 @@ export class Pipeline {
   /** Resolves when everything taken so far is settled, or cannot be for now, or `deadline` is over. */
   settle (mode: Mode, deadline: number, id?: number): Promise<void> {
     const source = id === undefined ? undefined : this.#sources.get(id)
+    // It has sent nothing, so there is nothing to wait for.
+    if (id !== undefined && source === undefined) return Promise.resolve()
     if (!this.#told && this.#pausedUntil > 0) {
       this.#pausedUntil = 0
       for (const each of this.#ready) each.notBefore = 0
@@ -193,6 +198,7 @@ export class Pipeline {
 
   /** The files are for whoever comes next. */
   releaseFiles (): void {
+    this.#resting = true
     this.#spool?.release()
   }
 
@@ -232,7 +238,7 @@ export class Pipeline {
     if (this.#converting.length === 0 && this.#queue.length > 0 && this.#ready.length < READY_AHEAD && this.#air.size < limit) {
       this.#convert().catch(() => {})
     }
-    if (this.#spool === undefined) return
+    if (this.#spool === undefined || this.#resting) return
     if (down && (this.#air.size > 0 || this.#converting.length > 0 || this.#ready.length > 0)) return
     const fromDisk = down ? 1 : this.#settings.timing.parallelFromDisk
     while (this.#uses.size < fromDisk && this.#takeFromDisk()) {
@@ -463,8 +469,9 @@ export class Pipeline {
       return false
     }
     const spool = this.#spool!
-    let file = spool.files.find(each => !this.#uses.has(each.name))
-    if (file === undefined && this.#proven && !this.#isDown() && Date.now() >= this.#nextClaim) {
+    const ending = this.#isEnding()
+    let file = spool.files.find(each => !this.#uses.has(each.name) && (!ending || (this.#owners.get(each.name) ?? this.#inherited) !== this.#inherited))
+    if (file === undefined && !ending && this.#proven && !this.#isDown() && Date.now() >= this.#nextClaim) {
       file = spool.claim()
       if (file === undefined) this.#nextClaim = Date.now() + this.#settings.timing.claimEvery
     }
@@ -533,7 +540,7 @@ export class Pipeline {
     for (let at = 0; at < loads.length;) {
       const group: Load[] = []
       let items = 0
-      while (at < loads.length && (group.length === 0 || (loads[at].source === group[0].source && items < SPILL_ITEMS))) {
+      while (at < loads.length && (group.length === 0 || (loads[at].source === group[0].source && items < Math.min(SPILL_ITEMS, 4 * this.#settings.timing.chunk)))) {
         items += total(loads[at].counts)
         group.push(loads[at++])
       }
@@ -625,9 +632,17 @@ export class Pipeline {
     }
   }
 
+  /** The time left is for what is ours. */
+  #isEnding (): boolean {
+    for (const wait of this.#waits) if (wait.mode !== 'flush' && wait.source === undefined) return true
+    return false
+  }
+
   #isIdle ({ mode, source }: Wait): boolean {
     const sources = source === undefined ? [...this.#sources.values()] : [source]
     if (sources.some(each => each.live > 0)) return false
+    // A file on its way must not be handed on: it would be sent twice.
+    if (mode !== 'flush' && source === undefined && this.#uses.size > 0) return false
     // A process that ends well uses its time to empty the disk too.
     return mode === 'drain' || this.#isDown() || !sources.some(each => each.account.sum('spooled') > 0)
   }

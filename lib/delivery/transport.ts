@@ -47,6 +47,8 @@ export class Transport {
   readonly #options: TransportOptions
   readonly #agents: { http: HttpAgent, https: HttpsAgent }
   readonly #aborts = new Map<object, () => void>()
+  /** Given up before their request began. */
+  readonly #given = new WeakSet<object>()
   #proxy: ((url: string) => Promise<HttpAgent | undefined>) | undefined
   #endpoint: string
 
@@ -92,11 +94,12 @@ export class Transport {
   }
 
   abort (key: object): void {
+    this.#given.add(key)
     this.#aborts.get(key)?.()
   }
 
   close (): void {
-    for (const abort of this.#aborts.values()) abort()
+    for (const key of this.#aborts.keys()) this.abort(key)
     this.#agents.http.destroy()
     this.#agents.https.destroy()
   }
@@ -104,9 +107,8 @@ export class Transport {
   async #post (key: object, body: Body, authorization: string | undefined): Promise<Answer> {
     const url = new URL(this.#endpoint + TRACK)
     const agent = await this.#agentFor(url)
-    let aborted = false
     const once = (): Promise<Answer> => new Promise((resolve, reject) => {
-      if (aborted) return reject(new Aborted())
+      if (this.#given.has(key)) return reject(new Aborted())
       const headers: Record<string, string | number> = {
         accept: 'application/json',
         'content-type': 'application/json',
@@ -141,13 +143,11 @@ export class Transport {
         const reused = request.reusedSocket
         request.destroy()
         // The server closed an idle connection just as we took it: it has read nothing.
-        if (reused && (error as NodeJS.ErrnoException).code === 'ECONNRESET' && !aborted) resolve(once())
+        const { code } = error as NodeJS.ErrnoException
+        if (reused && (code === 'ECONNRESET' || code === 'EPIPE')) resolve(once())
         else reject(error)
       }
-      this.#aborts.set(key, () => {
-        aborted = true
-        fail(new Aborted())
-      })
+      this.#aborts.set(key, () => fail(new Aborted()))
       request.on('socket', socket => socket.unref())
       request.on('error', fail)
       request.end(body.data)

@@ -1,0 +1,61 @@
+/** A logger's level → severity. */
+import { SeverityNumber } from '@opentelemetry/api-logs'
+import { comparisonOf, levelsOf } from './pino'
+
+const NAMED: Readonly<Record<string, SeverityNumber>> = Object.freeze({
+  trace: SeverityNumber.TRACE,
+  silly: SeverityNumber.TRACE,
+  verbose: SeverityNumber.TRACE,
+  debug: SeverityNumber.DEBUG,
+  info: SeverityNumber.INFO,
+  http: SeverityNumber.INFO,
+  notice: SeverityNumber.INFO2,
+  warn: SeverityNumber.WARN,
+  warning: SeverityNumber.WARN,
+  error: SeverityNumber.ERROR,
+  err: SeverityNumber.ERROR,
+  fatal: SeverityNumber.FATAL,
+  crit: SeverityNumber.FATAL,
+  critical: SeverityNumber.FATAL,
+  alert: SeverityNumber.FATAL,
+  emerg: SeverityNumber.FATAL,
+  emergency: SeverityNumber.FATAL
+})
+
+const RANKS = [SeverityNumber.TRACE, SeverityNumber.DEBUG, SeverityNumber.INFO, SeverityNumber.WARN, SeverityNumber.ERROR, SeverityNumber.FATAL]
+
+/**
+ * By the level's name where it is a common one; else as the common one below it, in the logger's own order, which may
+ * be inverted; else by its value on pino's scale; else by its place among the logger's levels.
+ */
+export function createSeverities (): (logger: object, level: number) => SeverityNumber {
+  // A child may have levels of its own.
+  const known = new WeakMap<object, Map<number, SeverityNumber>>()
+  return (logger, level) => {
+    const levels = levelsOf(logger)
+    let severities = known.get(levels)
+    if (severities === undefined) known.set(levels, severities = severitiesOf(logger, levels))
+    return severities.get(level) ?? byValue(level)
+  }
+}
+
+function severitiesOf (logger: object, levels: Readonly<Record<string, number>>): Map<number, SeverityNumber> {
+  const isAtLeast = comparisonOf(logger)
+  // Least severe first.
+  const ordered = Object.entries(levels)
+    .filter(([, value]) => Number.isFinite(value))
+    .sort(([, a], [, b]) => a === b ? 0 : isAtLeast(a, b) ? 1 : -1)
+  const named = ordered.map(([name]) => Object.hasOwn(NAMED, name.toLowerCase()) ? NAMED[name.toLowerCase()] : undefined)
+  const isOnScale = ordered.every(([, value]) => value >= 10 && value < 70) && ordered.every(([, value], i) => i === 0 || value >= ordered[i - 1]![1])
+  const severities = new Map<number, SeverityNumber>()
+  for (const [i, [, value]] of ordered.entries()) {
+    const nearest = named.slice(0, i + 1).findLast(severity => severity !== undefined) ?? named.slice(i).find(severity => severity !== undefined)
+    const ranked = RANKS[Math.round(i / Math.max(1, ordered.length - 1) * (RANKS.length - 1))]!
+    severities.set(value, nearest ?? (isOnScale ? byValue(value) : ranked))
+  }
+  return severities
+}
+
+function byValue (level: number): SeverityNumber {
+  return RANKS[Math.min(RANKS.length, Math.max(1, Math.floor(level / 10))) - 1] ?? SeverityNumber.INFO
+}

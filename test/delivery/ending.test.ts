@@ -1,0 +1,127 @@
+import { readdirSync, readFileSync, statSync } from 'node:fs'
+import { join } from 'node:path'
+import t from 'tap'
+import { ingestion, KEY } from '../fixtures/ingestion'
+import { run } from '../fixtures/process'
+import { produce, QUICK, temporary, until } from '../fixtures/telemetry'
+
+t.jobs = 3
+
+const EXIT = "process.on('exit', () => delivery.drainSync(4000, true))\n"
+
+/** The files below a directory. */
+function files (directory: string): string[] {
+  return readdirSync(directory, { recursive: true, withFileTypes: true }).filter(each => each.isFile()).map(each => join(each.parentPath, each.name))
+}
+
+for (const worker of [true, false]) {
+  const kind = worker ? 'worker' : 'in-process'
+
+  t.test(`${kind}: a black hole, close() is back in time, and the next process delivers, once`, async t => {
+    const server = await ingestion(() => 'hang')
+    t.teardown(server.close)
+    const storageDirectory = temporary(t)
+    const { delivery, ids, request } = produce({ connectionString: server.connectionString, storageDirectory, worker })
+    for (let n = 0; n < 500; n++) request(`r${n}`)
+    await new Promise(resolve => setTimeout(resolve, 800))
+    for (let n = 500; n < 1_000; n++) request(`r${n}`)
+    const start = Date.now()
+    const report = await delivery.close(1_500)
+    t.ok(Date.now() - start < 2_000, `${Date.now() - start} ms`)
+    t.same(report, { sent: 0, spooled: 2_000, lost: 0 })
+    server.script = () => 200
+
+    const others = [1, 2, 3].map(() => run(t, `
+      log('own-' + process.pid)
+      const timer = setInterval(() => {
+        const { inherited, traces } = delivery.stats()
+        if (traces.delivered === 1) setTimeout(async () => { clearInterval(timer); await delivery.close(5000); console.log(delivery.stats().inherited.delivered) }, 1500)
+      }, 50)
+    `, { connectionString: server.connectionString, storageDirectory, worker, timing: QUICK }))
+    const ended = await Promise.all(others)
+    t.same(ended.map(({ code, stderr }) => [code, stderr]), [[0, ''], [0, ''], [0, '']])
+    t.equal(ended.reduce((sum, { stdout }) => sum + Number(stdout.trim().split('\n').at(-1)), 0), ids.length, 'told as inherited')
+    t.same(ids.filter(id => !server.accepted.has(id)), [])
+    t.same(server.duplicates(), [])
+    t.same(files(storageDirectory), [], 'and nothing is left on disk')
+  })
+
+  t.test(`${kind}: files are private and hold no credentials`, async t => {
+    const server = await ingestion(() => 503)
+    t.teardown(server.close)
+    const storageDirectory = temporary(t)
+    const { delivery, request } = produce({ connectionString: server.connectionString, storageDirectory, worker, timing: QUICK })
+    request('r')
+    t.match(await delivery.close(2_000), { spooled: 2 })
+    const found = files(storageDirectory)
+    t.ok(found.length > 0)
+    for (const file of found) {
+      t.equal(statSync(file).mode & 0o777, 0o600)
+      t.equal(statSync(join(file, '..')).mode & 0o777, 0o700)
+      t.notMatch(file, KEY)
+      t.notMatch(readFileSync(file, 'latin1'), 'InstrumentationKey')
+    }
+  })
+}
+
+const endings: Record<string, [program: string, code: number, stderr: RegExp]> = {
+  'ends by itself': ['', 0, /^$/],
+  'calls process.exit(3)': ['setTimeout(() => process.exit(3), 20)', 3, /^$/],
+  'calls process.exit(3) at once': ['process.exit(3)', 3, /^$/],
+  'throws an uncaught exception': ["process.on('uncaughtExceptionMonitor', error => { log('fatal', { 'exception.type': error.name, 'exception.message': error.message, 'exception.stacktrace': error.stack }); delivery.drainSync(3000) }); setTimeout(() => { throw new RangeError('too far') }, 20)", 1, /^\S+program\.cjs:\d+\n.*throw new RangeError\('too far'\).*\n\s+\^\n\nRangeError: too far\n(?: {4}at .*\n)+\nNode\.js v\d+\.\d+\.\d+\n$/],
+  'has an unhandled rejection': ["process.on('uncaughtExceptionMonitor', () => { log('fatal'); delivery.drainSync(3000) }); setTimeout(() => Promise.reject(new RangeError('too far')), 20)", 1, /RangeError: too far\n(?: {4}at .*\n)*\nNode\.js v\d+\.\d+\.\d+\n$/]
+}
+
+for (const [what, [program, code, stderr]] of Object.entries(endings)) {
+  t.test(`a process that ${what} without close(): delivered, code and output are as ever`, async t => {
+    const server = await ingestion()
+    t.teardown(server.close)
+    const ended = await run(t, EXIT + "for (let n = 0; n < 200; n++) log('l' + n)\n" + program, { connectionString: server.connectionString })
+    t.match(ended, { code, stdout: '', stderr })
+    t.equal(server.accepted.size, program.includes('fatal') ? 201 : 200)
+    t.same(server.duplicates(), [])
+  })
+
+  for (const worker of [true, false]) {
+    t.test(`${worker ? '' : 'in-process: '}a process that ${what} while the endpoint is down: on disk, and the next start delivers`, async t => {
+      const server = await ingestion(() => 'hang')
+      t.teardown(server.close)
+      const storageDirectory = temporary(t)
+      const ended = await run(t, EXIT.replace('4000', '2000') + "for (let n = 0; n < 200; n++) log('l' + n)\n" + program.replace('3000', '2000'), { connectionString: server.connectionString, storageDirectory, worker })
+      t.match(ended, { code, stdout: '', stderr })
+      t.equal(server.accepted.size, 0)
+      t.ok(files(storageDirectory).length > 0)
+
+      server.script = () => 200
+      const { delivery, log } = produce({ connectionString: server.connectionString, storageDirectory, worker, timing: QUICK })
+      t.teardown(() => delivery.close(100))
+      log('next')
+      const expected = program.includes('fatal') ? 202 : 201
+      t.ok(await until(() => server.accepted.size === expected, 10_000), `${server.accepted.size} of ${expected}`)
+      t.same(server.duplicates(), [])
+    })
+  }
+}
+
+t.test('a worker that does not get to start: the main thread writes the batches itself', async t => {
+  const server = await ingestion()
+  t.teardown(server.close)
+  const storageDirectory = temporary(t)
+  const ended = await run(t, "process.on('exit', () => delivery.drainSync(1, true))\nfor (let n = 0; n < 200; n++) log('l' + n)\n", { connectionString: server.connectionString, storageDirectory })
+  t.match(ended, { code: 0, stderr: '' })
+  t.equal(server.accepted.size, 0)
+
+  const { delivery, log } = produce({ connectionString: server.connectionString, storageDirectory, timing: QUICK })
+  t.teardown(() => delivery.close(100))
+  log('next')
+  t.ok(await until(() => server.accepted.size === 201, 10_000), `${server.accepted.size} of 201`)
+  t.match(server.envelopes.find(each => each.data.baseData.properties?.id === 'l7')?.tags, { 'ai.cloud.role': 'shop' })
+})
+
+t.test('the worker does not keep the process alive', async t => {
+  const server = await ingestion(() => 'hang')
+  t.teardown(server.close)
+  const ended = await run(t, "log('one'); setTimeout(() => {}, 1000)", { connectionString: server.connectionString })
+  t.match(ended, { code: 0, stderr: '' })
+  t.ok(ended.milliseconds < 4_000)
+})

@@ -1,0 +1,178 @@
+import { createServer } from 'node:http'
+import { connect, type AddressInfo, type Socket } from 'node:net'
+import t from 'tap'
+import { ingestion } from '../fixtures/ingestion'
+import { run } from '../fixtures/process'
+import { produce, QUICK, temporary, until } from '../fixtures/telemetry'
+
+t.jobs = 4
+
+t.test('a redirect within the same host is followed, and remembered', async t => {
+  const server = await ingestion()
+  t.teardown(server.close)
+  server.script = ({ number }) => number === 0 ? { status: 308, headers: { location: `${server.url}/moved/v2.1/track` } } : 200
+  const { delivery, log } = produce({ connectionString: server.connectionString, timing: QUICK })
+  t.teardown(() => delivery.close(100))
+  log('one')
+  t.match(await delivery.flush(5_000), { sent: 1 })
+  log('two')
+  t.match(await delivery.flush(5_000), { sent: 2 })
+  t.same(server.posts.map(post => post.path), ['/v2.1/track', '/moved/v2.1/track', '/moved/v2.1/track'])
+})
+
+t.test('a redirect to a stranger is not followed', async t => {
+  const stranger = await ingestion()
+  t.teardown(stranger.close)
+  const server = await ingestion(() => ({ status: 307, headers: { location: `${stranger.url}/v2.1/track` } }))
+  t.teardown(server.close)
+  const { delivery, log } = produce({ connectionString: server.connectionString, timing: QUICK })
+  t.teardown(() => delivery.close(100))
+  log('one')
+  t.match(await delivery.flush(5_000), { sent: 0, lost: 1 })
+  t.equal(stranger.posts.length, 0)
+})
+
+t.test('redirects in a circle end', async t => {
+  const server = await ingestion()
+  t.teardown(server.close)
+  server.script = () => ({ status: 307, headers: { location: `${server.url}/v2.1/track` } })
+  const { delivery, log } = produce({ connectionString: server.connectionString, timing: QUICK })
+  t.teardown(() => delivery.close(100))
+  log('one')
+  t.match(await delivery.flush(5_000), { lost: 1 })
+  t.ok(server.posts.length <= 11)
+})
+
+for (const worker of [true, false]) {
+  t.test(`${worker ? 'worker' : 'in-process'}: a credential is asked for a token, which is kept, and asked again when it is refused`, async t => {
+    const asked: Array<string | string[]> = []
+    const credential = {
+      async getToken (scopes: string | string[]) {
+        asked.push(scopes)
+        return { token: `token-${asked.length}`, expiresOnTimestamp: Date.now() + 3_600_000 }
+      }
+    }
+    const server = await ingestion(({ headers }) => headers.authorization === 'Bearer token-1' && server.accepted.size > 2 ? 401 : 200)
+    t.teardown(server.close)
+    const { delivery, log } = produce({ connectionString: server.connectionString, credential, worker, timing: QUICK })
+    t.teardown(() => delivery.close(100))
+    for (const id of ['a', 'b', 'c', 'd', 'e']) {
+      log(id)
+      await delivery.flush(5_000)
+    }
+    t.same(asked, ['https://monitor.azure.com/.default', 'https://monitor.azure.com/.default'])
+    t.same(server.posts.map(post => post.headers.authorization), ['Bearer token-1', 'Bearer token-1', 'Bearer token-1', 'Bearer token-1', 'Bearer token-2', 'Bearer token-2'])
+    t.equal(server.accepted.size, 5)
+  })
+
+  t.test(`${worker ? 'worker' : 'in-process'}: a credential that fails, or lacks the role, is an outage: nothing is lost, and no token is stored`, async t => {
+    let works = false
+    const credential = {
+      async getToken () {
+        if (!works) throw new Error('secret details')
+        return { token: 'secret-token', expiresOnTimestamp: Date.now() + 3_600_000 }
+      }
+    }
+    const server = await ingestion(() => 403)
+    t.teardown(server.close)
+    const { delivery, ids, log } = produce({ connectionString: server.connectionString, credential, worker, storageDirectory: temporary(t), timing: QUICK })
+    t.teardown(() => delivery.close(100))
+    log('a')
+    t.ok(await until(() => delivery.stats().traces.spooled === 1, 5_000))
+    t.notMatch(delivery.stats().lastError?.message, 'secret')
+    works = true
+    log('b')
+    t.ok(await until(() => /HTTP 403.*role/.test(delivery.stats().lastError?.message ?? ''), 5_000))
+    server.script = () => 200
+    t.ok(await until(() => server.accepted.size === ids.length, 5_000))
+    t.same(server.duplicates(), [])
+  })
+}
+
+/** A proxy that only writes down where it is asked to go. */
+async function proxy (t: { teardown: (run: () => void) => void }, to?: number): Promise<{ url: string, targets: string[] }> {
+  const targets: string[] = []
+  const sockets = new Set<Socket>()
+  const server = createServer((request, response) => {
+    targets.push(request.url ?? '')
+    response.writeHead(502).end()
+  })
+  server.on('connection', socket => {
+    sockets.add(socket)
+    socket.on('error', () => {})
+  })
+  server.on('connect', (request, socket) => {
+    targets.push(request.url ?? '')
+    if (to === undefined) {
+      socket.end('HTTP/1.1 502 Bad Gateway\r\n\r\n')
+      return
+    }
+    const upstream = connect(to, '127.0.0.1', () => {
+      socket.write('HTTP/1.1 200 OK\r\n\r\n')
+      socket.pipe(upstream).pipe(socket)
+    })
+  })
+  await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
+  t.teardown(() => {
+    for (const socket of sockets) socket.destroy()
+    server.close()
+  })
+  return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, targets }
+}
+
+// Longer than the 15 s after which the exporter first asks for its settings.
+const LONG = 'log("one"); setInterval(() => log("again"), 2000); setTimeout(() => process.exit(), 16500)'
+const AZURE = 'InstrumentationKey=11111111-2222-3333-4444-555555555555;IngestionEndpoint=https://westeurope-5.in.applicationinsights.azure.com/'
+
+// Tells where this process would connect to, and lets it go no further than this machine.
+const WATCH = `
+const { Socket } = require('net')
+const { connect } = Socket.prototype
+Socket.prototype.connect = function (...args) {
+  const [at] = args.flat()
+  console.log(at.host + ':' + at.port)
+  if (at.host === '127.0.0.1') return connect.apply(this, args)
+  process.nextTick(() => this.destroy(new Error('not from here')))
+  return this
+}
+`
+const connections = (stdout: string): string[] => [...new Set(stdout.split('\n').filter(Boolean))]
+
+for (const worker of [true, false]) {
+  const kind = worker ? 'worker' : 'in-process'
+  // The worker's connections show at the proxy only.
+  const watch = worker ? '' : WATCH
+
+  t.test(`${kind}: with a loopback endpoint nothing goes anywhere else, whatever statsbeat says`, async t => {
+    const server = await ingestion()
+    t.teardown(server.close)
+    const { url, targets } = await proxy(t)
+    const ended = await run(t, watch + LONG, { connectionString: server.connectionString, worker, statsbeat: true }, { HTTPS_PROXY: url, HTTP_PROXY: url })
+    t.match(ended, { code: 0, stderr: '' })
+    t.ok(server.accepted.size > 0)
+    t.same(targets, [])
+    t.same(connections(ended.stdout), worker ? [] : [`127.0.0.1:${server.port}`])
+  })
+
+  t.test(`${kind}: statsbeat: false leaves the ingestion endpoint only, by way of the proxy`, async t => {
+    const { url, targets } = await proxy(t)
+    const ended = await run(t, watch + LONG, { connectionString: AZURE, worker, statsbeat: false }, { HTTPS_PROXY: url })
+    t.match(ended, { code: 0, stderr: '' })
+    t.same([...new Set(targets)], ['westeurope-5.in.applicationinsights.azure.com:443'])
+    if (!worker) t.same(connections(ended.stdout), [url.slice('http://'.length)])
+  })
+}
+
+t.test('what these tests look at would show it: with statsbeat, others are contacted', async t => {
+  const { url, targets } = await proxy(t)
+  const ended = await run(t, WATCH + LONG, { connectionString: AZURE, worker: false, statsbeat: true }, { HTTPS_PROXY: url })
+  t.ok(new Set(targets).size > 1, targets.join())
+  t.ok(connections(ended.stdout).length > 1, connections(ended.stdout).join())
+})
+
+t.test('NO_PROXY is honoured', async t => {
+  const { url, targets } = await proxy(t)
+  const ended = await run(t, WATCH + 'log("one"); setTimeout(() => process.exit(), 1000)', { connectionString: AZURE, worker: false }, { HTTPS_PROXY: url, NO_PROXY: '.azure.com' })
+  t.same(targets, [])
+  t.same(connections(ended.stdout), ['westeurope-5.in.applicationinsights.azure.com:443'])
+})

@@ -1,0 +1,232 @@
+import { readdirSync } from 'node:fs'
+import t from 'tap'
+import { ingestion } from '../fixtures/ingestion'
+import { run } from '../fixtures/process'
+import { produce, QUICK, sums, temporary, until } from '../fixtures/telemetry'
+
+t.test('200 instances opened and closed in one process: no threads, handles, listeners or memory stay', async t => {
+  const server = await ingestion()
+  t.teardown(server.close)
+  for (const worker of [true, false]) {
+    const ended = await run(t, `
+      delivery.close(100)
+      const { readdirSync } = require('fs')
+      const threads = () => process.platform === 'linux' ? readdirSync('/proc/self/task').length : 0
+      const listeners = () => process.eventNames().reduce((sum, name) => sum + process.listenerCount(name), 0)
+      const connection = parseConnectionString(options.connectionString)
+      const one = async n => {
+        const delivery = createDelivery({ connection, resource, worker: options.worker, storageDirectory: options.storageDirectory, maxStorageBytes: 1e6, maxQueueSize: 1000, statsbeat: false, warn () {} })
+        for (let item = 0; item < 20; item++) delivery.record({ hrTime: [0, 0], hrTimeObserved: [0, 0], body: 'x'.repeat(1000), severityNumber: 9, resource, instrumentationScope: { name: 'test' }, attributes: { id: process.pid + n + '-' + item }, droppedAttributesCount: 0 })
+        return (await delivery.close(5000)).sent
+      }
+      const settle = async () => { await new Promise(resolve => setTimeout(resolve, 1500)); gc(); return [threads(), process.getActiveResourcesInfo().length, listeners(), process.memoryUsage().rss / 1048576] }
+      ;(async () => {
+        for (let n = 0; n < 30; n++) await one('warm' + n)
+        const before = await settle()
+        const start = Date.now()
+        let sent = 0
+        for (let n = 0; n < 200; n++) sent += await one('n' + n)
+        const took = Date.now() - start
+        const after = await settle()
+        console.log(JSON.stringify({ before, after, sent, took }))
+      })()
+    `, { connectionString: server.connectionString, worker, storageDirectory: temporary(t) }, { NODE_OPTIONS: '--expose-gc' })
+    t.match(ended, { code: 0, stderr: '' })
+    const { before, after, sent, took } = JSON.parse(ended.stdout)
+    t.equal(sent, 4_000)
+    t.ok(after[0] <= before[0], `threads ${before[0]} → ${after[0]}`)
+    t.ok(after[1] <= before[1], `handles ${before[1]} → ${after[1]}`)
+    t.equal(after[2], before[2], 'listeners')
+    t.ok(after[3] - before[3] < 40, `memory ${before[3]} → ${after[3]} MB`)
+    t.ok(took < 30_000, `${took} ms: the thread is kept for a moment between one app and the next`)
+  }
+  t.same(server.duplicates(), [])
+})
+
+t.test('overload: memory stays bounded, and every item is accounted for', async t => {
+  const server = await ingestion()
+  server.latency = 20
+  t.teardown(server.close)
+  const ended = await run(t, `
+    const megabytes = () => process.memoryUsage().rss / 1048576
+    ;(async () => {
+      for (let n = 0; n < 1000; n++) log('warm' + n)
+      await delivery.flush()
+      const before = megabytes()
+      let peak = 0
+      let n = 0
+      const end = Date.now() + 8000
+      while (Date.now() < end) {
+        for (let more = 0; more < 2000; more++) log('l' + n++)
+        peak = Math.max(peak, megabytes())
+        await new Promise(setImmediate)
+      }
+      const { sent, spooled, lost } = await delivery.close(10000)
+      console.log(JSON.stringify({ before, peak, n: n + 1000, sent, spooled, lost, stats: delivery.stats().traces }))
+    })()
+  `, { connectionString: server.connectionString, maxQueueSize: 20_000 })
+  t.match(ended, { code: 0, stderr: '' })
+  const { before, peak, n, sent, spooled, lost, stats } = JSON.parse(ended.stdout)
+  t.comment({ before, peak, n, sent, lost })
+  t.ok(peak - before < 150, `${Math.round(before)} → ${Math.round(peak)} MB`)
+  t.ok(stats.dropped.queueFull > 0)
+  t.equal(sent + spooled + lost, n)
+  t.equal(server.accepted.size, sent)
+})
+
+t.test('ingestion latency of 150 ms, full load: all is delivered, or accounted for', async t => {
+  const server = await ingestion()
+  server.latency = 150
+  t.teardown(server.close)
+  const { delivery, ids, request } = produce({ connectionString: server.connectionString })
+  const end = Date.now() + 4_000
+  for (let n = 0; Date.now() < end;) {
+    for (let more = 0; more < 30; more++) request(`r${n++}`)
+    await new Promise(resolve => setTimeout(resolve, 10))
+  }
+  const report = await delivery.flush(20_000)
+  t.match(report, { sent: ids.length, spooled: 0, lost: 0, pending: 0 })
+  t.equal(server.accepted.size, ids.length, `${ids.length} items`)
+  t.same(server.duplicates(), [])
+  await delivery.close(1_000)
+})
+
+t.test('when there is no room, requests and what went wrong have the last tenth', async t => {
+  const server = await ingestion(() => 'hang')
+  t.teardown(server.close)
+  const { delivery, log, error } = produce({ connectionString: server.connectionString, maxQueueSize: 1_000 })
+  for (let n = 0; n < 2_000; n++) log(`l${n}`)
+  for (let n = 0; n < 50; n++) error(`e${n}`)
+  t.match(delivery.stats(), { traces: { recorded: 2_000, queued: 900, dropped: { queueFull: 1_100 } }, exceptions: { recorded: 50, queued: 50, dropped: {} } })
+  t.same(sums(delivery.stats()).map(([recorded, sum]) => recorded - sum), [0, 0, 0, 0, 0, 0])
+  t.match(await delivery.close(200), { sent: 0, lost: 2_050 })
+})
+
+t.test('a worker that dies is replaced: what it held is counted, what comes after is delivered', async t => {
+  const server = await ingestion()
+  t.teardown(server.close)
+  const ended = await run(t, `
+    ;(async () => {
+      log('first')
+      await delivery.flush()
+      for (let n = 0; n < 100; n++) log('l' + n)
+      delivery.flush().catch(() => {})
+      await new Promise(resolve => setTimeout(resolve, 300))
+      workers[0].terminate()
+      await new Promise(resolve => setTimeout(resolve, 300))
+      for (let n = 0; n < 50; n++) log('m' + n)
+      const flushed = await delivery.flush()
+      console.log(JSON.stringify({ flushed, stats: delivery.stats(), workers: workers.length }))
+      await delivery.close(1000)
+    })()
+  `, { connectionString: server.connectionString, timing: QUICK }, {}, `
+    const threads = require('worker_threads')
+    const workers = []
+    threads.Worker = class extends threads.Worker { constructor (...args) { super(...args); workers.push(this) } }
+  `)
+  t.match(ended, { code: 0, stderr: '' })
+  const { flushed, stats, workers } = JSON.parse(ended.stdout)
+  t.equal(workers, 2)
+  t.equal(flushed.pending, 0)
+  t.equal(flushed.sent + flushed.lost, 151)
+  t.equal(server.accepted.size, flushed.sent)
+  t.match(stats.lastError.message, /worker thread died/)
+})
+
+t.test('where no worker can be started, delivery goes on in-process', async t => {
+  const server = await ingestion()
+  t.teardown(server.close)
+  const ended = await run(t, `
+    ;(async () => {
+      for (let n = 0; n < 10; n++) { log('l' + n); await new Promise(resolve => setTimeout(resolve, 250)) }
+      console.log(JSON.stringify(await delivery.close(3000)))
+    })()
+  `, { connectionString: server.connectionString }, {}, `
+    const threads = require('worker_threads')
+    threads.Worker = class extends threads.Worker { constructor (file, options) { super(file + '.not-in-the-bundle', options) } }
+  `)
+  t.match(ended, { code: 0, stderr: '' })
+  t.match(JSON.parse(ended.stdout), { sent: 10, lost: 0 })
+})
+
+t.test('items that cannot be packed, or that the exporter chokes on, are counted and take no others along', async t => {
+  const server = await ingestion()
+  t.teardown(server.close)
+  const ended = await run(t, `
+    const odd = (value, body = 'odd') => delivery.record({ hrTime: [1, 0], hrTimeObserved: [0, 0], body, severityNumber: 9, resource, instrumentationScope: { name: 'test' }, attributes: { id: 'odd' + odd.n++, value }, droppedAttributesCount: 0 })
+    odd.n = 0
+    const circular = {}
+    circular.self = circular
+    odd(circular); odd(10n); odd(() => {}); odd(Symbol('s')); odd(NaN); odd(new Map([['a', 1]])); odd(new Error('x')); odd(new Uint8Array(3)); odd(['a', 'b']); odd(undefined); odd(null)
+    odd({ toJSON () { throw new Error('no') } })
+    odd('\\ud800 lone, and \\u2028'); odd('x', circular); odd('x', { a: 1n })
+    const span = kind => ({ name: 's', kind, spanContext: () => ({ traceId: '0'.repeat(31) + '1', spanId: '0'.repeat(15) + '2', traceFlags: 1 }), startTime: [1, 0], endTime: [1, 0], duration: [0, 1], status: { code: 0 }, attributes: { id: 'span' + kind }, links: [], events: [], ended: true, resource, instrumentationScope: { name: 't' } })
+    delivery.span(span(2))
+    delivery.span(span(77))
+    delivery.span({ ...span(2), spanContext () { throw new Error('no') } })
+    delivery.record({ ...span(0), hrTime: [1, 0], attributes: { id: 'no stack', 'exception.type': 'TypeError' }, body: 'm', spanContext: undefined })
+    ;(async () => { console.log(JSON.stringify([await delivery.flush(), delivery.stats()])); await delivery.close(1000) })()
+  `, { connectionString: server.connectionString })
+  t.match(ended, { code: 0, stderr: '' })
+  const [flushed, stats] = JSON.parse(ended.stdout)
+  t.same(flushed, { sent: 17, spooled: 0, lost: 2, pending: 0 })
+  t.match(stats.dependencies, { recorded: 3, delivered: 1, dropped: { unmapped: 1, unpackable: 1 } })
+  t.match(stats.exceptions, { recorded: 1, delivered: 1 })
+  t.equal(server.envelopes.find(each => each.data.baseData.properties?.id === 'odd8')?.data.baseData.properties?.value, '["a","b"]')
+  t.equal(server.envelopes.find(each => each.data.baseData.properties?.id === 'odd4')?.data.baseData.properties?.value, 'NaN')
+})
+
+t.test('nothing is started, and no directory is made, for an app that sends nothing', async t => {
+  const storageDirectory = temporary(t)
+  const ended = await run(t, `
+    ;(async () => {
+      await delivery.flush()
+      delivery.drainSync(1000, true)
+      console.log(JSON.stringify([await delivery.close(1000), Object.keys(require.cache).filter(name => /azure|pipeline|transport/.test(name)), process.getActiveResourcesInfo()]))
+    })()
+  `, { connectionString: 'InstrumentationKey=11111111-2222-3333-4444-555555555555;IngestionEndpoint=http://127.0.0.1:9/', storageDirectory })
+  const [report, loaded] = JSON.parse(ended.stdout)
+  t.match(ended, { code: 0, stderr: '' })
+  t.same(report, { sent: 0, spooled: 0, lost: 0 })
+  t.same(loaded.filter((name: string) => !name.includes('dist/delivery/link')), [])
+  t.same(readdirSync(storageDirectory), [])
+})
+
+t.test('metrics', async t => {
+  const { MeterProvider, MetricReader, AggregationTemporality } = await import('@opentelemetry/sdk-metrics')
+  const server = await ingestion()
+  t.teardown(server.close)
+  const { delivery } = produce({ connectionString: server.connectionString })
+  t.teardown(() => delivery.close(100))
+  const reader = new class extends MetricReader {
+    constructor () { super({ aggregationTemporalitySelector: () => AggregationTemporality.DELTA }) }
+    async onShutdown (): Promise<void> {}
+    async onForceFlush (): Promise<void> {}
+  }()
+  const meter = new MeterProvider({ readers: [reader] }).getMeter('test')
+  meter.createCounter('orders').add(3, { shop: 'a' })
+  meter.createCounter('orders').add(4, { shop: 'b' })
+  meter.createHistogram('seconds').record(5)
+  delivery.metrics((await reader.collect()).resourceMetrics)
+  await delivery.flush()
+  t.match(delivery.stats().customMetrics, { recorded: 3, delivered: 3 })
+  t.match(server.envelopes.map(each => each.data.baseData), [
+    { metrics: [{ name: 'orders', value: 3 }], properties: { shop: 'a' } },
+    { metrics: [{ name: 'orders', value: 4 }], properties: { shop: 'b' } },
+    { metrics: [{ name: 'seconds', value: 5, count: 1, min: 5, max: 5 }] }
+  ])
+})
+
+t.test('two instances share a thread, each with its own role and numbers', async t => {
+  const server = await ingestion()
+  t.teardown(server.close)
+  const one = produce({ connectionString: server.connectionString, timing: QUICK })
+  const two = produce({ connectionString: server.connectionString, timing: QUICK })
+  one.log('a')
+  two.log('b')
+  two.log('c')
+  t.match(await one.delivery.close(5_000), { sent: 1, lost: 0 })
+  two.log('d')
+  t.ok(await until(() => server.accepted.size === 4, 5_000))
+  t.match(await two.delivery.close(5_000), { sent: 3, lost: 0 })
+})

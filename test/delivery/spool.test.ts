@@ -1,0 +1,207 @@
+import { spawnSync } from 'node:child_process'
+import { chmodSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, symlinkSync, truncateSync, utimesSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import t from 'tap'
+import { parseConnectionString } from '../../dist/connection.js'
+import { compress, expand, Spool, spoolDirectory, type SpoolFile } from '../../dist/delivery/spool.js'
+import { ingestion } from '../fixtures/ingestion'
+import { run } from '../fixtures/process'
+import { produce, QUICK, sums, temporary, until } from '../fixtures/telemetry'
+
+function open (directory: string, maxBytes = 1e6, busy = (_file: SpoolFile): boolean => false): { spool: Spool, gone: Array<[number, string]> } {
+  const gone: Array<[number, string]> = []
+  return { spool: new Spool(directory, maxBytes, busy, (file, why) => gone.push([file.items, why])), gone }
+}
+
+const counts = (items: number): number[] => [0, 0, items, 0, 0, 0]
+const parcel = (items: number, bytes = 100): { form: 'body', data: Buffer, counts: number[] } => ({ form: 'body', data: compress(Buffer.from(Array.from({ length: bytes }, (_, at) => (at * 2654435761) & 0xff))), counts: counts(items) })
+
+t.test('what was written is read, and is owned by one only', async t => {
+  const directory = temporary(t)
+  const first = open(directory).spool
+  const file = first.write({ form: 'body', data: compress('[1,2]'), counts: counts(2) })
+  t.equal(expand(first.read(file)!.data).toString(), '[1,2]')
+  t.equal(open(directory).spool.claim(), undefined, 'its owner is alive')
+  first.release()
+  const [second, third] = [open(directory).spool, open(directory).spool]
+  second.scan()
+  third.scan()
+  t.match(second.claim(), { items: 2 })
+  t.equal(third.claim(), undefined)
+})
+
+t.test('the oldest make room, those being sent are left alone', async t => {
+  const directory = temporary(t)
+  const busy = new Set<string>()
+  const { spool, gone } = open(directory, 2_000, file => busy.has(file.name))
+  const size = spool.write(parcel(1, 300)).bytes
+  busy.add(spool.files[0].name)
+  const room = Math.floor(2_000 / size)
+  for (let items = 2; items <= room + 2; items++) spool.write(parcel(items, 300))
+  t.same(gone, [[2, 'storageFull'], [3, 'storageFull']])
+  t.ok(readdirSync(directory).length <= room + 1)
+  t.throws(() => spool.write(parcel(1, 100_000)), /maxStorageBytes/)
+})
+
+t.test('files of a process that was killed are recovered, those of a living one are not', async t => {
+  const directory = temporary(t)
+  const script = `
+    const { Spool, compress } = require(${JSON.stringify(require.resolve('../../dist/delivery/spool.js'))})
+    const spool = new Spool(${JSON.stringify(directory)}, 1e6, () => false, () => {})
+    spool.write({ form: 'body', data: compress('[1]'), counts: [0, 0, 1, 0, 0, 0] })
+    process.kill(process.pid, 'SIGKILL')
+  `
+  t.equal(spawnSync(process.execPath, ['-e', script]).signal, 'SIGKILL')
+  open(directory).spool.write(parcel(5))
+  const { spool } = open(directory)
+  t.match(spool.claim(), { items: 1 })
+  t.equal(spool.claim(), undefined)
+})
+
+t.test('a pid that was given to another program, and one from another container', async t => {
+  const directory = temporary(t)
+  const mine = open(directory).spool.write(parcel(1)).name
+  const [pid, started, namespace] = mine.split('.')[2].split('-')
+  const as = (owner: string, alive?: number): void => {
+    renameSync(join(directory, readdirSync(directory).find(each => each.endsWith('.spool'))!), join(directory, mine.replace(/\.[0-9a-z-]+\.spool$/, `.${owner}.spool`)))
+    if (alive !== undefined) {
+      const marker = join(directory, `${owner}.alive`)
+      writeFileSync(marker, '')
+      utimesSync(marker, Date.now() / 1000 - alive, Date.now() / 1000 - alive)
+    }
+  }
+  as(`${pid}-${started}-0badcafe-000000`, 10)
+  t.equal(open(directory).spool.claim(), undefined, 'a heartbeat 10 s ago in another container')
+  as(`${pid}-${started}-0badcafe-000001`, 600)
+  t.match(open(directory).spool.claim(), { items: 1 }, 'no heartbeat for 10 minutes')
+  if (process.platform === 'linux') {
+    as(`${pid}-${Number(started) - 1}-${namespace}-000002`, 10)
+    t.match(open(directory).spool.claim(), { items: 1 }, 'the pid is alive, but began at another time')
+  }
+})
+
+t.test('a directory of someone else, or a link to one, is not used', async t => {
+  const directory = temporary(t)
+  const target = join(directory, 'target')
+  mkdirSync(target)
+  symlinkSync(target, join(directory, 'link'))
+  t.throws(() => open(join(directory, 'link')).spool.write(parcel(1)), /someone else/)
+  t.same(readdirSync(target), [])
+  mkdirSync(join(directory, 'open'))
+  chmodSync(join(directory, 'open'), 0o777)
+  open(join(directory, 'open')).spool.write(parcel(1))
+  t.equal(readdirSync(join(directory, 'open')).length, 2, 'one that is ours and too open is closed, and used')
+})
+
+t.test('the default is below the directory for temporary files, and does not tell the key', async t => {
+  const connection = parseConnectionString('InstrumentationKey=11111111-2222-3333-4444-555555555555;IngestionEndpoint=https://example.in.applicationinsights.azure.com/')
+  const directory = spoolDirectory(connection, undefined)
+  t.ok(directory.startsWith(tmpdir()))
+  t.notMatch(directory, '11111111')
+})
+
+for (const [what, damage] of Object.entries({
+  truncated: (path: string) => truncateSync(path, readFileSync(path).length - 20),
+  'with a flipped bit': (path: string) => {
+    const content = readFileSync(path)
+    content[content.length - 12] ^= 1
+    writeFileSync(path, content)
+  },
+  empty: (path: string) => truncateSync(path, 0),
+  'with no header': (path: string) => writeFileSync(path, Buffer.alloc(200, 'x'))
+})) {
+  t.test(`a file ${what} is dropped and counted, and the others are sent`, async t => {
+    const server = await ingestion(() => 503)
+    t.teardown(server.close)
+    const storageDirectory = temporary(t)
+    for (const name of ['a', 'b']) {
+      const { delivery, log } = produce({ connectionString: server.connectionString, storageDirectory, timing: QUICK, worker: false })
+      for (let n = 0; n < 10; n++) log(`${name}${n}`)
+      await delivery.close(1_000)
+    }
+    const directory = join(storageDirectory, readdirSync(storageDirectory)[0])
+    damage(join(directory, readdirSync(directory).sort()[0]))
+    server.script = () => 200
+    const { delivery, log } = produce({ connectionString: server.connectionString, storageDirectory, timing: QUICK, worker: false })
+    t.teardown(() => delivery.close(100))
+    log('c')
+    t.ok(await until(() => delivery.stats().inherited.delivered === 10 && delivery.stats().inherited.dropped === 10, 5_000))
+    t.ok(server.accepted.has('b3'))
+    t.equal(server.accepted.size, 11)
+    t.same(readdirSync(directory), [])
+  })
+}
+
+t.test('beyond maxStorageBytes the oldest are dropped and counted, and there is one warning with numbers', async t => {
+  const server = await ingestion(() => 503)
+  t.teardown(server.close)
+  const { delivery, warnings, log } = produce({ connectionString: server.connectionString, storageDirectory: temporary(t), maxStorageBytes: 20_000, timing: { ...QUICK, spillAfter: 50 } })
+  t.teardown(() => delivery.close(100))
+  for (let n = 0; n < 4_000; n++) {
+    log(`l${n}-${Math.random()}-${Math.random()}`)
+    if (n % 100 === 0) await new Promise(resolve => setTimeout(resolve, 50))
+  }
+  t.ok(await until(() => (delivery.stats().traces.dropped.storageFull ?? 0) > 0 && warnings.length > 0, 10_000))
+  t.same(sums(delivery.stats()).map(([recorded, sum]) => recorded - sum), [0, 0, 0, 0, 0, 0])
+  t.equal(warnings.length, 1)
+  t.match(warnings[0], /\d+ items (?:dropped|wait)/)
+  server.script = () => 200
+  await delivery.flush(10_000)
+  const { traces } = delivery.stats()
+  t.match(traces, { recorded: 4_000, queued: 0, inFlight: 0, spooled: 0 })
+  t.equal(traces.delivered, server.accepted.size)
+  t.equal(traces.delivered + traces.dropped.storageFull!, 4_000)
+})
+
+t.test('a storage directory that cannot be used costs telemetry, never the app', async t => {
+  const server = await ingestion(() => 503)
+  t.teardown(server.close)
+  const file = join(temporary(t), 'a-file')
+  writeFileSync(file, '')
+  const { delivery, warnings, log } = produce({ connectionString: server.connectionString, storageDirectory: file, maxQueueSize: 500, timing: QUICK })
+  for (let n = 0; n < 2_000; n++) log(`l${n}`)
+  t.ok(await until(() => warnings.length > 0, 5_000))
+  t.match(delivery.stats().traces, { recorded: 2_000 })
+  t.ok(delivery.stats().traces.dropped.queueFull! >= 1_500)
+  t.same(await delivery.close(1_000), { sent: 0, spooled: 0, lost: 2_000 })
+  t.match(delivery.stats().traces.dropped, { storageFailed: 450 })
+})
+
+t.test('a full disk is the same', { skip: process.platform !== 'linux' || process.getuid?.() !== 0 }, async t => {
+  const mount = mkdtempSync(join(tmpdir(), 'fai-full-'))
+  if (spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=64k', 'tmpfs', mount]).status !== 0) {
+    rmSync(mount, { recursive: true })
+    t.comment('may not mount')
+    return
+  }
+  t.teardown(() => {
+    spawnSync('umount', [mount])
+    rmSync(mount, { recursive: true })
+  })
+  const server = await ingestion(() => 503)
+  t.teardown(server.close)
+  const { delivery, log } = produce({ connectionString: server.connectionString, storageDirectory: mount, timing: QUICK })
+  for (let n = 0; n < 3_000; n++) log(`l${n}`, Array.from({ length: 20 }, () => Math.random()).join())
+  const report = await delivery.close(2_000)
+  t.equal(report.sent + report.spooled + report.lost, 3_000)
+  t.ok(report.lost > 0)
+  t.match(delivery.stats().lastError?.message, /ENOSPC/)
+})
+
+t.test('a process that is killed while the endpoint is down loses the last moments only', async t => {
+  const server = await ingestion(() => 503)
+  t.teardown(server.close)
+  const storageDirectory = temporary(t)
+  const ended = await run(t, `
+    for (let n = 0; n < 100; n++) log('l' + n)
+    setInterval(() => { if (delivery.stats().traces.spooled === 100) process.kill(process.pid, 'SIGKILL') }, 20)
+  `, { connectionString: server.connectionString, storageDirectory, timing: QUICK })
+  t.equal(ended.signal, 'SIGKILL')
+  server.script = () => 200
+  const { delivery, log } = produce({ connectionString: server.connectionString, storageDirectory, timing: QUICK })
+  t.teardown(() => delivery.close(100))
+  log('next')
+  t.ok(await until(() => server.accepted.size === 101, 10_000), `${server.accepted.size}`)
+  t.same(server.duplicates(), [])
+})

@@ -1,0 +1,45 @@
+import { execFile } from 'node:child_process'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import { type Row, startEmulator } from 'fastify-app-insights/emulator'
+import t, { type Test } from 'tap'
+
+const run = promisify(execFile)
+
+interface Outcome {
+  servers: Array<{ name: string, traceId: string, spanId: string, route?: string }>
+  warnings: string[]
+  rows: Row[]
+}
+
+async function coexist (t: Test, mode: string): Promise<Outcome> {
+  const emulator = await startEmulator()
+  t.teardown(async () => await emulator.close())
+  const { stdout } = await run(process.execPath, [join(__dirname, '../fixtures/coexists.cjs'), mode], {
+    env: { ...process.env, APPLICATIONINSIGHTS_CONNECTION_STRING: emulator.connectionString }, timeout: 60_000
+  })
+  return { ...JSON.parse(stdout) as Omit<Outcome, 'rows'>, rows: emulator.items() }
+}
+
+t.test('where instrumentation-http traces incoming requests, its span is used, and that is said once', async t => {
+  const { servers, warnings, rows } = await coexist(t, 'http')
+  t.match(servers.map(span => [span.traceId, span.route]), [['1'.repeat(31) + 'a', '/users/:id'], ['2'.repeat(31) + 'a', '/users/:id'], ['0'.repeat(31) + 'a', '/users/:id']])
+  t.same(rows.filter(row => row.type === 'request'), [], 'no second span for a request')
+  const lines = rows.filter(row => row.message === 'user read')
+  t.same(lines.map(row => [row.operation_Id, row.operation_ParentId, row.operation_Name]), servers.map(span => [span.traceId, span.spanId, 'GET /users/:id']), 'logs are tied to its spans')
+  t.match(rows.filter(row => row.type === 'exception'), [{ operation_Id: servers[2]!.traceId, operation_Name: 'GET /users/:id' }])
+  t.equal(warnings.length, 1)
+  t.match(warnings[0], /already traced by @opentelemetry\/instrumentation-http/)
+})
+
+for (const mode of ['fastify-before', 'fastify-after']) {
+  t.test(`beside @fastify/otel (${mode.slice(8)} ours) there is one row for a request`, async t => {
+    const { rows } = await coexist(t, mode)
+    const requests = rows.filter(row => row.type === 'request')
+    t.same(requests.map(row => [row.operation_Id, row.name, row.resultCode]), [
+      ['1'.repeat(31) + 'a', 'GET /users/:id', '200'], ['2'.repeat(31) + 'a', 'GET /users/:id', '200'], ['0'.repeat(31) + 'a', 'GET /users/:id', '500']
+    ])
+    const lines = rows.filter(row => row.message === 'user read')
+    t.same(lines.map(row => row.operation_Id), requests.map(row => row.operation_Id))
+  })
+}
