@@ -149,20 +149,21 @@ function groupBy (rows, key) {
 /** @returns by the case's name, what `peer` sent */
 export async function runCases (peer) {
   const ingestion = await startIngestion()
-  const app = await startApp(peer, ingestion.origin, { mode: 'cases' })
+  const app = await startApp(peer, ingestion.port, { mode: 'cases' })
   const facts = {}
+  const asModule = runAsModule(peer)
   try {
     for (const { send } of cases) await send(app.port)
     // The aborted request is answered by its handler later than its client goes.
     await new Promise(resolve => setTimeout(resolve, 500))
-    const refused = await app.ask('refused')
     const closed = app.ask('close').catch(() => {})
     await within(15_000, app.exited)
     await within(100, closed)
     const rows = await ingestion.ask('rows')
     for (const each of cases) facts[each.name] = describe(rowsOf(rows, each.marker ?? each.name + (each.name === 'case-log' ? '/1' : '')), each)
-    facts.others = refused.length === 0 ? 'none' : refused.join(', ')
-    facts.esm = await runAsModule(peer)
+    const others = app.others()
+    facts.others = others.length === 0 ? 'none' : others.join(', ')
+    facts.esm = await asModule
   } finally {
     await app.end()
     await ingestion.end()
@@ -173,7 +174,7 @@ export async function runCases (peer) {
 /** The same app as an ES module, without a flag for Node.js. */
 async function runAsModule (peer) {
   const ingestion = await startIngestion()
-  const app = await startApp(peer, ingestion.origin, { file: 'server-esm.mjs' })
+  const app = await startApp(peer, ingestion.port, { file: 'server-esm.mjs' })
   try {
     await get('/items/e1')(app.port)
     app.ask('close').catch(() => {})

@@ -1,13 +1,20 @@
 /** A scripted ingestion endpoint in a process of its own: latency, failures, and a count of what arrived, by kind and by unique id. */
-import { createServer } from 'node:http'
-import { gunzipSync, gzipSync } from 'node:zlib'
+import { createServer } from 'node:https'
+import { gunzipSync } from 'node:zlib'
 
 let script = { mode: 'ok', latency: 0 }
 // Bodies are read after the load, so that counting takes no time from what is measured.
 let posts = []
 let refused = 0
 
-const server = createServer((request, response) => {
+const { key, cert } = JSON.parse(process.env.BENCH_CERTIFICATE)
+const server = createServer({ key, cert }, (request, response) => {
+  if (!request.url.endsWith('/track')) {
+    // Live metrics, which nobody watches, and remote settings, which there are none of.
+    request.resume()
+    response.writeHead(200, { 'content-type': 'application/json', 'x-ms-qps-subscribed': 'false' }).end('{}')
+    return
+  }
   const chunks = []
   request.on('data', chunk => chunks.push(chunk))
   request.on('error', () => {})
@@ -78,7 +85,7 @@ const commands = {
         if (type === 'RequestData') arrived.requests++
         else if (type === 'MessageData') arrived.logs++
       }
-      if (counted) telemetryBytes += post.gzip ? post.body.length : gzipSync(plain).length
+      if (counted) telemetryBytes += post.body.length
       if (arrived.requests + arrived.logs > 0) timeline.push(arrived)
     }
     const unique = {}
@@ -93,6 +100,7 @@ const commands = {
     }
     return { posts: posts.length, refused, bytes, plainBytes, telemetryBytes, telemetryItems, counts, unique, duplicates, timeline }
   },
+  posts: () => posts.length,
   rows: () => posts.flatMap(post => items((post.gzip ? gunzipSync(post.body) : post.body).toString())),
   clear () {
     posts = []

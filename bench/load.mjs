@@ -6,9 +6,10 @@ import { connect } from 'node:net'
  * @param given.connections kept alive
  * @param given.seconds how long, or given.count how many
  * @param given.rate requests a second; without it, as fast as answers come
- * @param given.letter that ids begin with
+ * @param given.letter that ids begin with; given.first the number of the first one
+ * @param given.path that ids are appended to
  */
-async function run ({ port, connections, seconds = Infinity, count = Infinity, rate, letter }) {
+async function run ({ port, connections, seconds = Infinity, count = Infinity, rate, letter, first = 0, path = '/items/' }) {
   const latencies = []
   let sent = 0
   let answered = 0
@@ -41,7 +42,7 @@ async function run ({ port, connections, seconds = Infinity, count = Infinity, r
 
   function send (connection, from) {
     connection.from = from
-    connection.socket.write(`GET /items/${letter}${sent++} HTTP/1.1\r\nhost: 127.0.0.1:${port}\r\nuser-agent: bench\r\n\r\n`)
+    connection.socket.write(`GET ${path}${letter}${first + sent++} HTTP/1.1\r\nhost: 127.0.0.1:${port}\r\nuser-agent: bench\r\n\r\n`)
   }
 
   function receive (connection, text) {
@@ -75,8 +76,9 @@ async function run ({ port, connections, seconds = Infinity, count = Infinity, r
   const from = performance.now()
   let due = 0
   let timer
-  if (rate === undefined) for (const connection of pool) send(connection, performance.now())
-  else {
+  if (rate === undefined) {
+    for (const connection of pool) if (sent < count) send(connection, performance.now())
+  } else {
     free.push(...pool)
     timer = setInterval(() => {
       if (isOver()) {
@@ -91,7 +93,7 @@ async function run ({ port, connections, seconds = Infinity, count = Infinity, r
         if (connection === undefined) waiting.push(now)
         else send(connection, now)
       }
-    }, 2)
+    }, 4)
   }
   const limit = setTimeout(finish, Math.min(seconds, 60) * 1_000 + 20_000)
   await finished

@@ -14,22 +14,22 @@ const peers = {
   ours: {
     label: 'fastify-app-insights',
     full: true,
-    start: target => ({ register: app => app.register(require('..'), { connectionString: target.direct }) })
+    start: connectionString => ({ register: app => app.register(require('..'), connectionString) })
   },
   'ours-in-process': {
     label: 'fastify-app-insights, worker: false',
     full: true,
-    start: target => ({ register: app => app.register(require('..'), { connectionString: target.direct, worker: false }) })
+    start: connectionString => ({ register: app => app.register(require('..'), { connectionString, worker: false }) })
   },
   'http-pino': {
     label: 'instrumentation-http + instrumentation-pino',
     full: true,
-    start: target => startProviders(target, () => [http(), pino(), undici()])
+    start: connectionString => startProviders(connectionString, () => [http(), pino(), undici()])
   },
   'http-pino-fastify': {
     label: 'the same + @fastify/otel',
     full: true,
-    start: target => startProviders(target, () => {
+    start: connectionString => startProviders(connectionString, () => {
       const FastifyOtelInstrumentation = require('@fastify/otel')
       return [http(), pino(), undici(), new FastifyOtelInstrumentation({ registerOnInitialization: true })]
     })
@@ -37,9 +37,9 @@ const peers = {
   distro: {
     label: '@azure/monitor-opentelemetry + instrumentation-pino',
     full: true,
-    start (target) {
+    start (connectionString) {
       const { useAzureMonitor, shutdownAzureMonitor } = require('@azure/monitor-opentelemetry')
-      useAzureMonitor({ azureMonitorExporterOptions: target.exporter(), samplingRatio: 1, tracesPerSecond: 0 })
+      useAzureMonitor({ azureMonitorExporterOptions: { connectionString }, samplingRatio: 1, tracesPerSecond: 0 })
       addToGlobals([pino(), undici()])
       return { shutdown: shutdownAzureMonitor }
     }
@@ -47,19 +47,19 @@ const peers = {
   autotelic: {
     label: '@autotelic/fastify-opentelemetry + instrumentation-pino',
     full: true,
-    start: target => ({
-      ...startProviders(target, () => [pino(), undici()]),
+    start: connectionString => ({
+      ...startProviders(connectionString, () => [pino(), undici()]),
       register: app => app.register(require('@autotelic/fastify-opentelemetry'), { wrapRoutes: true })
     })
   },
   applicationinsights: {
     label: 'applicationinsights 3 + instrumentation-pino',
     full: true,
-    start (target) {
+    start (connectionString) {
       const appInsights = require('applicationinsights')
       const { shutdownAzureMonitor } = require('applicationinsights/out/src/main')
-      appInsights.setup(target.connectionString)
-      appInsights.defaultClient.config.azureMonitorOpenTelemetryOptions = { azureMonitorExporterOptions: target.exporter(), tracesPerSecond: 0 }
+      appInsights.setup(connectionString)
+      appInsights.defaultClient.config.azureMonitorOpenTelemetryOptions = { tracesPerSecond: 0 }
       appInsights.start()
       addToGlobals([pino(), undici()])
       return { shutdown: shutdownAzureMonitor }
@@ -72,7 +72,7 @@ const pino = () => new (require('@opentelemetry/instrumentation-pino').PinoInstr
 // fetch() is half of what the issue of dependencies is about: no peer shall go without.
 const undici = () => new (require('@opentelemetry/instrumentation-undici').UndiciInstrumentation)()
 
-function startProviders (target, instrumentations) {
+function startProviders (connectionString, instrumentations) {
   const { registerInstrumentations } = require('@opentelemetry/instrumentation')
   const { NodeTracerProvider, BatchSpanProcessor } = require('@opentelemetry/sdk-trace-node')
   const { LoggerProvider, BatchLogRecordProcessor } = require('@opentelemetry/sdk-logs')
@@ -81,9 +81,9 @@ function startProviders (target, instrumentations) {
   const { AzureMonitorTraceExporter, AzureMonitorLogExporter } = require('@azure/monitor-opentelemetry-exporter')
 
   const resource = resourceFromAttributes({ 'service.name': 'bench' })
-  const tracerProvider = new NodeTracerProvider({ resource, spanProcessors: [new BatchSpanProcessor(new AzureMonitorTraceExporter(target.exporter()))] })
+  const tracerProvider = new NodeTracerProvider({ resource, spanProcessors: [new BatchSpanProcessor(new AzureMonitorTraceExporter({ connectionString }))] })
   tracerProvider.register()
-  const loggerProvider = new LoggerProvider({ resource, processors: [new BatchLogRecordProcessor({ exporter: new AzureMonitorLogExporter(target.exporter()) })] })
+  const loggerProvider = new LoggerProvider({ resource, processors: [new BatchLogRecordProcessor({ exporter: new AzureMonitorLogExporter({ connectionString }) })] })
   logs.setGlobalLoggerProvider(loggerProvider)
   registerInstrumentations({ tracerProvider, loggerProvider, instrumentations: instrumentations() })
   return { shutdown: () => Promise.all([tracerProvider.shutdown(), loggerProvider.shutdown()]) }
@@ -96,30 +96,4 @@ function addToGlobals (instrumentations) {
   registerInstrumentations({ tracerProvider: trace.getTracerProvider(), meterProvider: metrics.getMeterProvider(), loggerProvider: logs.getLoggerProvider(), instrumentations })
 }
 
-/**
- * @param origin of the scripted ingestion server
- * @returns the ways to reach it
- */
-function createTarget (origin) {
-  const key = 'InstrumentationKey=00000000-0000-0000-0000-0000000000b0'
-  // A real endpoint's name, because the exporter gzips for those alone; nothing ever goes there, see below.
-  const connectionString = `${key};IngestionEndpoint=https://westeurope-5.in.applicationinsights.azure.com/;LiveEndpoint=https://westeurope.livediagnostics.monitor.azure.com/`
-  return {
-    connectionString,
-    direct: `${key};IngestionEndpoint=${origin}`,
-    exporter: () => ({ connectionString, httpClient: createLoopbackClient(origin) })
-  }
-}
-
-/** The exporter's public option `httpClient`: the same post, to this machine. */
-function createLoopbackClient (origin) {
-  const client = require('@azure/core-rest-pipeline').createDefaultHttpClient()
-  return {
-    sendRequest (request) {
-      const { pathname, search } = new URL(request.url)
-      return client.sendRequest({ ...request, url: origin + pathname + search, allowInsecureConnection: true })
-    }
-  }
-}
-
-module.exports = { peers, createTarget }
+module.exports = { peers }

@@ -1,10 +1,11 @@
 /** Processes of a bench run: started, pinned to cores, asked, ended. */
 import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtempSync, rmSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { availableParallelism, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { INGESTION_HOST, LIVE_HOST, createCertificate } from './certificate.mjs'
 
 const here = fileURLToPath(new URL('.', import.meta.url))
 const cores = availableParallelism()
@@ -17,8 +18,18 @@ const CORES = {
   ingestion: String(cores > 3 ? cores - 2 : cores - 1)
 }
 
+const CONNECTION_STRING = `InstrumentationKey=00000000-0000-0000-0000-0000000000b0;IngestionEndpoint=https://${INGESTION_HOST}/;LiveEndpoint=https://${LIVE_HOST}/`
+const certificate = createCertificate()
+const folder = mkdtempSync(join(tmpdir(), 'fastify-app-insights-bench-'))
+const authority = join(folder, 'authority.pem')
+writeFileSync(authority, certificate.cert)
+let apps = 0
+
 const children = new Set()
-process.on('exit', () => { for (const child of children) child.kill('SIGKILL') })
+process.on('exit', () => {
+  for (const child of children) child.kill('SIGKILL')
+  rmSync(folder, { recursive: true, force: true })
+})
 for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => process.exit(1))
 
 /** Starts `file` and waits until it says that it is ready. */
@@ -69,9 +80,9 @@ async function start (file, { args = [], core, env = {}, flags = [], stderr = 'i
 }
 
 export async function startIngestion (script) {
-  const ingestion = await start('ingestion.mjs', { core: 'ingestion' })
+  const ingestion = await start('ingestion.mjs', { core: 'ingestion', env: { BENCH_CERTIFICATE: JSON.stringify(certificate) } })
   if (script !== undefined) await ingestion.ask('script', script)
-  return Object.assign(ingestion, { origin: `http://127.0.0.1:${ingestion.ready}` })
+  return Object.assign(ingestion, { port: ingestion.ready })
 }
 
 export async function startLoad () {
@@ -80,25 +91,39 @@ export async function startLoad () {
 
 /**
  * An app with `peer`. What it stores on disk goes into a folder of its own, which `end()` removes.
- * @param origin of the ingestion endpoint
+ * @param port of the ingestion endpoint
+ * @param options.successorOf an app that has ended, whose folder this one takes over
  */
-export async function startApp (peer, origin, { mode = 'load', flags = [], file = 'server.cjs' } = {}) {
-  const folder = mkdtempSync(join(tmpdir(), 'fastify-app-insights-bench-'))
+export async function startApp (peer, port, { mode = 'load', flags = [], file = 'server.cjs', successorOf } = {}) {
+  const own = successorOf?.folder ?? join(folder, `app-${++apps}`)
+  const others = join(own, 'others')
+  mkdirSync(own, { recursive: true })
   const app = await start(file, {
     args: [peer, mode],
     core: 'app',
     flags: ['--require', join(here, 'guard.cjs'), ...flags],
-    env: { BENCH_INGESTION: origin, TMPDIR: folder, NODE_ENV: 'production', OTEL_SERVICE_NAME: 'bench' },
+    env: {
+      BENCH_CONNECTION_STRING: CONNECTION_STRING,
+      BENCH_HOST: INGESTION_HOST,
+      BENCH_PORT: String(port),
+      BENCH_OTHERS: others,
+      NODE_EXTRA_CA_CERTS: authority,
+      TMPDIR: own,
+      NODE_ENV: 'production',
+      OTEL_SERVICE_NAME: 'bench'
+    },
     // A crash is meant to be loud; here it would drown the table.
     stderr: process.env.BENCH_DEBUG ? 'inherit' : 'ignore'
   })
   const { end } = app
   return Object.assign(app, {
     port: app.ready,
-    folder,
+    folder: own,
+    /** Hosts that it contacted, or tried to, beside the ingestion endpoint. */
+    others: () => existsSync(others) ? [...new Set(readFileSync(others, 'utf8').trim().split('\n'))] : [],
     async end () {
       await end()
-      rmSync(folder, { recursive: true, force: true })
+      rmSync(own, { recursive: true, force: true })
     }
   })
 }

@@ -1,9 +1,9 @@
-/** The app as an ES module, set up before Fastify is loaded and without a flag for Node.js. */
+/** The app as an ES module: imports at the top, set up in the first statements, without a flag for Node.js. */
 import { createRequire } from 'node:module'
+import fastify from 'fastify'
 
-const { peers, createTarget } = createRequire(import.meta.url)('./peers.cjs')
-const telemetry = peers[process.argv[2]].start(createTarget(process.env.BENCH_INGESTION))
-const { default: fastify } = await import('fastify')
+const { peers } = createRequire(import.meta.url)('./peers.cjs')
+const telemetry = peers[process.argv[2]].start(process.env.BENCH_CONNECTION_STRING)
 
 const app = fastify({ logger: { level: 'info', stream: { write () {} } } })
 await telemetry.register?.(app)

@@ -2,10 +2,10 @@
 'use strict'
 const { readFileSync } = require('node:fs')
 const { monitorEventLoopDelay } = require('node:perf_hooks')
-const { peers, createTarget } = require('./peers.cjs')
+const { peers } = require('./peers.cjs')
 
 const [peer, mode] = process.argv.slice(2)
-const telemetry = peers[peer].start(createTarget(process.env.BENCH_INGESTION))
+const telemetry = peers[peer].start(process.env.BENCH_CONNECTION_STRING)
 const fastify = require('fastify')
 
 // The same destination for all: lines are made, and go nowhere.
@@ -24,11 +24,8 @@ const commands = {
     began = cpu()
   },
   end () {
-    const now = cpu()
     delay.disable()
     return {
-      mainMicros: now.main === undefined ? undefined : now.main - began.main,
-      totalMicros: now.total - began.total,
       rss: process.memoryUsage.rss(),
       maxRss: process.resourceUsage().maxRSS * 1_024,
       delayP50: delay.percentile(50) / 1e6,
@@ -36,8 +33,12 @@ const commands = {
       delayMax: delay.max / 1e6
     }
   },
+  /** In microseconds since `begin`. */
+  cpu () {
+    const now = cpu()
+    return { mainMicros: now.main === undefined ? undefined : now.main - began.main, totalMicros: now.total - began.total }
+  },
   stats: () => app.appInsights?.stats?.(),
-  refused: () => [...globalThis[Symbol.for('bench.refused')]],
   async close () {
     const since = process.hrtime.bigint()
     await app.close()
@@ -49,7 +50,7 @@ const commands = {
   }
 }
 
-/** In microseconds. */
+// In microseconds.
 function cpu () {
   const { user, system } = process.cpuUsage()
   return { main: mainThread(), total: user + system }
