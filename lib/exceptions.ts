@@ -9,6 +9,8 @@ import { type Written, isObject, readProperty, scrubbed } from './written'
 /** What is known of an error beside itself. */
 export interface Sighting {
   readonly error: unknown
+  /** The field it was logged in. @default err */
+  readonly key?: string
   /** The error in a line of the app's logger; undefined where nobody logged it. */
   readonly written?: Written
   readonly context: Context
@@ -87,13 +89,15 @@ export function createExceptions (telemetry: Telemetry, clientErrors: boolean, w
     return true
   }
 
-  function attributesOf ({ error, message: logMessage, attributes: given }: Sighting, written: Written): Attributes {
+  function attributesOf ({ error, key = 'err', message: logMessage, attributes: given }: Sighting, written: Written): Attributes {
     const { redactor } = telemetry
     const { type, message, stack, code } = describe(error, written)
     const attributes: Attributes = { ...given }
     attributes['exception.type'] = cut(type, MAX_TYPE)
     attributes['exception.message'] = cut(redactor.text(message), LIMITS.message)
     attributes['exception.stacktrace'] = cut(redactor.text(stack), LIMITS.stack)
+    const extra = extraFields(written)
+    if (extra !== undefined) attributes[propertyName(key)] = propertyValue(extra)
     if (code !== undefined && attributes.code === undefined) attributes.code = propertyValue(code)
     // The exporter drops an exception record's body.
     if (logMessage !== undefined) {
@@ -168,11 +172,8 @@ function partsOf (error: unknown): unknown[] {
  * What the logger writes of an error is what may be sent of it: it may have redacted or left out any part. Of what it
  * leaves out, only the frames of the stack are added, which hold no data; and not even they where it redacts.
  */
-function describe (error: unknown, { value, evidence, secrets, strict }: Written): Description {
+function describe (error: unknown, { value, isWritten, secrets, strict }: Written): Description {
   const own = describeOwn(error)
-  if (evidence === undefined) return own
-  const isWritten = createLookup(evidence)
-
   let { message, code } = own
   let type = own.type
   let stack: string | undefined
@@ -191,21 +192,18 @@ function describe (error: unknown, { value, evidence, secrets, strict }: Written
     code = undefined
   }
 
-  const hidden = own.message !== '' && own.message !== message && !isWritten(own.message) ? [own.message, ...secrets] : secrets
   if (stack === undefined && isWritten(own.ownStack)) stack = own.stack === own.ownStack || partsOf(error).every(part => isWritten(stackOf(part))) ? own.stack : own.ownStack
   if (stack === undefined && !strict) stack = [firstLine(type, message), ...framesOf(own.ownStack)].join('\n')
   // Never empty: the exporter drops an exception without a stack.
   if (stack === undefined || stack.trim() === '') stack = firstLine(type, message)
-  return { type: scrubbed(type, secrets), message: scrubbed(message, hidden), stack: scrubbed(stack, hidden), code }
+  return { type: scrubbed(type, secrets), message: scrubbed(message, secrets), stack: scrubbed(stack, secrets), code }
 }
 
-/** Whether a text stands in what the logger wrote. */
-function createLookup (evidence: unknown): (text: string) => boolean {
-  let all: string | undefined
-  return text => {
-    all ??= JSON.stringify(evidence)
-    return text === '' || all.includes(JSON.stringify(text.toWellFormed()).slice(1, -1))
-  }
+/** What an error carries beyond type, message, stack and code, which have places of their own. */
+function extraFields ({ value, secrets }: Written): object | undefined {
+  if (!isObject(value)) return undefined
+  const { type, message, stack, code, name, cause, aggregateErrors, ...extra } = value
+  return Object.keys(extra).length === 0 ? undefined : scrubbed(extra, secrets)
 }
 
 /** The stack, with those of causes and aggregated errors, as far as a serializer has written them. */

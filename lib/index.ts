@@ -29,6 +29,9 @@ declare namespace appInsightsPlugin {
   export type LogOptions = options.LogOptions
   export type LogLine = options.LogLine
   export type ExceptionOptions = options.ExceptionOptions
+  export type DependencyOptions = options.DependencyOptions
+  export type OutgoingCall = options.OutgoingCall
+  export type MetricOptions = options.MetricOptions
   export type IgnoreOptions = options.IgnoreOptions
   export type Properties = options.Properties
   export type PropertyValue = options.PropertyValue

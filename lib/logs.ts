@@ -113,10 +113,9 @@ export function collectLogs (
         delete others.req
         delete others.res
       }
-      const extra = errorFields(content.fields[key] ?? written.value)
-      if (extra !== undefined) others[key] = extra
       const reported = exceptions.report({
         error,
+        key,
         written,
         context: where,
         severity: Math.max(severity, SeverityNumber.ERROR),
@@ -150,7 +149,7 @@ export function collectLogs (
     })
   }
 
-  const tapped = tap(logger, { take, claims: () => operationOf(context.active())?.telemetry === telemetry })
+  const tapped = tap(logger, { take, claims: () => operationOf(context.active())?.owner === telemetry })
   return tapped === undefined ? undefined : { ...tapped, release }
 }
 
@@ -171,19 +170,19 @@ function operationOfLogger (logger: object): Operation | undefined {
   return (logger as { [kOperation]?: Operation })[kOperation]
 }
 
-// Which of Fastify's own lines about a request this is: its row says the same. A prefix may stand before the message,
-// and the app's objects are not touched for any other line.
+// Which of Fastify's own lines about a request this is: its row says the same. A prefix or a hook may have added to the
+// message, and the app's objects are not touched for any other line.
 function ownLine ({ message, object, logger }: Line): 'incoming' | 'completed' | undefined {
   if (message === undefined) return undefined
-  if (message.endsWith('incoming request')) return readProperty(readProperty(object, 'req'), 'log') === logger ? 'incoming' : undefined
-  if (message.endsWith('request completed')) return readProperty(readProperty(object, 'res'), 'log') === logger ? 'completed' : undefined
+  if (message.includes('incoming request')) return readProperty(readProperty(object, 'req'), 'log') === logger ? 'incoming' : undefined
+  if (message.includes('request completed')) return readProperty(readProperty(object, 'res'), 'log') === logger ? 'completed' : undefined
   return undefined
 }
 
 function isOfErrorHandler ({ message, object, logger }: Line, error: unknown): boolean {
   if (readProperty(readProperty(object, 'res'), 'log') !== logger) return false
   const text = readProperty(error, 'message')
-  return message === undefined || (typeof text === 'string' && message.endsWith(text))
+  return message === undefined || (typeof text === 'string' && message.includes(text))
 }
 
 /** The error of a line, by identity; its text comes from the line alone. */
@@ -202,13 +201,6 @@ function liveError ({ object }: Line, { errorKey }: LineFormat, severity: Severi
 /** `{ err: false }` is no error, `throw false` is one. */
 function isReportable (error: unknown, expected: ReadonlySet<unknown> | undefined): boolean {
   return Boolean(error) || expected?.has(error) === true
-}
-
-/** What an error carries beyond type, message, stack and code, which have places of their own. */
-function errorFields (written: unknown): Fields | undefined {
-  if (!isObject(written)) return undefined
-  const { type, message, stack, code, name, cause, aggregateErrors, ...extra } = written
-  return Object.keys(extra).length === 0 ? undefined : extra
 }
 
 function read (line: Line, format: LineFormat, { line: redactLine, paths }: Redaction): Content {

@@ -1,8 +1,7 @@
 /** What all rows of one operation share; requests and logs meet here, through the request and the OpenTelemetry context. */
 import { type Attributes, type Context, type Span, ROOT_CONTEXT, createContextKey, trace, INVALID_SPAN_CONTEXT } from '@opentelemetry/api'
-import type { PropertyValue } from './options'
+import type { Properties, PropertyValue } from './options'
 import { propertyName, propertyValue } from './properties'
-import type { Telemetry } from './telemetry'
 
 /** The operation of an OpenTelemetry context. */
 export const kContextOperation = createContextKey('fastify-app-insights.operation')
@@ -20,11 +19,18 @@ export const enum Fate {
   Undecided
 }
 
+/** The plugin's instance that an operation belongs to: as much of it as an operation needs. */
+export interface Owner {
+  /** Rows that sampling or `ignore` kept from being sent. */
+  sampledOut: number
+  event: (context: Context, name: string, properties?: Properties, measurements?: Record<string, number>) => void
+}
+
 // A held operation may log without end; what is beyond this is dropped and counted.
 const MAX_HELD = 200
 
 export class Operation {
-  readonly telemetry: Telemetry
+  readonly owner: Owner
   /** `ai.operation.name` of every row. */
   readonly name: string
   span: Span
@@ -41,8 +47,8 @@ export class Operation {
   /** Of the request: tells how its errors are to be written where nobody logs them. */
   logger: object | undefined = undefined
 
-  constructor (telemetry: Telemetry, name: string, span: Span, context: Context, fate: Fate) {
-    this.telemetry = telemetry
+  constructor (owner: Owner, name: string, span: Span, context: Context, fate: Fate) {
+    this.owner = owner
     this.name = name
     this.span = span
     this.fate = fate
@@ -71,7 +77,7 @@ export class Operation {
   }
 
   trackEvent (name: string, properties?: Record<string, PropertyValue>, measurements?: Record<string, number>): void {
-    this.telemetry.event(this.context, name, properties, measurements)
+    this.owner.event(this.context, name, properties, measurements)
   }
 
   /** @returns whether the row was taken; where not, the caller sends it itself. */
@@ -79,7 +85,7 @@ export class Operation {
     if (this.fate !== Fate.Undecided) return false
     this.held ??= []
     if (this.held.length < MAX_HELD) this.held.push(send)
-    else this.telemetry.sampledOut++
+    else this.owner.sampledOut++
     return true
   }
 
@@ -90,7 +96,7 @@ export class Operation {
     const held = this.held
     this.held = undefined
     if (held === undefined) return
-    if (!keep) this.telemetry.sampledOut += held.length
+    if (!keep) this.owner.sampledOut += held.length
     else for (const send of held) send()
   }
 }

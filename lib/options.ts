@@ -5,6 +5,7 @@ import type { Sampler, SpanProcessor } from '@opentelemetry/sdk-trace-node'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { type Connection, parseConnectionString } from './connection'
 import { FAI_ERR_CONNECTION_STRING_MISSING, FAI_ERR_OPTION_INVALID, FAI_ERR_OPTION_UNKNOWN } from './errors'
+import type { Instrumentation } from './instrumentations'
 import { SECRET_HEADERS, SECRET_QUERY_NAMES } from './redaction'
 
 export type PropertyValue = string | number | boolean
@@ -52,6 +53,27 @@ export interface ExceptionOptions {
   uncaught?: boolean
 }
 
+export interface OutgoingCall {
+  readonly method: string
+  /** With its query, secrets included. */
+  readonly url: string
+}
+
+export interface DependencyOptions {
+  /**
+   * Calls that make no rows: hosts (`metadata.internal`, `*.example.org`, `localhost:3100`) or urls without their
+   * query (`https://api.example.org/health`, `https://api.example.org/poll*`), or a function.
+   */
+  ignore?: string[] | ((call: OutgoingCall) => boolean)
+}
+
+export interface MetricOptions {
+  /** Milliseconds between two sendings. @default 60000 */
+  interval?: number
+  /** Event loop, heap, garbage collection, CPU and memory of the process. @default true */
+  runtime?: boolean
+}
+
 export interface IgnoreOptions {
   /** Route patterns (`/health`, `GET /health`, `/internal/*`). */
   routes: string[]
@@ -90,6 +112,15 @@ export interface AppInsightsOptions {
   logs?: boolean | LogOptions
   /** Errors as `exceptions` rows. @default true */
   exceptions?: boolean | ExceptionOptions
+  /** Outgoing HTTP calls as `dependencies` rows, and the trace context in their headers. @default true */
+  dependencies?: boolean | DependencyOptions
+  /** OpenTelemetry instrumentations for databases, queues and the like, `new PgInstrumentation()` for example. */
+  instrumentations?: Instrumentation[]
+  /**
+   * Application Insights' standard metrics, true whatever is sampled; `http.server.request.duration`; the process; what
+   * became of telemetry; and `trackMetric` and `meter`. `false` for none of them. @default true
+   */
+  metrics?: boolean | MetricOptions
   /** Microsoft Entra ID instead of the key alone, such as DefaultAzureCredential. */
   credential?: TokenCredential
   /** Where telemetry waits while Azure cannot be reached; `false` for nowhere. @default a private folder in the system's one for temporary files */
@@ -135,6 +166,14 @@ export interface Config {
   }
   readonly logs: Readonly<Omit<LogOptions, 'requestLogs'> & { requestLogs: boolean }> | false
   readonly exceptions: Readonly<Required<ExceptionOptions>> | false
+  readonly dependencies: {
+    readonly ignore: DependencyOptions['ignore']
+    /** Whether ours is to trace them: an instrumentation of the app's may. */
+    readonly undici: boolean
+    readonly http: boolean
+  } | false
+  readonly instrumentations: readonly Instrumentation[]
+  readonly metrics: Readonly<Required<MetricOptions>> | false
   readonly credential: TokenCredential | undefined
   readonly storageDirectory: string | false | undefined
   readonly maxStorageBytes: number
@@ -176,6 +215,8 @@ const REQUESTS: Record<keyof RequestOptions, Kind> = {
 }
 const LOGS: Record<keyof LogOptions, Kind> = { level: STRING, filter: FUNCTION, redact: STRINGS, requestLogs: BOOLEAN }
 const EXCEPTIONS: Record<keyof ExceptionOptions, Kind> = { clientErrors: BOOLEAN, uncaught: BOOLEAN }
+const DEPENDENCIES: Record<keyof DependencyOptions, Kind> = { ignore: { words: 'an array of hosts and urls, or a function', test: value => isStrings(value) || isFunction(value) } }
+const METRICS: Record<keyof MetricOptions, Kind> = { interval: { words: 'a number of milliseconds from 1 to 2147483647', test: value => Number.isSafeInteger(value) && (value as number) > 0 && (value as number) < 2 ** 31 }, runtime: BOOLEAN }
 const IGNORE: Record<keyof IgnoreOptions, Kind> = { routes: STRINGS, keepFailures: BOOLEAN }
 
 const OPTIONS: Record<keyof AppInsightsOptions, Kind> = {
@@ -192,6 +233,9 @@ const OPTIONS: Record<keyof AppInsightsOptions, Kind> = {
   requests: { words: 'an object', test: isObject },
   logs: { words: 'true, false or an object', test: value => typeof value === 'boolean' || isObject(value) },
   exceptions: { words: 'true, false or an object', test: value => typeof value === 'boolean' || isObject(value) },
+  dependencies: { words: 'true, false or an object', test: value => typeof value === 'boolean' || isObject(value) },
+  instrumentations: { words: 'an array of OpenTelemetry instrumentations', test: value => Array.isArray(value) && value.every(withMethods('setTracerProvider', 'setMeterProvider', 'enable')) },
+  metrics: { words: 'true, false or an object', test: value => typeof value === 'boolean' || isObject(value) },
   credential: { words: 'a TokenCredential, such as DefaultAzureCredential', test: withMethods('getToken') },
   storageDirectory: { words: 'a path or false', test: value => value === false || isName(value) },
   maxStorageBytes: POSITIVE_INTEGER,
@@ -219,6 +263,8 @@ export function readOptions (input: unknown, env: NodeJS.ProcessEnv): Config | u
   if (isObject(options.requests)) check('requests.', options.requests, REQUESTS)
   if (isObject(options.logs)) check('logs.', options.logs, LOGS)
   if (isObject(options.exceptions)) check('exceptions.', options.exceptions, EXCEPTIONS)
+  if (isObject(options.dependencies)) check('dependencies.', options.dependencies, DEPENDENCIES)
+  if (isObject(options.metrics)) check('metrics.', options.metrics, METRICS)
   if (isObject(options.ignore)) check('ignore.', options.ignore, IGNORE)
   if (options.samplingRatio !== undefined && options.tracesPerSecond !== undefined) {
     throw new FAI_ERR_OPTION_INVALID('tracesPerSecond', 'left out where samplingRatio is given')
@@ -229,6 +275,7 @@ export function readOptions (input: unknown, env: NodeJS.ProcessEnv): Config | u
   if (connectionString === undefined || connectionString.trim() === '') throw new FAI_ERR_CONNECTION_STRING_MISSING()
   const logs = options.logs ?? true
   const exceptions = options.exceptions ?? true
+  const metrics = options.metrics ?? true
 
   return Object.freeze<Config>({
     connection: parseConnectionString(connectionString),
@@ -245,6 +292,11 @@ export function readOptions (input: unknown, env: NodeJS.ProcessEnv): Config | u
     exceptions: exceptions === false
       ? false
       : Object.freeze({ clientErrors: false, uncaught: true, ...(exceptions === true ? {} : exceptions) }),
+    dependencies: readDependencies(options.dependencies ?? true, options.instrumentations ?? []),
+    instrumentations: Object.freeze([...options.instrumentations ?? []]),
+    metrics: metrics === false
+      ? false
+      : Object.freeze({ interval: (metrics === true ? undefined : metrics.interval) ?? 60_000, runtime: (metrics === true ? undefined : metrics.runtime) ?? true }),
     credential: options.credential,
     storageDirectory: options.storageDirectory,
     maxStorageBytes: options.maxStorageBytes ?? 50 * 1024 * 1024,
@@ -281,6 +333,16 @@ function readIgnore (ignore: AppInsightsOptions['ignore']): Ignore {
   if (typeof ignore === 'function') return { kind: 'function', test: ignore }
   if (Array.isArray(ignore)) return { kind: 'routes', routes: Object.freeze([...ignore]), keepFailures: false }
   return { kind: 'routes', routes: Object.freeze([...ignore.routes]), keepFailures: ignore.keepFailures ?? false }
+}
+
+function readDependencies (given: boolean | DependencyOptions, instrumentations: Instrumentation[]): Config['dependencies'] {
+  if (given === false) return false
+  const has = (name: string): boolean => instrumentations.some(({ instrumentationName }) => instrumentationName === name)
+  return Object.freeze({
+    ignore: given === true ? undefined : given.ignore,
+    undici: !has('@opentelemetry/instrumentation-undici'),
+    http: !has('@opentelemetry/instrumentation-http')
+  })
 }
 
 function readRequests (given: RequestOptions): Config['requests'] {

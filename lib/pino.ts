@@ -45,7 +45,7 @@ interface Stream {
   write: (line: string) => unknown
   lastLevel?: number | undefined
   lastObj?: unknown
-  lastMsg?: string | undefined
+  lastMsg?: unknown
   lastTime?: string | undefined
   lastLogger?: object | undefined
   [METADATA]?: boolean
@@ -151,7 +151,7 @@ function between (original: Stream, first: Seat): OurStream {
         return original.write(text)
       } finally {
         // Without a logger it is no line of pino's.
-        if (lastLogger !== undefined) hand(shared.seats, { text, level: lastLevel!, time: lastTime ?? '', message: lastMsg, object: lastObj, logger: lastLogger })
+        if (lastLogger !== undefined) hand(shared.seats, { text, level: lastLevel!, time: lastTime ?? '', message: typeof lastMsg === 'string' ? lastMsg : undefined, object: lastObj, logger: lastLogger })
       }
     }
   }
@@ -225,7 +225,7 @@ export function writtenFields (logger: object, fields: object): Record<string, u
 }
 
 /** Whether the logger may leave out or replace something of the field `key`; and if so, how, for a plain object. */
-export function redactionOf (logger: object, key: string): ((plain: object) => unknown) | undefined {
+export function redactionOf (logger: object, key: string): ((plain: unknown) => unknown) | undefined {
   const stringifiers = internal(logger, 'pino.stringifiers') as Record<string, ((value: unknown, safe: unknown) => string | undefined) | undefined> | undefined
   if (stringifiers === undefined || stringifiers === null) return undefined
   const stringifier = stringifiers[key] ?? internal(stringifiers, 'pino.wildcardFirst') as typeof stringifiers[string]

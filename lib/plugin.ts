@@ -1,15 +1,18 @@
 /** Wiring only: options → telemetry → requests, logs, exceptions → onClose. */
-import { type Span, type Tracer, ProxyTracerProvider, context } from '@opentelemetry/api'
+import { type Meter, type Span, type Tracer, ProxyTracerProvider, context } from '@opentelemetry/api'
 import createRedact from '@pinojs/redact'
 import type { FastifyBaseLogger, FastifyInstance } from 'fastify'
+import { traceCalls } from './dependencies'
 import { FAI_ERR_ALREADY_REGISTERED } from './errors'
 import { type Exceptions, createExceptions } from './exceptions'
 import { watch } from './exit'
+import { patchLoaded, register } from './instrumentations'
 import { type LogCollector, collectLogs } from './logs'
+import { NO_METER } from './metrics'
 import { SILENT_REQUEST } from './operation'
 import { type AppInsightsOptions, type Config, type Properties, type PropertyValue, readOptions } from './options'
 import { quietChild } from './pino'
-import { join } from './registration'
+import { join, sharedTracerProvider } from './registration'
 import { traceRequests } from './requests'
 import { type FlushReport, emptyStats } from './delivery'
 import { type Stats, Telemetry } from './telemetry'
@@ -21,6 +24,10 @@ export interface AppInsights {
   readonly tracer: Tracer
   /** A row in `customEvents`, tied to the active operation. */
   trackEvent: (name: string, properties?: Properties, measurements?: Record<string, number>) => void
+  /** A value of a metric of the app's own: aggregated by name and properties, a row in `customMetrics` per interval. */
+  trackMetric: (name: string, value: number, properties?: Properties) => void
+  /** For counters, histograms and gauges of OpenTelemetry's API, sent with the other metrics. */
+  readonly meter: Meter
   /** Resolves when all that was recorded so far is sent, or waits on disk. */
   flush: () => Promise<FlushReport>
   /** What became of every row so far. */
@@ -63,10 +70,16 @@ function start (fastify: FastifyInstance, config: Config): void {
   const telemetry = new Telemetry(config, warn, warnOnce)
   const redaction = createRedaction(config, telemetry)
   const exceptions = startExceptions(fastify.log, config, telemetry, redaction)
+  telemetry.exceptions = exceptions
   const logs = startLogs(fastify.log, config, telemetry, exceptions, redaction, warnOnce)
   const stopRequests = traceRequests(fastify, config, telemetry, exceptions, warnOnce)
   if (logs !== undefined) followLoggers(fastify, logs)
   const leave = join(telemetry)
+  const stopCalls = config.dependencies === false ? undefined : traceCalls(config.dependencies, telemetry, warnOnce)
+  if (config.instrumentations.length > 0) {
+    register(config.instrumentations, sharedTracerProvider, telemetry.metrics?.meterProvider, warnOnce)
+    fastify.addHook('onReady', async () => patchLoaded(config.instrumentations, warnOnce))
+  }
   const unwatch = watch({
     telemetry,
     exceptions: config.exceptions !== false && config.exceptions.uncaught ? exceptions : undefined,
@@ -79,12 +92,15 @@ function start (fastify: FastifyInstance, config: Config): void {
   fastify.decorate('appInsights', Object.freeze<AppInsights>({
     tracer: telemetry.tracer,
     trackEvent: (name, properties, measurements) => telemetry.event(context.active(), name, properties, measurements),
+    trackMetric: (name, value, properties) => telemetry.metrics?.track(name, value, properties),
+    get meter () { return telemetry.metrics?.meterProvider().getMeter('fastify-app-insights') ?? NO_METER },
     flush: async () => await telemetry.flush(),
     stats: () => telemetry.stats()
   }))
 
   fastify.addHook('onClose', async () => {
     stopRequests()
+    stopCalls?.()
     logs?.stop()
     const { sent, spooled, lost } = await telemetry.close()
     unwatch()
@@ -137,6 +153,8 @@ function decorateSilently (fastify: FastifyInstance): void {
   fastify.decorate('appInsights', Object.freeze<AppInsights>({
     tracer: new ProxyTracerProvider().getTracer('fastify-app-insights'),
     trackEvent () {},
+    trackMetric () {},
+    meter: NO_METER,
     flush: async () => ({ sent: 0, spooled: 0, lost: 0, pending: 0 }),
     stats: () => ({ ...emptyStats(), sampledOut: 0, openRequests: 0 })
   }))

@@ -32,9 +32,17 @@ export interface Redactor {
 
 // The bounds keep the patterns linear on hostile text.
 const USERINFO = /([a-z][a-z0-9+.-]{0,20}:\/\/)[^\s/?#@"'\\]{1,512}@/gi
-const PAIR = /([?&;])([^=&?#\s"'<>\\]{1,128})=([^&#\s"'<>\\]+)/g
+const PAIR = /([?&;])([^=&?#;\s"'<>\\]{1,128})=([^&#;\s"'<>\\]+)/g
+const BEARER = /\b(Bearer )(?=[^\s"'\\]{0,64}[\d._])[\w.~+/-]{8,}=*/gi
+const HEADERS = SECRET_HEADERS.join('|')
+// `"cookie":"…"`, and `"Cookie","…"` as Node's rawHeaders list it; with quotes escaped, where JSON is in a text.
 const HEADER_FIELD = new RegExp(
-  `("(?:${SECRET_HEADERS.join('|')})"\\s*:\\s*)(?:"(?:[^"\\\\]|\\\\.)*"|\\[[^\\]]*\\])`, 'gi')
+  `("(?:${HEADERS})"\\s*[:,]\\s*)(?:"(?:[^"\\\\]|\\\\.)*"|\\[[^\\]]*\\]|\\{[^{}]*\\}|\\d+)`, 'gi')
+const ESCAPED_HEADER_FIELD = new RegExp(`(\\\\"(?:${HEADERS})\\\\"\\s*[:,]\\s*\\\\")(?:[^"\\\\]|\\\\[^"])*`, 'gi')
+// `Cookie: …` as it goes over the wire, where a line begins.
+const HEADER_LINE = new RegExp(`((?:^|["\\n]|\\\\n)(?:${HEADERS}) ?: ?)(?:[^"\\\\\\r\\n]|\\\\[^rn])+`, 'gi')
+// One look decides for most texts that there is nothing of the kind in them.
+const HEADER_HINT = new RegExp(`["\\n\\\\n](?:${HEADERS})|^(?:${HEADERS})`, 'i')
 
 /** @param names the parameters to redact, in lower case, or true for every one */
 export function createRedactor (names: ReadonlySet<string> | true): Redactor {
@@ -50,23 +58,19 @@ export function createRedactor (names: ReadonlySet<string> | true): Redactor {
 
   function text (input: string): string {
     let output = input
-    if (output.includes('=') && (output.includes('?') || output.includes('&'))) output = output.replace(PAIR, pair)
+    if (output.includes('=') && (output.includes('?') || output.includes('&') || output.includes(';'))) output = output.replace(PAIR, pair)
     if (output.includes('@') && output.includes('://')) output = output.replace(USERINFO, `$1${REDACTED}@`)
-    return output
+    if (output.includes('earer ') || output.includes('EARER ')) output = output.replace(BEARER, `$1${REDACTED}`)
+    return HEADER_HINT.test(output) ? output.replace(HEADER_LINE, `$1${REDACTED}`) : output
   }
 
   function line (input: string): string {
     const output = text(input)
-    return HEADER_FIELD.test(output) ? output.replace(HEADER_FIELD, `$1"${REDACTED}"`) : output
+    if (!HEADER_HINT.test(output)) return output
+    return output.replace(HEADER_FIELD, `$1"${REDACTED}"`).replace(ESCAPED_HEADER_FIELD, `$1${REDACTED}`)
   }
 
-  // RegExp.test with the g flag remembers where it stopped.
-  function stateless (input: string): string {
-    HEADER_FIELD.lastIndex = 0
-    return line(input)
-  }
-
-  return { url: text, text, line: stateless }
+  return { url: text, text, line }
 }
 
 function decoded (name: string): string {

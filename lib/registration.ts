@@ -37,7 +37,13 @@ function register (): () => void {
   }
 }
 
-const sharedTracerProvider: TracerProvider = {
+/** Whose rows are those of this context: its operation's, outside of operations the first one's. */
+export function instanceOf (where: Context): Telemetry | undefined {
+  // Nothing else owns operations.
+  return operationOf(where)?.owner as Telemetry | undefined ?? members.values().next().value
+}
+
+export const sharedTracerProvider: TracerProvider = {
   getTracer (name: string, version?: string, options?: TracerOptions): Tracer {
     return new SharedTracer(name, version, options)
   }
@@ -56,7 +62,7 @@ class SharedTracer implements Tracer {
   }
 
   #of (parent: Context): Tracer {
-    const telemetry = operationOf(parent)?.telemetry ?? members.values().next().value
+    const telemetry = instanceOf(parent)
     // After the last one has left, the API's own no-op tracer serves.
     return telemetry === undefined
       ? trace.getTracer(this.#name)

@@ -28,6 +28,14 @@ export function detectRole (serviceName: string | undefined, env: NodeJS.Process
   })
 }
 
+/** `cloud_RoleName` as the exporter makes it of a resource. */
+export function roleOf ({ attributes }: Resource): string {
+  const kubernetes = ['deployment', 'replicaset', 'statefulset', 'job', 'cronjob', 'daemonset'].map(kind => attributes[`k8s.${kind}.name`])
+  const [name, namespace] = [String(attributes[ATTR_SERVICE_NAME]), attributes[ATTR_SERVICE_NAMESPACE]]
+  const service = namespace === undefined ? name : `${String(namespace)}.${name}`
+  return name.startsWith('unknown_service') ? String(kubernetes.find(Boolean) ?? service) : service
+}
+
 /** `key=value,key=value`, percent-encoded. */
 function resourceAttributes (list: string | undefined): Record<string, string> {
   const attributes: Record<string, string> = {}

@@ -1,20 +1,23 @@
 /** Finished spans and log records of one instance → enriched, sampled, and handed to delivery. */
-import { type Span as ApiSpan, type Attributes, type Context, type Tracer, TraceFlags } from '@opentelemetry/api'
+import { ROOT_CONTEXT, type Span as ApiSpan, type Attributes, type Context, type Exception, type TimeInput, type Tracer, TraceFlags, context, trace } from '@opentelemetry/api'
 import { type LogRecord, type Logger, SeverityNumber } from '@opentelemetry/api-logs'
 import { LoggerProvider, type LogRecordProcessor, type SdkLogRecord } from '@opentelemetry/sdk-logs'
 import { NodeTracerProvider, type ReadableSpan, type Span, type SpanProcessor } from '@opentelemetry/sdk-trace-node'
-import { type CloseReport, type Delivery, type DeliveryStats, type FlushReport, createDelivery } from './delivery'
+import { type CloseReport, type Delivery, type DeliveryStats, type FlushReport, RECORD_PROCESSED, RECORD_RATE, createDelivery } from './delivery'
+import type { Exceptions } from './exceptions'
+import { type Metrics, PROCESSED_EXCEPTION, createMetrics } from './metrics'
 import { Fate, type Operation, kOperation, operationOf } from './operation'
 import type { Config, Properties } from './options'
-import { propertyName, propertyValue } from './properties'
+import { cut, propertyName, propertyValue } from './properties'
 import { type Redactor, createRedactor } from './redaction'
-import { detectRole } from './role'
-import { type Warn } from './warnings'
+import { detectRole, roleOf } from './role'
+import { type Warn, messageOf } from './warnings'
 import { OperationSampler, SAMPLE_RATE, adaptiveRate, fixedRate } from './sampling'
 
 const SCOPE = 'fastify-app-insights'
 // Outside of lib, which is the compiler's root.
 const { version } = require('../package.json') as { version: string }
+const MAX_EVENT_NAME = 512
 const OPERATION_NAME = 'ai.operation.name'
 
 // Above what a row may hold, so that no limit of the SDK's own drops a field in silence.
@@ -30,6 +33,9 @@ export interface Stats extends DeliveryStats {
 
 export interface SpanWithOperation { [kOperation]?: Operation }
 
+const kTelemetry = Symbol('fastify-app-insights.telemetry')
+interface OurSpan extends Span, SpanWithOperation { [kTelemetry]?: Telemetry }
+
 export class Telemetry {
   readonly config: Config
   readonly redactor: Redactor
@@ -40,6 +46,10 @@ export class Telemetry {
   /** Operations of requests that have begun and not ended. */
   readonly open = new Set<Operation>()
   sampledOut = 0
+  /** undefined where they are off. */
+  readonly metrics: Metrics | undefined
+  /** Where `recordException` of a span goes; undefined where errors are no rows. */
+  exceptions: Exceptions | undefined = undefined
   readonly #properties: Attributes
   readonly #delivery: Delivery
   readonly #logger: Logger
@@ -67,6 +77,17 @@ export class Telemetry {
       statsbeat: config.statsbeat,
       warn
     })
+    this.metrics = config.metrics === false
+      ? undefined
+      : createMetrics({
+        ...config.metrics,
+        resource,
+        role: roleOf(resource),
+        instance: String(resource.attributes['service.instance.id']),
+        deliver: metrics => this.#delivery.metrics(metrics),
+        stats: () => this.#delivery.stats(),
+        sampledOut: () => this.sampledOut
+      })
     this.#extra = [...config.spanProcessors, ...config.logRecordProcessors]
     const rate = config.tracesPerSecond === undefined ? fixedRate(config.samplingRatio) : adaptiveRate(config.tracesPerSecond)
     this.tracerProvider = new NodeTracerProvider({
@@ -89,9 +110,16 @@ export class Telemetry {
   }
 
   event (context: Context, name: string, properties?: Properties, measurements?: Record<string, number>): void {
-    const attributes = toAttributes(properties ?? {})
-    attributes['microsoft.custom_event.name'] = String(name)
-    if (measurements !== undefined) attributes['microsoft.custom_measurements'] = JSON.stringify(measurements)
+    let attributes: Attributes = {}
+    try {
+      attributes = toAttributes(properties ?? {})
+      const numbers = Object.entries(measurements ?? {}).filter(([, value]) => Number.isFinite(value))
+      if (numbers.length > 0) attributes['microsoft.custom_measurements'] = JSON.stringify(Object.fromEntries(numbers))
+    } catch (error) {
+      this.#warnOnce(`The properties of an event could not be read: ${messageOf(error)}`)
+    }
+    // Without a name it would be a trace.
+    attributes['microsoft.custom_event.name'] = cut(String(name), MAX_EVENT_NAME) || '(no name)'
     this.emit({ severityNumber: SeverityNumber.INFO, attributes, context })
   }
 
@@ -103,6 +131,7 @@ export class Telemetry {
 
   async flush (): Promise<FlushReport> {
     await Promise.all(this.#extra.map(async processor => await this.#guarded(async () => await processor.forceFlush())))
+    await this.#sendMetrics()
     return await this.#delivery.flush()
   }
 
@@ -116,7 +145,14 @@ export class Telemetry {
     return this.#closed
   }
 
+  async #sendMetrics (): Promise<void> {
+    // An instrument of the app's may answer late, or never.
+    if (this.metrics !== undefined) await bounded(this.#guarded(async () => await this.metrics!.send(), 'Metrics could not be collected'), this.config.closeTimeout)
+  }
+
   async #close (): Promise<CloseReport> {
+    this.metrics?.stop()
+    await this.#sendMetrics()
     const shutdown = Promise.all(this.#extra.map(async processor => await this.#guarded(async () => await processor.shutdown())))
     const [report] = await Promise.all([this.#delivery.close(this.config.closeTimeout), bounded(shutdown, this.config.closeTimeout)])
     return report
@@ -124,14 +160,17 @@ export class Telemetry {
 
   /** The process is ending: blocks until what is pending is safe, at most for `closeTimeout`. */
   drainSync (): void {
+    this.metrics?.sendSync()
     this.#delivery.drainSync(this.config.closeTimeout, true)
   }
 
   #spans (): SpanProcessor {
     const telemetry = this
     return {
-      onStart (span: Span & SpanWithOperation, parent: Context) {
+      onStart (span: OurSpan, parent: Context) {
         const operation = operationOf(parent)
+        span[kTelemetry] = telemetry
+        span.recordException = recordException
         if (operation === undefined) {
           span.setAttributes(telemetry.#properties)
           return
@@ -142,8 +181,9 @@ export class Telemetry {
       },
       onEnd (span: ReadableSpan & SpanWithOperation) {
         const operation = span[kOperation]
+        redactUrls(span, telemetry.redactor)
         if (operation === undefined) {
-          if ((span.spanContext().traceFlags & TraceFlags.SAMPLED) !== 0) telemetry.#delivery.span(span)
+          if ((span.spanContext().traceFlags & TraceFlags.SAMPLED) !== 0) telemetry.#deliverSpan(span)
           else telemetry.sampledOut++
           return
         }
@@ -155,10 +195,30 @@ export class Telemetry {
     }
   }
 
-  #deliverSpan (span: ReadableSpan, operation: Operation): void {
+  #deliverSpan (span: ReadableSpan, operation?: Operation): void {
     // A row that is kept for certain stands for itself alone, whatever the sampler said at its start.
-    if (operation.certain) delete span.attributes[SAMPLE_RATE]
-    this.#delivery.span(span)
+    if (operation?.certain === true) delete span.attributes[SAMPLE_RATE]
+    if (span.events.length === 0) {
+      this.#delivery.span(span)
+      return
+    }
+    // The exporter's rows of events have no operation name. Other destinations keep the span as it is.
+    this.#delivery.span(Object.create(span, { events: { value: [] } }) as ReadableSpan)
+    const where = trace.setSpanContext(operation?.context ?? ROOT_CONTEXT, span.spanContext())
+    for (const { name, time, attributes } of span.events) {
+      // recordException has reported it.
+      if (name !== 'exception') this.emit({ context: where, timestamp: time, body: name, severityNumber: SeverityNumber.INFO, attributes: fieldsOf(attributes) })
+    }
+  }
+
+  #deliverRecord (record: SdkLogRecord, operation?: Operation): void {
+    const rate = operation === undefined || operation.certain ? undefined : (operation.span as Partial<ReadableSpan>).attributes?.[SAMPLE_RATE] as number | undefined
+    if (rate !== undefined && rate < 100) record.setAttribute(RECORD_RATE, rate)
+    if (this.metrics !== undefined && record.attributes['exception.type'] !== undefined) {
+      this.metrics.exception(100 / (rate ?? 100))
+      record.setAttribute(RECORD_PROCESSED, PROCESSED_EXCEPTION)
+    }
+    this.#delivery.record(record)
   }
 
   #records (): LogRecordProcessor {
@@ -169,13 +229,13 @@ export class Telemetry {
         addMissing(record, telemetry.#properties)
         if (operation === undefined) {
           if (record.spanContext !== undefined && (record.spanContext.traceFlags & TraceFlags.SAMPLED) === 0) telemetry.sampledOut++
-          else telemetry.#delivery.record(record)
+          else telemetry.#deliverRecord(record)
           return
         }
         record.setAttribute(OPERATION_NAME, operation.name)
         if (operation.attributes !== undefined) addMissing(record, operation.attributes)
-        if (operation.fate === Fate.Kept) telemetry.#delivery.record(record)
-        else if (!operation.hold(() => telemetry.#delivery.record(record))) telemetry.sampledOut++
+        if (operation.fate === Fate.Kept) telemetry.#deliverRecord(record, operation)
+        else if (!operation.hold(() => telemetry.#deliverRecord(record, operation))) telemetry.sampledOut++
       },
       async forceFlush () {},
       async shutdown () {}
@@ -208,17 +268,43 @@ export class Telemetry {
     }
   }
 
-  async #guarded (call: () => Promise<void>): Promise<void> {
+  async #guarded (call: () => Promise<void>, trouble = 'A processor of spanProcessors or logRecordProcessors failed'): Promise<void> {
     try {
       await call()
     } catch (error) {
-      this.#warnOnce(`A processor of spanProcessors or logRecordProcessors failed: ${messageOf(error)}`)
+      this.#warnOnce(`${trouble}: ${messageOf(error)}`)
     }
   }
 }
 
-function messageOf (error: unknown): string {
-  return error instanceof Error ? error.message : String(error)
+// One function for all spans: a span is made for every request.
+function recordException (this: OurSpan, exception: Exception, time?: TimeInput): void {
+  Object.getPrototypeOf(this).recordException.call(this, exception, time)
+  const telemetry = this[kTelemetry]
+  if (!this.isRecording()) return
+  telemetry?.exceptions?.report({
+    error: exception,
+    context: trace.setSpan(this[kOperation]?.context ?? context.active(), this),
+    severity: SeverityNumber.ERROR
+  })
+}
+
+const URLS = ['url.full', 'url.query', 'url.path', 'http.url', 'http.target']
+
+/** What instrumentations of the app's have written. */
+function redactUrls ({ attributes }: ReadableSpan, redactor: Redactor): void {
+  for (const name of URLS) {
+    const value = attributes[name]
+    if (typeof value !== 'string') continue
+    // A query stands there without its question mark.
+    attributes[name] = name === 'url.query' && !value.startsWith('?') ? redactor.url(`?${value}`).slice(1) : redactor.url(value)
+  }
+}
+
+function fieldsOf (attributes: Attributes | undefined): Attributes {
+  const fields: Attributes = {}
+  for (const [name, value] of Object.entries(attributes ?? {})) fields[propertyName(name)] = propertyValue(value)
+  return fields
 }
 
 /** The nearer source has the word: a field of the line, then the request, then the instance. */

@@ -6,8 +6,8 @@ type Fields = Record<string, unknown>
 export interface Written {
   /** The error in the logger's words: an object, or what a serializer made of it; undefined where it is not written. */
   readonly value: unknown
-  /** Where else its texts may stand; undefined where no logger writes it at all, so that nothing is held back. */
-  readonly evidence: unknown
+  /** Whether a text of the error stands in what the logger wrote. */
+  readonly isWritten: (text: string) => boolean
   /** Texts of the error that the logger has replaced: wherever they stand again, they are replaced again. */
   readonly secrets: readonly string[]
   /** The logger redacts within errors: what it has not written is not to be sent. */
@@ -29,30 +29,42 @@ const MAX_DEPTH = 5
 /** An error that stands in a line under `key`. */
 export function writtenInLine (logger: object, { errorKey }: LineFormat, key: string, error: unknown, fields: Fields, redaction: Redaction): Written {
   const value = fields[key]
-  const strict = redactionOf(logger, key) !== undefined || hasStreamHook(logger) || redaction.paths !== undefined
-  const secrets = strict ? secretsOf(logger, key, error, redaction) : []
-  // Only under the error key has pino a serializer for errors: elsewhere it writes `{}`.
+  // Only under the error key has pino a serializer for errors of its own: elsewhere it may write `{}`.
   if (key === errorKey || typeof value === 'string' || (isObject(value) && (typeof value.message === 'string' || typeof value.stack === 'string'))) {
-    return { value, evidence: fields, secrets, strict }
+    return finish(logger, key === errorKey ? [key] : [key, errorKey], error, value, fields, redaction)
   }
   const own = unlogged(logger, error, redaction)
   // The error key's redaction has been applied; now this key's.
   const again = isObject(own.value) ? writtenFields(logger, { [key]: own.value }) : undefined
   const both = again === undefined ? undefined : applied(redaction, again)
-  return { value: both?.[key], evidence: [fields, both], secrets: longestFirst([...secrets, ...own.secrets]), strict: strict || own.strict }
+  return finish(logger, [key, errorKey], error, both?.[key], [fields, both], redaction)
 }
 
 /** An error that nobody has logged, as `logger` would write it. */
 export function unlogged (logger: object, error: unknown, redaction: Redaction): Written {
   const { errorKey } = formatOf(logger)
-  const strict = redactionOf(logger, errorKey) !== undefined || hasStreamHook(logger) || redaction.paths !== undefined
   const written = writtenFields(logger, { [errorKey]: error })
   const fields = written === undefined ? undefined : applied(redaction, written)
-  return {
-    value: fields?.[errorKey],
-    evidence: fields ?? (strict ? {} : undefined),
-    secrets: strict ? secretsOf(logger, errorKey, error, redaction) : [],
-    strict
+  return finish(logger, [errorKey], error, fields?.[errorKey], fields, redaction)
+}
+
+function finish (logger: object, keys: string[], error: unknown, value: unknown, evidence: unknown, redaction: Redaction): Written {
+  const strict = redaction.paths !== undefined || hasStreamHook(logger) || keys.some(key => redactionOf(logger, key) !== undefined)
+  const secrets = strict ? secretsOf(logger, keys, error, redaction) : new Set<string>()
+  const isWritten = createLookup(evidence ?? (strict ? {} : undefined))
+  // pino, and Fastify, take the message of an error for the line's: where a serializer has hidden it, it is hidden there too.
+  const message = readProperty(error, 'message')
+  if (typeof message === 'string' && !isWritten(message)) secrets.add(message)
+  return { value, isWritten, secrets: [...secrets].filter(secret => secret.length >= SHORTEST_SECRET).sort((a, b) => b.length - a.length), strict }
+}
+
+/** Whether a text stands in what the logger wrote; where there is no logger, nothing is held back. */
+function createLookup (evidence: unknown): (text: string) => boolean {
+  let all: string | undefined
+  return text => {
+    if (evidence === undefined || text === '') return true
+    all ??= JSON.stringify(evidence)
+    return all.includes(JSON.stringify(text.toWellFormed()).slice(1, -1))
   }
 }
 
@@ -79,29 +91,23 @@ function applied ({ line, paths }: Redaction, fields: Fields): Fields {
 }
 
 /** Redaction works on places, but an error's texts stand in several: the message in the stack, causes in both. */
-function secretsOf (logger: object, key: string, error: unknown, redaction: Redaction): string[] {
+function secretsOf (logger: object, keys: string[], error: unknown, { paths }: Redaction): Set<string> {
   const secrets = new Set<string>()
   try {
     const plain = asPlain(error, new Set(), 0)
-    if (typeof plain === 'string') {
-      compare(plain, redactionOf(logger, key)?.(plain as unknown as object) ?? plain, secrets)
-    } else {
+    for (const key of keys) {
       const byLogger = redactionOf(logger, key)
-      if (byLogger !== undefined) compare(plain, byLogger(plain as object), secrets)
-      if (redaction.paths !== undefined) compare(plain, (redaction.paths({ [key]: plain }) as Fields)[key], secrets)
-      // pino joins the messages of the causes to one.
-      if (isObject(plain) && typeof plain.message === 'string' && secrets.has(plain.message)) {
-        for (let cause = plain.cause; isObject(cause); cause = cause.cause) if (typeof cause.message === 'string') secrets.add(cause.message)
-      }
+      if (byLogger !== undefined) compare(plain, byLogger(plain), secrets)
+      if (paths !== undefined) compare(plain, (paths({ [key]: plain }) as Fields)[key], secrets)
+    }
+    // pino joins the messages of the causes to one.
+    if (isObject(plain) && typeof plain.message === 'string' && secrets.has(plain.message)) {
+      for (let cause = plain.cause; isObject(cause); cause = cause.cause) if (typeof cause.message === 'string') secrets.add(cause.message)
     }
   } catch {
     // A hostile error: what the logger has written is all that is sent of it anyway.
   }
-  return longestFirst([...secrets].filter(secret => secret.length >= SHORTEST_SECRET))
-}
-
-function longestFirst (texts: string[]): string[] {
-  return texts.sort((a, b) => b.length - a.length)
+  return secrets
 }
 
 function compare (before: unknown, after: unknown, secrets: Set<string>): void {

@@ -2,6 +2,8 @@
 import { join } from 'node:path'
 import { Worker } from 'node:worker_threads'
 import type { TokenCredential } from '@azure/core-auth'
+import { ROOT_CONTEXT, context } from '@opentelemetry/api'
+import { suppressTracing } from '@opentelemetry/core'
 import type { Pipeline, PipelineSettings, Mode } from './pipeline'
 import { compress, Spool } from './spool'
 import { Account, add, type Counts } from './stats'
@@ -39,6 +41,7 @@ export interface Link {
 const SCOPE = 'https://monitor.azure.com/.default'
 const MAX_DEATHS = 3
 const LINGER = 1_000
+const PATIENCE = 400
 
 export class WorkerLink implements Link {
   readonly inherited = new Account()
@@ -47,7 +50,8 @@ export class WorkerLink implements Link {
   readonly #settling = new Map<number, () => void>()
   #worker: Worker | undefined
   #taken = new Int32Array(new SharedArrayBuffer(4))
-  #unreceived: Array<{ id: number, sequence: number, sealed: string, counts: Counts }> = []
+  /** Kept until the worker sends or stores them. */
+  #untaken: Array<{ id: number, sequence: number, sealed: string, counts: Counts }> = []
   #opened = new Set<number>()
   #sequence = 0
   #requests = 0
@@ -75,9 +79,9 @@ export class WorkerLink implements Link {
       client.near.move(counts, null, 'workerDied')
       return
     }
-    this.#forgetReceived()
+    this.#forgetTaken()
     const sequence = ++this.#sequence
-    this.#unreceived.push({ id, sequence, sealed, counts })
+    this.#untaken.push({ id, sequence, sealed, counts })
     this.#open(worker, id)
     this.#post(worker, { is: 'take', id, sequence, sealed, counts })
     this.#drained = false
@@ -90,7 +94,10 @@ export class WorkerLink implements Link {
     return new Promise(resolve => {
       const request = ++this.#requests
       // A worker that is stuck must not hold up anyone.
-      const timer = setTimeout(() => this.#settling.get(request)?.(), Math.max(0, deadline - Date.now()) + 400)
+      const timer = setTimeout(() => {
+        if (mode === 'close' && id === undefined) this.#takeBack(worker)
+        this.#settling.get(request)?.()
+      }, Math.max(0, deadline - Date.now()) + PATIENCE)
       this.#settling.set(request, () => {
         this.#settling.delete(request)
         clearTimeout(timer)
@@ -111,15 +118,10 @@ export class WorkerLink implements Link {
     const done = Atomics.wait(new Int32Array(shared), 0, 0, Math.max(0, end - Date.now()))
     if (done !== 'timed-out') {
       this.#drained = true
-      this.#forgetReceived()
+      this.#forgetTaken()
       return
     }
-    // It never got so far as to take them, and after this it will not.
-    const received = Atomics.exchange(this.#taken, 0, -1)
-    this.#unreceived = this.#unreceived.filter(each => each.sequence > received)
-    this.#worker = undefined
-    this.#abandoned.push(worker)
-    this.#storeUnreceived()
+    this.#takeBack(worker)
   }
 
   async release (id: number): Promise<void> {
@@ -188,37 +190,47 @@ export class WorkerLink implements Link {
     }
   }
 
-  #forgetReceived (): void {
-    const received = Atomics.load(this.#taken, 0)
+  #forgetTaken (): void {
+    const taken = Atomics.load(this.#taken, 0)
     let gone = 0
-    while (gone < this.#unreceived.length && this.#unreceived[gone].sequence <= received) gone++
-    if (gone > 0) this.#unreceived.splice(0, gone)
+    while (gone < this.#untaken.length && this.#untaken[gone].sequence <= taken) gone++
+    if (gone > 0) this.#untaken.splice(0, gone)
   }
 
   #died (worker: Worker, why: string): void {
     if (this.#worker !== worker) return
     this.#worker = undefined
-    worker.removeAllListeners()
+    ignore(worker)
     this.#deaths++
-    this.#forgetReceived()
-    const unreceived = this.#unreceived
-    this.#unreceived = []
+    this.#forgetTaken()
+    const untaken = this.#untaken
+    this.#untaken = []
     for (const client of this.#clients.values()) {
       // What it held in memory is lost; what it had stored or not yet taken is not.
       const lost = client.outstanding()
-      for (const each of unreceived) if (this.#clients.get(each.id) === client) add(lost, each.counts.map(count => -count))
+      for (const each of untaken) if (this.#clients.get(each.id) === client) add(lost, each.counts.map(count => -count))
       client.account.move(client.account.inFlight(), 'inFlight', null)
       client.near.move(lost, null, 'workerDied')
       client.notice(`the worker thread died: ${why}${this.#running ? '' : ' (it never started)'}`, Date.now())
     }
     if (!this.#running && this.#deaths > 1) this.#fallback = new LocalLink(this.#settings, this.#clients, this.inherited)
     for (const settled of [...this.#settling.values()]) settled()
-    for (const { id, sealed, counts } of unreceived) this.take(id, sealed, counts)
+    for (const { id, sealed, counts } of untaken) this.take(id, sealed, counts)
   }
 
-  #storeUnreceived (): void {
+  /** The worker has not come to them, and after this it will not: it may still be starting, or loading the exporter. */
+  #takeBack (worker: Worker): void {
+    if (this.#worker !== worker) return
+    const taken = Atomics.exchange(this.#taken, 0, -1)
+    this.#untaken = this.#untaken.filter(each => each.sequence > taken)
+    this.#worker = undefined
+    this.#abandoned.push(worker)
+    this.#storeUntaken()
+  }
+
+  #storeUntaken (): void {
     const { storage, maxStorageBytes } = this.#settings
-    for (const { id, sealed, counts } of this.#unreceived.splice(0)) {
+    for (const { id, sealed, counts } of this.#untaken.splice(0)) {
       const client = this.#clients.get(id)
       if (client === undefined) continue
       try {
@@ -255,7 +267,7 @@ export class LocalLink implements Link {
       this.#opened.add(id)
       this.#pipeline.open(id, plain(client.resource()), client.account)
     }
-    this.#pipeline.take(id, sealed, counts)
+    this.#pipeline.take(id, sealed, counts, 0)
   }
 
   async settle (mode: Mode, deadline: number, id: number | undefined): Promise<void> {
@@ -278,20 +290,28 @@ export class LocalLink implements Link {
     const pipeline = require('./pipeline') as typeof import('./pipeline')
     return new pipeline.Pipeline(this.#settings, this.inherited, {
       notice: message => { for (const client of this.#clients.values()) client.notice(message, Date.now()) },
-      authorization: this.#settings.credential === undefined ? undefined : tokenCache(() => askCredential(this.#settings))
+      authorization: this.#settings.credential === undefined ? undefined : tokenCache(() => askCredential(this.#settings)),
+      claim: undefined
     })
   }
 }
 
-async function quit (worker: Worker): Promise<void> {
+function ignore (worker: Worker): void {
   worker.removeAllListeners()
+  // An error that nobody listens to would end the app.
+  worker.on('error', () => {})
+}
+
+async function quit (worker: Worker): Promise<void> {
+  ignore(worker)
   await worker.terminate()
 }
 
 async function askCredential ({ credential, connection }: LinkSettings): Promise<Token> {
   let token
   try {
-    token = await credential!.getToken(connection.aadAudience ?? SCOPE)
+    // What the credential does over HTTP is no dependency of whichever request is being served.
+    token = await context.with(suppressTracing(ROOT_CONTEXT), async () => await credential!.getToken(connection.aadAudience ?? SCOPE))
   } catch (error) {
     // Its message may tell more than a log should hold.
     throw new Error(`the credential failed: ${(error as Error).name}`)

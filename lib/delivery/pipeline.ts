@@ -1,9 +1,9 @@
 /** Sealed batches → bodies → the endpoint, by way of the disk where it is away. The same in a worker thread and without one. */
-import { promisify } from 'node:util'
-import { gzip } from 'node:zlib'
 import { resourceFromAttributes, type Resource } from '@opentelemetry/resources'
 import type { Connection } from '../connection'
+import { bodiesOf, bodyOf, countEnvelopes, envelopesOf, kindOf, type Counted, type Envelope } from './bodies'
 import { loadExporters, type Exporters } from './exporters'
+import { Health } from './health'
 import { compress, expand, Spool, unknownCounts, type SpoolFile } from './spool'
 import { Account, add, countsOf, total, type Counts, type Reason, type State } from './stats'
 import { Transport, type Body, type Outcome } from './transport'
@@ -40,6 +40,8 @@ export type Mode = 'flush' | 'close' | 'drain'
 export interface PipelineEvents {
   notice: (message: string) => void
   authorization: ((renew: boolean) => Promise<string>) | undefined
+  /** Asked before batches are sent or stored. No: someone else has stored it meanwhile. */
+  claim: ((sequences: number[]) => boolean) | undefined
 }
 
 interface Source { account: Account, resource: Resource, live: number }
@@ -50,6 +52,8 @@ interface Load {
   counts: Counts
   state: State | null
   sealed: string
+  /** Of a sealed batch, the order in which it came. */
+  sequence: number
   body: Body | undefined
   since: number
   attempts: number
@@ -73,27 +77,25 @@ interface Wait {
 }
 
 const READY_AHEAD = 4
-const MAX_BODY = 1024 * 1024
-const STRIKES = 3
 const SPILL_ITEMS = 2_000
 const HOUSEKEEPING = 1_000
 const DISK_REST = 10_000
-// How every envelope begins: quotes inside of texts are escaped, so that it appears nowhere else.
-const ENVELOPE = '{"ver":1,"name":"Microsoft.ApplicationInsights.'
-const KIND_OF: Record<string, number> = { RequestData: 0, RemoteDependencyData: 1, MessageData: 2, ExceptionData: 3, MetricData: 5 }
-
-const gzipAsync = promisify(gzip)
+const NOTICE_AGAIN = 1_000
+const SPILL_CHARACTERS = 4 * 1024 * 1024
 
 export class Pipeline {
   readonly #settings: PipelineSettings
   readonly #notice: (message: string) => void
+  readonly #claim: ((sequences: number[]) => boolean) | undefined
   readonly #transport: Transport
+  readonly #health: Health
   readonly #spool: Spool | undefined
   readonly #sources = new Map<number, Source>()
   readonly #inherited: Source
   readonly #owners = new Map<string, Source>()
   readonly #uses = new Map<string, FileUse>()
   readonly #air = new Set<Load>()
+  readonly #convertingFiles = new Set<Load>()
   readonly #waits = new Set<Wait>()
   #queue: Load[] = []
   #converting: Load[] = []
@@ -103,14 +105,6 @@ export class Pipeline {
   #timer: NodeJS.Timeout | undefined
   #timerAt = Infinity
 
-  // The endpoint's health. Strikes are failures in a row; a wave is one failure, however many requests shared it.
-  #strikes = 0
-  #waves = 0
-  #lastWave = 0
-  #pausedUntil = 0
-  #told = false
-  #failures = 0
-  #proven = false
   #nextClaim = 0
   #diskReadableAt = 0
   #diskWritableAt = 0
@@ -120,7 +114,17 @@ export class Pipeline {
 
   constructor (settings: PipelineSettings, inherited: Account, events: PipelineEvents) {
     this.#settings = settings
-    this.#notice = events.notice
+    // What a service says may repeat the key.
+    this.#claim = events.claim
+    let last = ''
+    let lastAt = 0
+    this.#notice = message => {
+      if (message === last && Date.now() - lastAt < NOTICE_AGAIN) return
+      last = message
+      lastAt = Date.now()
+      events.notice(message.replaceAll(settings.connection.instrumentationKey, '[key]'))
+    }
+    this.#health = new Health(settings.timing.backoffBase, settings.timing.backoffMax)
     this.#inherited = { account: inherited, resource: resourceFromAttributes({}), live: 0 }
     this.#transport = new Transport({
       connection: settings.connection,
@@ -139,13 +143,13 @@ export class Pipeline {
     this.#sources.set(id, { account, resource: resourceFromAttributes(resource as Resource['attributes']), live: 0 })
   }
 
-  take (id: number, sealed: string, counts: Counts): void {
+  take (id: number, sealed: string, counts: Counts, sequence: number): void {
     const source = this.#sources.get(id)
     if (source === undefined || this.#stopped) return
     this.#resting = false
     source.live += total(counts)
-    this.#queue.push(load(source, counts, sealed, undefined))
-    if (this.#isDown() && this.#queued() > SPILL_ITEMS) this.#spill(0)
+    this.#queue.push({ ...load(source, counts, sealed, undefined), sequence })
+    if (this.#health.isDown && this.#queued() > SPILL_ITEMS) this.#spill(0)
     this.#pump()
   }
 
@@ -154,15 +158,12 @@ export class Pipeline {
     const source = id === undefined ? undefined : this.#sources.get(id)
     // It has sent nothing, so there is nothing to wait for.
     if (id !== undefined && source === undefined) return Promise.resolve()
-    if (!this.#told && this.#pausedUntil > 0) {
-      this.#pausedUntil = 0
-      for (const each of this.#ready) each.notBefore = 0
-    }
+    if (this.#health.nudge()) for (const each of this.#ready) each.notBefore = 0
     return new Promise(resolve => {
       const wait: Wait = {
         mode,
         source,
-        giveUpAt: this.#failures + (this.#isDown() ? 1 : STRIKES),
+        giveUpAt: this.#health.failures + (this.#health.isDown ? 1 : this.#health.strikes),
         timer: setTimeout(() => this.#expire(wait), Math.max(0, deadline - Date.now())),
         done: resolve
       }
@@ -187,6 +188,13 @@ export class Pipeline {
       for (const each of batch) each.gone = true
       this.#converting = []
       this.#store(batch, true)
+    }
+    for (const each of [...this.#convertingFiles]) {
+      if (!concerns(each)) continue
+      // It is on disk as it is.
+      each.gone = true
+      this.#convertingFiles.delete(each)
+      this.#uses.delete(each.use!.file.name)
     }
     const ready = this.#ready.filter(concerns)
     this.#ready = this.#ready.filter(each => !concerns(each))
@@ -216,13 +224,11 @@ export class Pipeline {
     this.#spool?.release()
   }
 
-  // ── moving on ──
-
   #pump (): void {
     if (this.#stopped) return
     const now = Date.now()
-    if (now < this.#pausedUntil) return this.#wake(this.#pausedUntil)
-    const down = this.#isDown()
+    if (now < this.#health.pausedUntil) return this.#wake(this.#health.pausedUntil)
+    const down = this.#health.isDown
     const limit = down ? 1 : this.#settings.timing.parallel
 
     for (let at = 0; at < this.#ready.length && this.#air.size < limit;) {
@@ -236,7 +242,7 @@ export class Pipeline {
       this.#send(next)
     }
     if (this.#converting.length === 0 && this.#queue.length > 0 && this.#ready.length < READY_AHEAD && this.#air.size < limit) {
-      this.#convert().catch(() => {})
+      this.#convert().catch(error => this.#stumbled(error))
     }
     if (this.#spool === undefined || this.#resting) return
     if (down && (this.#air.size > 0 || this.#converting.length > 0 || this.#ready.length > 0)) return
@@ -252,7 +258,11 @@ export class Pipeline {
     this.#timerAt = at
     this.#timer = setTimeout(() => {
       this.#timerAt = Infinity
-      this.#pump()
+      try {
+        this.#pump()
+      } catch (error) {
+        this.#stumbled(error)
+      }
     }, Math.max(1, at - Date.now()))
     this.#timer.unref()
   }
@@ -271,12 +281,12 @@ export class Pipeline {
       const unpacked = emptyUnpacked()
       for (const each of batch) unpack(each.sealed, source.resource, unpacked)
       const bodies = await this.#bodies(unpacked)
-      if (batch[0].gone) return
+      if (batch[0].gone || !this.#isOurs(batch)) return
       const expected = countsOf()
       for (const each of batch) add(expected, each.counts)
       this.#ready.push(...this.#loadsOf(source, bodies, expected, null, undefined, batch[0].since))
     } catch (error) {
-      if (!batch[0].gone) {
+      if (!batch[0].gone && this.#isOurs(batch)) {
         for (const each of batch) this.#move(each, 'unmapped')
         this.#notice(`a batch could not be read: ${(error as Error).message}`)
       }
@@ -287,26 +297,14 @@ export class Pipeline {
     }
   }
 
-  async #bodies (unpacked: Unpacked): Promise<Array<{ body: Body, counts: Counts }>> {
-    this.#exporters ??= loadExporters(this.#settings.connection, this.#settings.statsbeat)
-    const exporters = this.#exporters
-    const texts: Text[] = []
-    await convertAll(unpacked.spans, exporters.spans, unpacked.spanCounts, texts)
-    await convertAll(unpacked.records, exporters.records, unpacked.recordCounts, texts)
-    for (const metrics of unpacked.metrics) await convertAll([metrics], ([one]) => exporters.metrics(one), unpacked.metricCounts, texts)
-    const bodies: Array<{ body: Body, counts: Counts }> = []
-    for (const { text, counts } of joined(texts)) {
-      const data = Buffer.from(text)
-      bodies.push({
-        body: this.#settings.timing.compress ? { data: await gzipAsync(data, { level: 1 }), gzip: true } : { data, gzip: false },
-        counts
-      })
-    }
-    return bodies
+  async #bodies (unpacked: Unpacked): Promise<Counted[]> {
+    const { connection, statsbeat, timing } = this.#settings
+    this.#exporters ??= loadExporters(connection, statsbeat)
+    return bodiesOf(unpacked, this.#exporters, timing.compress)
   }
 
   /** Bodies may hold fewer items than went in: what the exporter has no row for. */
-  #loadsOf (source: Source, bodies: Array<{ body: Body, counts: Counts }>, expected: Counts, state: State | null, use: FileUse | undefined, since: number): Load[] {
+  #loadsOf (source: Source, bodies: Counted[], expected: Counts, state: State | null, use: FileUse | undefined, since: number): Load[] {
     const missing = [...expected]
     for (const { counts } of bodies) for (let kind = 0; kind < missing.length; kind++) missing[kind] -= counts[kind]
     if (missing.some(count => count !== 0)) this.#shift(source, missing, state, 'unmapped')
@@ -331,13 +329,13 @@ export class Pipeline {
       this.#landed(load, outcome, started)
       this.#pump()
       this.#check()
-    }, () => {})
+    }).catch(error => this.#stumbled(error))
   }
 
   #landed (load: Load, outcome: Outcome, started: number): void {
     if (outcome.is === 'failed') return this.#failed(load, outcome.message, outcome.retryAfter, started)
     if (outcome.is === 'aborted') return this.#again(load)
-    this.#answered(started)
+    this.#health.answered(started)
     switch (outcome.is) {
       case 'accepted':
         return this.#move(load, 'delivered')
@@ -372,9 +370,9 @@ export class Pipeline {
     this.#shift(load.source, left, 'inFlight', 'delivered')
     if (total(retry) > 0) {
       const next = this.#part(load, again.map(index => envelopes[index]), retry)
-      const wait = outcome.retryAfter ?? this.#backoff(load.attempts)
+      const wait = outcome.retryAfter ?? this.#health.backoff(load.attempts)
       next.notBefore = Date.now() + wait
-      if (outcome.retryAfter !== undefined) this.#pause(next.notBefore, true)
+      if (outcome.retryAfter !== undefined) this.#health.pause(next.notBefore)
       this.#ready.push(next)
     }
     load.counts = countsOf()
@@ -396,9 +394,7 @@ export class Pipeline {
   }
 
   #part (whole: Load, envelopes: Envelope[], counts: Counts): Load {
-    const text = JSON.stringify(envelopes)
-    const gzip = whole.body!.gzip
-    const part = load(whole.source, counts, '', { data: gzip ? compress(text) : Buffer.from(text), gzip })
+    const part = load(whole.source, counts, '', bodyOf(envelopes, whole.body!.gzip))
     part.since = whole.since
     part.attempts = whole.attempts
     part.use = whole.use
@@ -407,49 +403,11 @@ export class Pipeline {
     return part
   }
 
-  // ── the endpoint's health ──
-
-  #isDown (): boolean {
-    return this.#waves > 0
-  }
-
-  #answered (started: number): void {
-    this.#proven = true
-    this.#strikes = 0
-    // An answer to a request from before the trouble says nothing about it.
-    if (started < this.#lastWave) return
-    this.#waves = 0
-    if (Date.now() >= this.#pausedUntil) this.#told = false
-    if (!this.#told) this.#pausedUntil = 0
-  }
-
   #failed (load: Load, message: string, retryAfter: number | undefined, started: number): void {
-    this.#failures++
     this.#notice(message)
-    const now = Date.now()
-    if (++this.#strikes >= STRIKES || retryAfter !== undefined) {
-      if (started >= this.#lastWave || this.#waves === 0) {
-        this.#waves++
-        this.#lastWave = now
-      }
-      // Counted from the attempt's start: one that timed out has waited long enough.
-      const until = retryAfter === undefined ? Math.max(now + 50, started + this.#backoff(this.#waves)) : now + retryAfter
-      this.#pause(until, retryAfter !== undefined)
-    }
-    load.notBefore = Math.max(now, started + this.#backoff(load.attempts))
+    this.#health.failed(started, retryAfter)
+    load.notBefore = Math.max(Date.now(), started + this.#health.backoff(load.attempts))
     this.#again(load)
-  }
-
-  #pause (until: number, told: boolean): void {
-    if (told) this.#told = true
-    this.#pausedUntil = Math.max(this.#pausedUntil, until)
-    this.#wake(this.#pausedUntil)
-  }
-
-  /** Doubles from the base to the maximum, a quarter up or down, so that a fleet does not come back in step. */
-  #backoff (attempt: number): number {
-    const { backoffBase, backoffMax } = this.#settings.timing
-    return Math.min(backoffMax, backoffBase * 2 ** Math.min(20, Math.max(0, attempt - 1))) * (0.75 + Math.random() / 2)
   }
 
   #again (load: Load): void {
@@ -461,8 +419,6 @@ export class Pipeline {
     this.#ready.unshift(load)
   }
 
-  // ── the disk ──
-
   #takeFromDisk (): boolean {
     if (Date.now() < this.#diskReadableAt) {
       this.#wake(this.#diskReadableAt)
@@ -471,7 +427,7 @@ export class Pipeline {
     const spool = this.#spool!
     const ending = this.#isEnding()
     let file = spool.files.find(each => !this.#uses.has(each.name) && (!ending || (this.#owners.get(each.name) ?? this.#inherited) !== this.#inherited))
-    if (file === undefined && !ending && this.#proven && !this.#isDown() && Date.now() >= this.#nextClaim) {
+    if (file === undefined && !ending && this.#health.proven && !this.#health.isDown && Date.now() >= this.#nextClaim) {
       file = spool.claim()
       if (file === undefined) this.#nextClaim = Date.now() + this.#settings.timing.claimEvery
     }
@@ -498,25 +454,29 @@ export class Pipeline {
       whole.body = { data: parcel.data, gzip: true }
       this.#send(whole)
     } else {
-      this.#convertFile(whole, expand(parcel.data).toString(), resourceFromAttributes((parcel.resource ?? {}) as Resource['attributes'])).catch(() => {})
+      this.#convertFile(whole, expand(parcel.data).toString(), resourceFromAttributes((parcel.resource ?? {}) as Resource['attributes'])).catch(error => this.#stumbled(error))
     }
     return true
   }
 
   async #convertFile (whole: Load, text: string, resource: Resource): Promise<void> {
+    this.#convertingFiles.add(whole)
     try {
       const unpacked = emptyUnpacked()
       for (const sealed of text.split('\n')) unpack(sealed, resource, unpacked)
       const bodies = await this.#bodies(unpacked)
-      if (this.#stopped) return
+      if (this.#stopped || whole.gone) return
       const loads = this.#loadsOf(whole.source, bodies, whole.counts, 'spooled', whole.use, whole.since)
       for (const each of loads) this.#move(each, null)
       this.#ready.push(...loads)
       whole.counts = countsOf()
       this.#free(whole)
     } catch {
+      if (whole.gone) return
       whole.pristine = false
       this.#move(whole, 'corrupt')
+    } finally {
+      this.#convertingFiles.delete(whole)
     }
     this.#pump()
     this.#check()
@@ -540,7 +500,10 @@ export class Pipeline {
     for (let at = 0; at < loads.length;) {
       const group: Load[] = []
       let items = 0
-      while (at < loads.length && (group.length === 0 || (loads[at].source === group[0].source && items < Math.min(SPILL_ITEMS, 4 * this.#settings.timing.chunk)))) {
+      let characters = 0
+      const most = Math.min(SPILL_ITEMS, 4 * this.#settings.timing.chunk)
+      while (at < loads.length && (group.length === 0 || (loads[at].source === group[0].source && items < most && characters < SPILL_CHARACTERS))) {
+        characters += loads[at].sealed.length
         items += total(loads[at].counts)
         group.push(loads[at++])
       }
@@ -556,6 +519,7 @@ export class Pipeline {
       this.#move(first, 'spooled')
       return true
     }
+    if (first.body === undefined && !this.#isOurs(group)) return true
     const counts = countsOf()
     for (const each of group) add(counts, each.counts)
     try {
@@ -582,14 +546,28 @@ export class Pipeline {
     else this.#inherited.account.move(file.counts ?? unknownCounts(file.items), null, why)
   }
 
-  #keepHouse (): void {
-    this.#spool?.heartbeat()
-    if (this.#isDown() || this.#pausedUntil > Date.now()) this.#spill(this.#settings.timing.spillAfter)
-    this.#pump()
-    this.#check()
+  /** The main thread may have lost patience with us, and stored these itself. */
+  #isOurs (batch: Load[]): boolean {
+    if (this.#claim === undefined || this.#claim(batch.map(each => each.sequence))) return true
+    for (const each of batch) each.source.live -= total(each.counts)
+    return false
   }
 
-  // ── accounts ──
+  #keepHouse (): void {
+    try {
+      this.#spool?.heartbeat()
+      if (this.#health.isDown || this.#health.pausedUntil > Date.now()) this.#spill(this.#settings.timing.spillAfter)
+      this.#pump()
+      this.#check()
+    } catch (error) {
+      this.#stumbled(error)
+    }
+  }
+
+  /** A mistake of ours must not end the app in whose process we may be. */
+  #stumbled (error: unknown): void {
+    this.#notice(`internal error: ${(error as Error).message}`)
+  }
 
   #move (load: Load, to: State | null): void {
     this.#shift(load.source, load.counts, load.state, to)
@@ -623,12 +601,10 @@ export class Pipeline {
     return items
   }
 
-  // ── waiting ──
-
   #check (): void {
     for (const wait of this.#waits) {
       if (this.#isIdle(wait)) this.#finish(wait)
-      else if (this.#failures >= wait.giveUpAt || (this.#told && this.#pausedUntil > Date.now() && this.#air.size === 0)) this.#expire(wait)
+      else if (this.#health.failures >= wait.giveUpAt || (this.#health.isTold && this.#air.size === 0)) this.#expire(wait)
     }
   }
 
@@ -644,13 +620,13 @@ export class Pipeline {
     // A file on its way must not be handed on: it would be sent twice.
     if (mode !== 'flush' && source === undefined && this.#uses.size > 0) return false
     // A process that ends well uses its time to empty the disk too.
-    return mode === 'drain' || this.#isDown() || !sources.some(each => each.account.sum('spooled') > 0)
+    return mode === 'drain' || this.#health.isDown || !sources.some(each => each.account.sum('spooled') > 0)
   }
 
   #expire (wait: Wait): void {
     if (!this.#waits.has(wait)) return
     if (wait.mode !== 'flush') this.spoolNow(wait.source)
-    else if (this.#isDown()) this.#spill(0)
+    else if (this.#health.isDown) this.#spill(0)
     this.#finish(wait)
   }
 
@@ -661,81 +637,6 @@ export class Pipeline {
   }
 }
 
-/** An array of envelopes, as JSON. */
-interface Text { text: string, counts: Counts }
-
-interface Envelope { data?: { baseType?: string } }
-
 function load (source: Source, counts: Counts, sealed: string, body: Body | undefined): Load {
-  return { source, counts, state: null, sealed, body, since: Date.now(), attempts: 0, notBefore: 0, use: undefined, pristine: false, gone: false }
-}
-
-async function convertAll<T> (items: T[], convert: (items: T[]) => Promise<string | null>, expected: Counts, texts: Text[]): Promise<void> {
-  if (items.length === 0) return
-  let text: string | null
-  try {
-    text = await convert(items)
-  } catch (error) {
-    if (items.length === 1) return
-    // One item that the exporter chokes on must not take the others along.
-    for (const item of items) await convertAll([item], convert, countsOf(), texts)
-    return
-  }
-  if (text === null) return
-  if (text.length <= MAX_BODY && occurrences(text, ENVELOPE) === total(expected)) {
-    texts.push({ text, counts: [...expected] })
-    return
-  }
-  let part: string[] = []
-  let counts = countsOf()
-  let size = 0
-  const cut = (): void => {
-    if (part.length > 0) texts.push({ text: `[${part.join(',')}]`, counts })
-    part = []
-    counts = countsOf()
-    size = 0
-  }
-  for (const envelope of JSON.parse(text) as Envelope[]) {
-    const one = JSON.stringify(envelope)
-    if (size + one.length > MAX_BODY) cut()
-    part.push(one)
-    counts[kindOf(envelope)]++
-    size += one.length
-  }
-  cut()
-}
-
-/** Requests and log lines share a POST while it is small enough. */
-function joined (texts: Text[]): Text[] {
-  const join: Text[] = []
-  for (const { text, counts } of texts) {
-    const last = join.at(-1)
-    if (last === undefined || last.text.length + text.length > MAX_BODY) {
-      join.push({ text, counts })
-    } else {
-      last.text = `${last.text.slice(0, -1)},${text.slice(1)}`
-      add(last.counts, counts)
-    }
-  }
-  return join
-}
-
-function occurrences (text: string, of: string): number {
-  let count = 0
-  for (let at = text.indexOf(of); at !== -1; at = text.indexOf(of, at + of.length)) count++
-  return count
-}
-
-function envelopesOf ({ data, gzip }: Body): Envelope[] {
-  return JSON.parse((gzip ? expand(data) : data).toString()) as Envelope[]
-}
-
-function countEnvelopes (envelopes: Envelope[]): Counts {
-  const counts = countsOf()
-  for (const envelope of envelopes) counts[kindOf(envelope)]++
-  return counts
-}
-
-function kindOf (envelope: Envelope): number {
-  return KIND_OF[envelope.data?.baseType ?? ''] ?? 4
+  return { source, counts, state: null, sealed, sequence: 0, body, since: Date.now(), attempts: 0, notBefore: 0, use: undefined, pristine: false, gone: false }
 }

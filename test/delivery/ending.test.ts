@@ -97,7 +97,7 @@ for (const [what, [program, code, stderr]] of Object.entries(endings)) {
       t.teardown(() => delivery.close(100))
       log('next')
       const expected = program.includes('fatal') ? 202 : 201
-      t.ok(await until(() => server.accepted.size === expected, 10_000), `${server.accepted.size} of ${expected}`)
+      t.ok(await until(() => server.accepted.size === expected, 20_000), `${server.accepted.size} of ${expected}`)
       t.same(server.duplicates(), [])
     })
   }
@@ -114,8 +114,29 @@ t.test('a worker that does not get to start: the main thread writes the batches 
   const { delivery, log } = produce({ connectionString: server.connectionString, storageDirectory, timing: QUICK })
   t.teardown(() => delivery.close(100))
   log('next')
-  t.ok(await until(() => server.accepted.size === 201, 10_000), `${server.accepted.size} of 201`)
+  t.ok(await until(() => server.accepted.size === 201, 20_000), `${server.accepted.size} of 201`)
   t.match(server.envelopes.find(each => each.data.baseData.properties?.id === 'l7')?.tags, { 'ai.cloud.role': 'shop' })
+})
+
+t.test('close() with less time than the worker needs to start: on disk, and counted so', async t => {
+  const server = await ingestion()
+  t.teardown(server.close)
+  const storageDirectory = temporary(t)
+  const ended = await run(t, `
+    for (let n = 0; n < 200; n++) log('l' + n)
+    const start = Date.now()
+    delivery.close(1).then(report => console.log(JSON.stringify({ report, took: Date.now() - start })))
+  `, { connectionString: server.connectionString, storageDirectory })
+  t.match(ended, { code: 0, stderr: '' })
+  const { report, took } = JSON.parse(ended.stdout)
+  t.ok(took < 501, `${took} ms`)
+  t.equal(report.sent + report.spooled + report.lost, 200)
+  t.equal(report.lost, 0)
+  const { delivery, log } = produce({ connectionString: server.connectionString, storageDirectory, timing: QUICK })
+  t.teardown(() => delivery.close(100))
+  log('next')
+  t.ok(await until(() => server.accepted.size === 201, 20_000), `${server.accepted.size} of 201`)
+  t.same(server.duplicates(), [])
 })
 
 t.test('the worker does not keep the process alive', async t => {

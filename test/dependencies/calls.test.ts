@@ -1,0 +1,331 @@
+import { once } from 'node:events'
+import { type IncomingMessage, type Server, createServer, get, request as httpRequest } from 'node:http'
+import { type AddressInfo, createServer as createTcpServer } from 'node:net'
+import { SpanStatusCode } from '@opentelemetry/api'
+import fastify, { type FastifyInstance } from 'fastify'
+import appInsightsPlugin, { type AppInsightsOptions } from 'fastify-app-insights'
+import t, { type Test } from 'tap'
+import { type Started, start } from '../fixtures/start'
+
+interface Callee { url: string, host: string, seen: IncomingMessage[] }
+
+/** A server outside of the app, which keeps the requests it gets. */
+async function callee (t: Test): Promise<Callee> {
+  const seen: IncomingMessage[] = []
+  const server: Server = createServer((request, response) => {
+    seen.push(request)
+    const { pathname } = new URL(request.url!, 'http://callee')
+    if (pathname === '/cut') {
+      response.writeHead(200, { 'content-length': '100' }).write('only this')
+      setImmediate(() => response.destroy())
+      return
+    }
+    response.statusCode = pathname === '/missing' ? 404 : pathname === '/broken' ? 500 : 200
+    response.end(pathname === '/large' ? 'x'.repeat(3_000_000) : 'fine')
+  }).listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  t.teardown(() => {
+    server.closeAllConnections()
+    server.close()
+  })
+  const { port } = server.address() as AddressInfo
+  return { url: `http://127.0.0.1:${port}`, host: `127.0.0.1:${port}`, seen }
+}
+
+async function text (url: string): Promise<string> {
+  return await (await fetch(url)).text()
+}
+
+/** The text of an answer to a plain node:http request, or the error's code. */
+async function viaHttp (url: string, headers: Record<string, string> | string[] = {}): Promise<string> {
+  return await new Promise(resolve => {
+    get(url, { headers, agent: false }, response => {
+      let text = ''
+      response.on('data', chunk => { text += String(chunk) })
+      response.on('end', () => resolve(text))
+      response.on('error', (error: NodeJS.ErrnoException) => resolve(error.code!))
+    }).on('error', (error: NodeJS.ErrnoException) => resolve(error.code!))
+  })
+}
+
+/** An app whose one route runs `work`. */
+async function gateway (t: Test, work: (app: FastifyInstance) => Promise<unknown>, options: AppInsightsOptions = {}): Promise<Started> {
+  return await start(t, {
+    options,
+    routes: app => {
+      app.get('/work', async () => await work(app))
+      app.get('/silent', { config: { appInsights: false } }, async () => await work(app))
+    }
+  })
+}
+
+t.test('the outcome of a call is told: status, success and what went wrong', async t => {
+  const closed = createTcpServer().listen(0, '127.0.0.1')
+  await once(closed, 'listening')
+  const { port } = closed.address() as AddressInfo
+  closed.close()
+  const { url, host } = await callee(t)
+  const { send, emulator, flush } = await gateway(t, async () => {
+    for (const path of ['/fine', '/missing', '/broken', '/cut']) {
+      await text(`${url}${path}?client=fetch`).catch(() => {})
+      await viaHttp(`${url}${path}?client=http`)
+    }
+    await text(`http://127.0.0.1:${port}/nobody?client=fetch`).catch(() => {})
+    await viaHttp(`http://127.0.0.1:${port}/nobody?client=http`)
+  })
+  await send('/work')
+  await flush()
+  for (const client of ['fetch', 'http']) {
+    const row = (path: string): unknown => emulator.items({ type: 'dependency', data: `${url}${path}?client=${client}` })
+    t.match(row('/fine'), [{ name: 'GET /fine', resultCode: '200', success: true, target: host, dependencyType: 'Http' }])
+    t.match(row('/missing'), [{ resultCode: '404', success: false }])
+    t.match(row('/broken'), [{ resultCode: '500', success: false }])
+    t.match(row('/cut'), [{ resultCode: '200', success: false, customDimensions: { error: /ECONNRESET|UND_ERR_SOCKET/ } }])
+    t.match(emulator.items({ type: 'dependency', target: `127.0.0.1:${port}`, data: new RegExp(client) }), [{ resultCode: '0', success: false, customDimensions: { error: 'ECONNREFUSED' } }])
+  }
+  t.equal(emulator.items({ type: 'exception' }).length, 0, 'a failed call is no exception: what the app makes of it may be one')
+})
+
+t.test('an answer that nobody reads is a call all the same', async t => {
+  const { url } = await callee(t)
+  const { send, emulator, app } = await gateway(t, async () => {
+    const controller = new AbortController()
+    await fetch(`${url}/large?unread`)
+    const cancelled = await fetch(`${url}/large?cancelled`)
+    await cancelled.body!.cancel()
+    await fetch(`${url}/large?aborted`, { signal: controller.signal })
+    controller.abort()
+    await new Promise(resolve => { httpRequest(`${url}/fine?unheard`).on('close', resolve).end() })
+  })
+  await send('/work')
+  await app.close()
+  t.match(emulator.items({ type: 'dependency' }).map(({ data, success, resultCode }) => [new URL(data!).search, success, resultCode]).sort(), [
+    ['?aborted', true, '200'],
+    ['?cancelled', true, '200'],
+    ['?unheard', true, '200'],
+    ['?unread', true, '200']
+  ])
+})
+
+t.test('the callee gets the trace context, once, in the place of one that is passed on', async t => {
+  const { url, seen } = await callee(t)
+  const { send, emulator, flush } = await start(t, {
+    routes: app => {
+      app.get('/work', async request => {
+        const traceparent = request.headers.traceparent as string
+        await (await fetch(`${url}/fetch`, { headers: { traceparent } })).text()
+        await viaHttp(`${url}/http`, { traceparent })
+      })
+    }
+  })
+  await send('/work', { headers: { traceparent: '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01', tracestate: 'vendor=1' } })
+  await flush()
+  const calls = emulator.items({ type: 'dependency' })
+  t.equal(calls.length, 2)
+  for (const { headers, url } of seen) {
+    const call = calls.find(({ data }) => data!.endsWith(url!))!
+    t.equal(headers.traceparent, `00-0af7651916cd43dd8448eb211c80319c-${call.id}-01`)
+    t.equal(headers.tracestate, 'vendor=1')
+  }
+})
+
+t.test('a trace context of another trace, which the app has set itself, is left to it', async t => {
+  const { url, seen } = await callee(t)
+  const traceparent = '00-aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa-bbbbbbbbbbbbbbbb-01'
+  const { send, emulator, flush } = await gateway(t, async () => {
+    await (await fetch(url, { headers: { traceparent } })).text()
+    await viaHttp(url, { traceparent })
+  })
+  await send('/work')
+  await (await fetch(url, { headers: { traceparent } })).text()
+  await flush()
+  t.strictSame(seen.map(({ headers }) => headers.traceparent), Array(3).fill(traceparent))
+  t.equal(emulator.items({ type: 'dependency' }).length, 3)
+})
+
+t.test('what is sampled out makes no rows, and tells the callee so', async t => {
+  const { url, seen } = await callee(t)
+  const { send, emulator, flush } = await gateway(t, async () => {
+    await text(`${url}/fetch`)
+    await viaHttp(`${url}/http`)
+  }, { samplingRatio: 0 })
+  await send('/work')
+  await flush()
+  t.equal(emulator.items(({ operation_Id: id }) => id !== undefined).length, 0)
+  t.equal(seen.length, 2)
+  for (const { headers } of seen) t.match(headers.traceparent, /^00-[0-9a-f]{32}-[0-9a-f]{16}-00$/)
+})
+
+t.test('the calls of a silenced route are silent', async t => {
+  const { url, seen } = await callee(t)
+  const { send, emulator, flush } = await gateway(t, async () => {
+    await text(`${url}/fetch`)
+    await viaHttp(`${url}/http`)
+  })
+  await send('/silent')
+  await flush()
+  t.equal(emulator.items(({ operation_Id: id }) => id !== undefined).length, 0)
+  t.strictSame(seen.map(({ headers }) => headers.traceparent), [undefined, undefined])
+})
+
+t.test('dependencies.ignore takes hosts, urls or a function; the callee still belongs to the operation', async t => {
+  const { url, host, seen } = await callee(t)
+  const work = async (): Promise<void> => {
+    await text(`${url}/poll/1?client=fetch`)
+    await viaHttp(`${url}/poll/2?client=http`)
+    await text(`${url}/kept`)
+  }
+  const cases: Array<[NonNullable<Exclude<AppInsightsOptions['dependencies'], boolean>>['ignore'], number]> = [
+    [[host], 0],
+    [['127.0.0.1'], 0],
+    [['*.0.0.1'], 0],
+    [[`${url}/poll/*`], 1],
+    [['example.org'], 3],
+    [({ method, url }) => method === 'GET' && url.includes('client=fetch'), 2],
+    [() => { throw new Error('not mine to fail for') }, 3]
+  ]
+  for (const [ignore, left] of cases) {
+    const { send, emulator, app } = await gateway(t, work, { dependencies: { ignore } })
+    seen.length = 0
+    await send('/work')
+    await app.close()
+    t.equal(emulator.items({ type: 'dependency' }).length, left, String(ignore))
+    const [request] = emulator.items({ type: 'request' })
+    t.match(seen.map(({ headers }) => headers.traceparent), Array(3).fill(new RegExp(request!.operation_Id!)))
+  }
+})
+
+t.test('dependencies: false makes no rows and sets no headers', async t => {
+  const { url, seen } = await callee(t)
+  const { send, emulator, flush } = await gateway(t, async () => {
+    await text(`${url}/fetch`)
+    await viaHttp(`${url}/http`)
+  }, { dependencies: false })
+  await send('/work')
+  await flush()
+  t.equal(emulator.items({ type: 'dependency' }).length, 0)
+  t.strictSame(seen.map(({ headers }) => headers.traceparent), [undefined, undefined])
+})
+
+t.test('headers given as an array cannot take the trace context, but the call is a row', async t => {
+  const { url, host, seen } = await callee(t)
+  const { send, emulator, flush } = await gateway(t, async () => await viaHttp(`${url}/array`, ['Host', host]))
+  await send('/work')
+  await flush()
+  t.match(emulator.items({ type: 'dependency' }), [{ data: `${url}/array`, resultCode: '200', success: true, operation_Name: 'GET /work' }])
+  t.equal(seen[0]!.headers.traceparent, undefined)
+})
+
+t.test('a call that the app has traced itself is not traced twice', async t => {
+  const { url, seen } = await callee(t)
+  const { send, emulator, flush } = await gateway(t, async app => {
+    await app.appInsights.tracer.startActiveSpan('own', async span => {
+      const { traceId, spanId } = span.spanContext()
+      const traceparent = `00-${traceId}-${spanId}-01`
+      await (await fetch(`${url}/fetch`, { headers: { traceparent } })).text()
+      await viaHttp(`${url}/http`, { traceparent })
+      span.end()
+    })
+  })
+  await send('/work')
+  await flush()
+  t.match(emulator.items({ type: 'dependency' }), [{ name: 'own', dependencyType: 'InProc' }])
+  t.equal(seen.length, 2)
+})
+
+t.test('user, session, properties and the operation name are on calls and on spans of the app, and on their exceptions', async t => {
+  const { url } = await callee(t)
+  const { send, emulator, flush } = await start(t, {
+    options: { properties: { deploymentName: 'test' } },
+    routes: app => {
+      app.get('/users/:id', async request => {
+        request.appInsights.setUser('ada')
+        request.appInsights.setSession('s1')
+        request.appInsights.set('tenant', 'north')
+        const error = new RangeError('out of books')
+        await app.appInsights.tracer.startActiveSpan('compute', async span => {
+          await text(`${url}/inner`)
+          span.addEvent('half way', { share: 0.5 })
+          span.recordException(error)
+          span.setStatus({ code: SpanStatusCode.ERROR })
+          span.end()
+        })
+        throw error
+      })
+    }
+  })
+  const response = await send('/users/7')
+  t.equal(response.status, 500)
+  await flush()
+  const common = {
+    operation_Name: 'GET /users/:id', user_AuthenticatedId: 'ada', session_Id: 's1', customDimensions: { tenant: 'north', deploymentName: 'test' }
+  }
+  const [request] = emulator.items({ type: 'request' })
+  const span = await emulator.waitFor({ type: 'dependency', name: 'compute' })
+  t.match(span, { ...common, dependencyType: 'InProc', success: false, operation_ParentId: request!.id })
+  t.match(await emulator.waitFor({ type: 'dependency', name: 'GET /inner' }), { ...common, operation_ParentId: span.id })
+  t.match(await emulator.waitFor({ type: 'trace', message: 'half way' }), { ...common, operation_ParentId: span.id, customDimensions: { share: '0.5' } })
+  const exceptions = emulator.items({ type: 'exception' })
+  t.equal(exceptions.length, 1, 'recorded, thrown and logged: one row')
+  t.match(exceptions[0], { ...common, exceptionType: 'RangeError', outerMessage: 'out of books', operation_ParentId: span.id, severityLevel: 3 })
+  for (const row of emulator.items({ operation_Id: request!.operation_Id })) t.equal(row.operation_Name, 'GET /users/:id', row.type)
+})
+
+t.test('two apps in one process: each reports its own calls', async t => {
+  const { url } = await callee(t)
+  const first = await gateway(t, async () => {
+    await text(`${url}/first?fetch`)
+    await viaHttp(`${url}/first?http`)
+  })
+  const second = await gateway(t, async () => {
+    await text(`${url}/second?fetch`)
+    await viaHttp(`${url}/second?http`)
+  })
+  await Promise.all([first.send('/work'), second.send('/work')])
+  await first.app.close()
+  await second.send('/work')
+  await second.flush()
+  const names = ({ emulator }: Started): string[] => emulator.items({ type: 'dependency' }).map(({ name }) => name)
+  t.strictSame(names(first), ['GET /first', 'GET /first'])
+  t.strictSame(names(second), Array(4).fill('GET /second'))
+})
+
+t.test('a call outside of any operation is a row of its own', async t => {
+  const { url } = await callee(t)
+  const { app, emulator, flush } = await gateway(t, async () => {})
+  await text(`${url}/started`)
+  await flush()
+  t.match(emulator.items({ type: 'dependency' }), [{ name: 'GET /started', success: true }])
+  await app.close()
+})
+
+for (const worker of [true, false]) {
+  t.test(`the plugin's own traffic is no dependency, with worker: ${worker} and a credential`, async t => {
+    const { url } = await callee(t)
+    const { send, emulator, flush, app } = await gateway(t, async () => await text(`${url}/theirs`), {
+      worker,
+      // Asked for through node:http, as the Azure SDKs do.
+      credential: {
+        getToken: async () => {
+          await viaHttp(`${url}/token`)
+          return { token: 'token', expiresOnTimestamp: Date.now() + 3_600_000 }
+        }
+      }
+    })
+    await send('/work')
+    await flush()
+    await send('/work')
+    await app.close()
+    t.strictSame(emulator.items({ type: 'dependency' }).map(({ name }) => name), ['GET /theirs', 'GET /theirs'])
+  })
+}
+
+t.test('after the last app has closed, node:http is as it was', async t => {
+  const { ClientRequest } = await import('node:http')
+  const before = Object.getOwnPropertyDescriptor(ClientRequest.prototype, '_implicitHeader')!.value as unknown
+  const app = fastify()
+  await app.register(appInsightsPlugin, { connectionString: 'InstrumentationKey=00000000-0000-0000-0000-000000000000;IngestionEndpoint=http://127.0.0.1:1', storageDirectory: false, logs: false, closeTimeout: 0 })
+  await app.ready()
+  await app.close()
+  t.equal((ClientRequest.prototype as unknown as { _implicitHeader: unknown })._implicitHeader, before)
+})

@@ -1,0 +1,53 @@
+import { spawn } from 'node:child_process'
+import { readdirSync } from 'node:fs'
+import { join } from 'node:path'
+import { startEmulator } from 'fastify-app-insights/emulator'
+import t from 'tap'
+
+const fixture = join(__dirname, 'fixtures/dies.mjs')
+
+async function end (how: string, directory: string, connectionString: string | undefined): Promise<{ code: number | null, stdout: string, stderr: string }> {
+  const env = { ...process.env }
+  delete env.APPLICATIONINSIGHTS_CONNECTION_STRING
+  if (connectionString !== undefined) env.APPLICATIONINSIGHTS_CONNECTION_STRING = connectionString
+  const child = spawn(process.execPath, [fixture, how, directory], { env, stdio: ['ignore', 'pipe', 'pipe'], timeout: 30_000 })
+  let [stdout, stderr] = ['', '']
+  child.stdout.on('data', text => { stdout += String(text) })
+  child.stderr.on('data', text => { stderr += String(text) })
+  const code = await new Promise<number | null>(resolve => child.on('close', resolve))
+  return { code, stdout, stderr }
+}
+
+const FATAL: Record<string, boolean> = { uncaught: true, rejection: true, exit: false, nothing: false }
+
+for (const [how, fatal] of Object.entries(FATAL)) {
+  t.test(`a process that ends by ${how} has delivered its request, its log line${fatal ? ' and the fatal error' : ''}, and ends as without the plugin`, async t => {
+    const emulator = await startEmulator()
+    t.teardown(async () => await emulator.close())
+    const directory = t.testdir({})
+    const within = await end(how, directory, emulator.connectionString)
+    const without = await end(how, directory, undefined)
+    t.same(within, without, 'exit code and output are the same')
+
+    t.match(emulator.items({ type: 'request' }), [{ name: 'GET /', resultCode: '200' }])
+    t.equal(emulator.items({ message: 'last words' }).length, 1)
+    const exceptions = emulator.items({ type: 'exception' })
+    t.equal(exceptions.length, fatal ? 1 : 0)
+    if (fatal) t.match(exceptions[0], { exceptionType: 'RangeError', outerMessage: 'nobody catches this', severityLevel: 4 })
+  })
+
+  t.test(`with the endpoint down, what a process that ends by ${how} had to say is delivered by the next one, once`, async t => {
+    const emulator = await startEmulator()
+    t.teardown(async () => await emulator.close())
+    emulator.respondWith(503)
+    const directory = t.testdir({})
+    await end(how, directory, emulator.connectionString)
+    t.equal(emulator.items().length, 0)
+    t.ok(readdirSync(directory, { recursive: true }).length > 0, 'it waits on disk')
+    emulator.respondWith()
+    await end('after', directory, emulator.connectionString)
+    t.equal(emulator.items({ type: 'request' }).length, 2)
+    t.equal(emulator.items({ message: 'last words' }).length, 2)
+    t.equal(emulator.items({ type: 'exception' }).length, fatal ? 1 : 0)
+  })
+}
