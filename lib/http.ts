@@ -15,11 +15,23 @@ export function knownMethod ({ method }: IncomingMessage): string {
   return METHODS.has(method!) ? method! : OTHER
 }
 
+export interface Outcome {
+  /** The last byte was handed to the system. */
+  readonly finished: boolean
+  /** undefined where none was sent. */
+  readonly status: number | undefined
+}
+
+/** @param seen whether onResponse has seen the response's finish */
+export function outcomeOf (response: ServerResponse, request: IncomingMessage, seen: boolean): Outcome {
+  const finished = isFinished(response, seen)
+  return { finished, status: finished ? response.statusCode : unfinishedStatus(response, request) }
+}
+
 type Http2Stream = { aborted: boolean, rstCode: number } | undefined
 const http2Stream = (response: ServerResponse): Http2Stream => (response as { stream?: Http2Stream }).stream
 
-/** @param seen whether onResponse has seen its finish */
-export function isFinished (response: ServerResponse, seen: boolean): boolean {
+function isFinished (response: ServerResponse, seen: boolean): boolean {
   const stream = http2Stream(response)
   // HTTP/2 says finish for a cancelled stream too.
   if (stream !== undefined) return response.writableEnded && stream.rstCode === 0
@@ -28,7 +40,7 @@ export function isFinished (response: ServerResponse, seen: boolean): boolean {
 }
 
 /** 499 where the client went away; else the connection was cut here: the status sent until then, if any. */
-export function unfinishedStatus (response: ServerResponse, request: IncomingMessage): number | undefined {
+function unfinishedStatus (response: ServerResponse, request: IncomingMessage): number | undefined {
   if (clientWentAway(response, request)) return CLIENT_CLOSED_REQUEST
   return response.headersSent ? response.statusCode : undefined
 }

@@ -7,7 +7,7 @@ import { TraceState, parseTraceParent, suppressTracing } from '@opentelemetry/co
 import type { ReadableSpan } from '@opentelemetry/sdk-trace-node'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { Exceptions } from './exceptions'
-import { MAX_URL, httpAttributes, isFinished, isSynthetic, knownMethod, setStatus, unfinishedStatus } from './http'
+import { MAX_URL, httpAttributes, isSynthetic, knownMethod, outcomeOf, setStatus } from './http'
 import { UNMATCHED, createIgnore, ignoresUnmatched } from './ignore'
 import { PROCESSED, PROCESSED_REQUEST } from './metrics'
 import { Fate, Operation, SILENT_REQUEST, kOperation, operationOf } from './operation'
@@ -146,8 +146,7 @@ export function traceRequests (
     const operation = this[kOperation]
     if (!(operation instanceof RequestOperation)) return
     const { request, reply } = operation
-    const finished = isFinished(reply.raw, operation.finished)
-    const status = finished ? reply.raw.statusCode : unfinishedStatus(reply.raw, request.raw)
+    const { finished, status } = outcomeOf(reply.raw, request.raw, operation.finished)
     count(request.raw, request.protocol, operation.route, status, isSuccess(status, finished, request), reply.elapsedTime)
   }
 
@@ -159,8 +158,7 @@ export function traceRequests (
     // Response, abort and shutdown race: whoever takes it out of the set closes it.
     if (!telemetry.open.delete(operation)) return
     const { request, reply, span } = operation
-    const finished = isFinished(reply.raw, operation.finished)
-    const status = finished ? reply.raw.statusCode : unfinishedStatus(reply.raw, request.raw)
+    const { finished, status } = outcomeOf(reply.raw, request.raw, operation.finished)
     exceptions?.settle(operation, reply.raw.statusCode)
     const success = isSuccess(status, finished, request)
     const sampled = (span.spanContext().traceFlags & TraceFlags.SAMPLED) !== 0

@@ -41,7 +41,8 @@ export interface Link {
 const SCOPE = 'https://monitor.azure.com/.default'
 const MAX_DEATHS = 3
 const LINGER = 1_000
-const PATIENCE = 400
+const PATIENCE = 250
+const QUIT_WAIT = 100
 
 export class WorkerLink implements Link {
   readonly inherited = new Account()
@@ -128,7 +129,9 @@ export class WorkerLink implements Link {
     if (this.#fallback !== undefined) return this.#fallback.release(id)
     if (this.#worker !== undefined && this.#opened.delete(id)) this.#post(this.#worker, { is: 'close', id })
     if (this.#clients.size > 0) return
-    await Promise.all(this.#abandoned.splice(0).map(quit))
+    // A thread in the middle of loading takes its time to end, and close() has none.
+    const abandoned = this.#abandoned.splice(0)
+    if (abandoned.length > 0) await Promise.race([Promise.all(abandoned.map(quit)), new Promise(resolve => setTimeout(resolve, QUIT_WAIT))])
     const worker = this.#worker
     // A test suite makes one app after the other, and each would wait for the exporter to load again.
     if (worker !== undefined) this.#linger = setTimeout(() => this.#leave(worker), LINGER).unref()

@@ -7,7 +7,7 @@ import { produce, QUICK, temporary, until } from '../fixtures/telemetry'
 
 t.jobs = 3
 
-const EXIT = "process.on('exit', () => delivery.drainSync(4000, true))\n"
+const EXIT = "process.on('exit', () => delivery.drainSync(8000, true))\n"
 
 /** The files below a directory. */
 function files (directory: string): string[] {
@@ -87,7 +87,7 @@ for (const [what, [program, code, stderr]] of Object.entries(endings)) {
       const server = await ingestion(() => 'hang')
       t.teardown(server.close)
       const storageDirectory = temporary(t)
-      const ended = await run(t, EXIT.replace('4000', '2000') + "for (let n = 0; n < 200; n++) log('l' + n)\n" + program.replace('3000', '2000'), { connectionString: server.connectionString, storageDirectory, worker })
+      const ended = await run(t, EXIT.replace('8000', '3000') + "for (let n = 0; n < 200; n++) log('l' + n)\n" + program.replace('3000', '2000'), { connectionString: server.connectionString, storageDirectory, worker })
       t.match(ended, { code, stdout: '', stderr })
       t.equal(server.accepted.size, 0)
       t.ok(files(storageDirectory).length > 0)
