@@ -4,11 +4,12 @@ import { ClientRequest } from 'node:http'
 import { type Context, type Span, type SpanContext, SpanKind, SpanStatusCode, TraceFlags, context, propagation, trace } from '@opentelemetry/api'
 import { isTracingSuppressed, parseTraceParent } from '@opentelemetry/core'
 import type { ReadableSpan } from '@opentelemetry/sdk-trace-node'
+import { PROCESSED, PROCESSED_DEPENDENCY } from './metrics'
 import { operationOf } from './operation'
 import type { Config, OutgoingCall } from './options'
 import { instanceOf } from './registration'
 import type { Telemetry } from './telemetry'
-import type { Warn } from './warnings'
+import { type Warn, messageOf } from './warnings'
 
 const kCall = Symbol('fastify-app-insights.call')
 const MAX_URL = 2_048
@@ -108,6 +109,11 @@ export function traceCalls (options: Exclude<Config['dependencies'], false>, tel
         if (error !== undefined || status === undefined) span.setAttribute('error', reason)
         span.setStatus({ code: SpanStatusCode.ERROR })
       }
+    }
+    const { metrics } = call.telemetry
+    if (metrics !== undefined) {
+      span.setAttribute(PROCESSED, PROCESSED_DEPENDENCY)
+      metrics.call({ target: call.target, status, success: !failed, duration: (endedAt ?? performance.now()) - call.startedAt })
     }
     span.end(endedAt)
   }
@@ -322,8 +328,4 @@ function reasonOf (error: unknown): string {
   if (typeof code === 'string' && code !== '') return code
   if (typeof cause?.code === 'string') return cause.code
   return typeof name === 'string' && name !== '' ? name : 'error'
-}
-
-function messageOf (error: unknown): string {
-  return error instanceof Error ? error.message : String(error)
 }

@@ -58,10 +58,10 @@ function unfollowRejections (event: string | symbol, listener: unknown): void {
 
 function reportFatal (error: unknown): void {
   const active = context.active()
-  const telemetry = operationOf(active)?.telemetry
+  const owner = operationOf(active)?.owner
   for (const instance of watched) {
     // One row for one error: the instance whose operation it broke, else the first that wants it.
-    if (instance.exceptions === undefined || (telemetry !== undefined && instance.telemetry !== telemetry)) continue
+    if (instance.exceptions === undefined || (owner !== undefined && instance.telemetry !== owner)) continue
     instance.exceptions.report({ error, context: active, severity: SeverityNumber.FATAL })
     return
   }

@@ -31,10 +31,12 @@ declare namespace appInsightsPlugin {
   export type ExceptionOptions = options.ExceptionOptions
   export type DependencyOptions = options.DependencyOptions
   export type OutgoingCall = options.OutgoingCall
+  export type MetricOptions = options.MetricOptions
   export type IgnoreOptions = options.IgnoreOptions
   export type Properties = options.Properties
   export type PropertyValue = options.PropertyValue
   export type AppInsights = plugin.AppInsights
+  export type OperationAppInsights = plugin.OperationAppInsights
   export type RequestAppInsights = plugin.RequestAppInsights
   export type Stats = telemetry.Stats
   export type FlushReport = connection.FlushReport

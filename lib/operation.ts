@@ -1,8 +1,7 @@
 /** What all rows of one operation share; requests and logs meet here, through the request and the OpenTelemetry context. */
-import { type Attributes, type Context, type Span, ROOT_CONTEXT, createContextKey, trace, INVALID_SPAN_CONTEXT } from '@opentelemetry/api'
-import type { PropertyValue } from './options'
+import { type Attributes, type Context, type Span, type Tracer, ROOT_CONTEXT, SpanStatusCode, context, createContextKey, trace, INVALID_SPAN_CONTEXT } from '@opentelemetry/api'
+import type { Properties, PropertyValue } from './options'
 import { propertyName, propertyValue } from './properties'
-import type { Telemetry } from './telemetry'
 
 /** The operation of an OpenTelemetry context. */
 export const kContextOperation = createContextKey('fastify-app-insights.operation')
@@ -20,11 +19,19 @@ export const enum Fate {
   Undecided
 }
 
+/** The plugin's instance that an operation belongs to: as much of it as an operation needs. */
+export interface Owner {
+  /** Rows that sampling or `ignore` kept from being sent. */
+  sampledOut: number
+  readonly tracer: Tracer
+  event: (context: Context, name: string, properties?: Properties, measurements?: Record<string, number>) => void
+}
+
 // A held operation may log without end; what is beyond this is dropped and counted.
 const MAX_HELD = 200
 
 export class Operation {
-  readonly telemetry: Telemetry
+  readonly owner: Owner
   /** `ai.operation.name` of every row. */
   readonly name: string
   span: Span
@@ -41,8 +48,8 @@ export class Operation {
   /** Of the request: tells how its errors are to be written where nobody logs them. */
   logger: object | undefined = undefined
 
-  constructor (telemetry: Telemetry, name: string, span: Span, context: Context, fate: Fate) {
-    this.telemetry = telemetry
+  constructor (owner: Owner, name: string, span: Span, context: Context, fate: Fate) {
+    this.owner = owner
     this.name = name
     this.span = span
     this.fate = fate
@@ -71,7 +78,16 @@ export class Operation {
   }
 
   trackEvent (name: string, properties?: Record<string, PropertyValue>, measurements?: Record<string, number>): void {
-    this.telemetry.event(this.context, name, properties, measurements)
+    this.owner.event(this.context, name, properties, measurements)
+  }
+
+  startSpan (name: string): Span
+  startSpan<T> (name: string, work: (span: Span) => T): T
+  startSpan<T> (name: string, work?: (span: Span) => T): T | Span {
+    const active = context.active()
+    const parent = operationOf(active) === this ? active : this.context
+    const span = this.owner.tracer.startSpan(name, {}, parent)
+    return work === undefined ? span : within(span, trace.setSpan(parent, span), work)
   }
 
   /** @returns whether the row was taken; where not, the caller sends it itself. */
@@ -79,7 +95,7 @@ export class Operation {
     if (this.fate !== Fate.Undecided) return false
     this.held ??= []
     if (this.held.length < MAX_HELD) this.held.push(send)
-    else this.telemetry.sampledOut++
+    else this.owner.sampledOut++
     return true
   }
 
@@ -90,9 +106,32 @@ export class Operation {
     const held = this.held
     this.held = undefined
     if (held === undefined) return
-    if (!keep) this.telemetry.sampledOut += held.length
+    if (!keep) this.owner.sampledOut += held.length
     else for (const send of held) send()
   }
+}
+
+/** The error, if any, is for whoever catches it to report. */
+function within<T> (span: Span, where: Context, work: (span: Span) => T): T {
+  const fail = (error: unknown): never => {
+    span.setStatus({ code: SpanStatusCode.ERROR })
+    span.end()
+    throw error
+  }
+  let result: T
+  try {
+    result = context.with(where, work, undefined, span)
+  } catch (error) {
+    return fail(error)
+  }
+  if (typeof (result as { then?: unknown } | null | undefined)?.then !== 'function') {
+    span.end()
+    return result
+  }
+  return (result as Promise<unknown>).then(value => {
+    span.end()
+    return value
+  }, fail) as T
 }
 
 export function operationOf (context: Context): Operation | undefined {
@@ -106,5 +145,9 @@ export const SILENT_REQUEST = Object.freeze({
   set (): void {},
   setUser (): void {},
   setSession (): void {},
-  trackEvent (): void {}
+  trackEvent (): void {},
+  startSpan<T> (_name: string, work?: (span: Span) => T): T | Span {
+    const span = trace.wrapSpanContext(INVALID_SPAN_CONTEXT)
+    return work === undefined ? span : work(span)
+  }
 })

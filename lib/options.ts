@@ -23,6 +23,11 @@ export interface RequestOptions {
   headers?: string[]
   /** Response headers to keep as `http.response.header.<name>`. `set-cookie` and the like never are. */
   responseHeaders?: string[]
+  /**
+   * Answers carry `Server-Timing: traceparent`, so that a web page's telemetry joins the operation. Where the app
+   * allows an origin to read the answer (CORS), that origin may read this header too. @default false
+   */
+  serverTiming?: boolean
   /** Custom properties for the request's row, called once when the request has ended. */
   enrich?: (request: FastifyRequest, reply: FastifyReply) => Properties | undefined | void
 }
@@ -67,6 +72,13 @@ export interface DependencyOptions {
   ignore?: string[] | ((call: OutgoingCall) => boolean)
 }
 
+export interface MetricOptions {
+  /** Milliseconds between two sendings. @default 60000 */
+  interval?: number
+  /** Event loop, heap, garbage collection, CPU and memory of the process. @default true */
+  runtime?: boolean
+}
+
 export interface IgnoreOptions {
   /** Route patterns (`/health`, `GET /health`, `/internal/*`). */
   routes: string[]
@@ -109,6 +121,11 @@ export interface AppInsightsOptions {
   dependencies?: boolean | DependencyOptions
   /** OpenTelemetry instrumentations for databases, queues and the like, `new PgInstrumentation()` for example. */
   instrumentations?: Instrumentation[]
+  /**
+   * Application Insights' standard metrics, true whatever is sampled; `http.server.request.duration`; the process; what
+   * became of telemetry; and `trackMetric` and `meter`. `false` for none of them. @default true
+   */
+  metrics?: boolean | MetricOptions
   /** Microsoft Entra ID instead of the key alone, such as DefaultAzureCredential. */
   credential?: TokenCredential
   /** Where telemetry waits while Azure cannot be reached; `false` for nowhere. @default a private folder in the system's one for temporary files */
@@ -150,6 +167,7 @@ export interface Config {
     readonly headers: readonly string[]
     readonly responseHeaders: readonly string[]
     readonly refusedHeaders: readonly string[]
+    readonly serverTiming: boolean
     readonly enrich: RequestOptions['enrich']
   }
   readonly logs: Readonly<Omit<LogOptions, 'requestLogs'> & { requestLogs: boolean }> | false
@@ -161,6 +179,7 @@ export interface Config {
     readonly http: boolean
   } | false
   readonly instrumentations: readonly Instrumentation[]
+  readonly metrics: Readonly<Required<MetricOptions>> | false
   readonly credential: TokenCredential | undefined
   readonly storageDirectory: string | false | undefined
   readonly maxStorageBytes: number
@@ -198,11 +217,13 @@ const REQUESTS: Record<keyof RequestOptions, Kind> = {
   success: FUNCTION,
   headers: STRINGS,
   responseHeaders: STRINGS,
+  serverTiming: BOOLEAN,
   enrich: FUNCTION
 }
 const LOGS: Record<keyof LogOptions, Kind> = { level: STRING, filter: FUNCTION, redact: STRINGS, requestLogs: BOOLEAN }
 const EXCEPTIONS: Record<keyof ExceptionOptions, Kind> = { clientErrors: BOOLEAN, uncaught: BOOLEAN }
 const DEPENDENCIES: Record<keyof DependencyOptions, Kind> = { ignore: { words: 'an array of hosts and urls, or a function', test: value => isStrings(value) || isFunction(value) } }
+const METRICS: Record<keyof MetricOptions, Kind> = { interval: { words: 'a number of milliseconds from 1 to 2147483647', test: value => Number.isSafeInteger(value) && (value as number) > 0 && (value as number) < 2 ** 31 }, runtime: BOOLEAN }
 const IGNORE: Record<keyof IgnoreOptions, Kind> = { routes: STRINGS, keepFailures: BOOLEAN }
 
 const OPTIONS: Record<keyof AppInsightsOptions, Kind> = {
@@ -221,6 +242,7 @@ const OPTIONS: Record<keyof AppInsightsOptions, Kind> = {
   exceptions: { words: 'true, false or an object', test: value => typeof value === 'boolean' || isObject(value) },
   dependencies: { words: 'true, false or an object', test: value => typeof value === 'boolean' || isObject(value) },
   instrumentations: { words: 'an array of OpenTelemetry instrumentations', test: value => Array.isArray(value) && value.every(withMethods('setTracerProvider', 'setMeterProvider', 'enable')) },
+  metrics: { words: 'true, false or an object', test: value => typeof value === 'boolean' || isObject(value) },
   credential: { words: 'a TokenCredential, such as DefaultAzureCredential', test: withMethods('getToken') },
   storageDirectory: { words: 'a path or false', test: value => value === false || isName(value) },
   maxStorageBytes: POSITIVE_INTEGER,
@@ -249,6 +271,7 @@ export function readOptions (input: unknown, env: NodeJS.ProcessEnv): Config | u
   if (isObject(options.logs)) check('logs.', options.logs, LOGS)
   if (isObject(options.exceptions)) check('exceptions.', options.exceptions, EXCEPTIONS)
   if (isObject(options.dependencies)) check('dependencies.', options.dependencies, DEPENDENCIES)
+  if (isObject(options.metrics)) check('metrics.', options.metrics, METRICS)
   if (isObject(options.ignore)) check('ignore.', options.ignore, IGNORE)
   if (options.samplingRatio !== undefined && options.tracesPerSecond !== undefined) {
     throw new FAI_ERR_OPTION_INVALID('tracesPerSecond', 'left out where samplingRatio is given')
@@ -259,6 +282,7 @@ export function readOptions (input: unknown, env: NodeJS.ProcessEnv): Config | u
   if (connectionString === undefined || connectionString.trim() === '') throw new FAI_ERR_CONNECTION_STRING_MISSING()
   const logs = options.logs ?? true
   const exceptions = options.exceptions ?? true
+  const metrics = options.metrics ?? true
 
   return Object.freeze<Config>({
     connection: parseConnectionString(connectionString),
@@ -277,6 +301,9 @@ export function readOptions (input: unknown, env: NodeJS.ProcessEnv): Config | u
       : Object.freeze({ clientErrors: false, uncaught: true, ...(exceptions === true ? {} : exceptions) }),
     dependencies: readDependencies(options.dependencies ?? true, options.instrumentations ?? []),
     instrumentations: Object.freeze([...options.instrumentations ?? []]),
+    metrics: metrics === false
+      ? false
+      : Object.freeze({ interval: (metrics === true ? undefined : metrics.interval) ?? 60_000, runtime: (metrics === true ? undefined : metrics.runtime) ?? true }),
     credential: options.credential,
     storageDirectory: options.storageDirectory,
     maxStorageBytes: options.maxStorageBytes ?? 50 * 1024 * 1024,
@@ -341,6 +368,7 @@ function readRequests (given: RequestOptions): Config['requests'] {
     headers: headers.filter(name => !secret(name)),
     responseHeaders: responseHeaders.filter(name => !secret(name)),
     refusedHeaders: [...headers, ...responseHeaders].filter(secret),
+    serverTiming: given.serverTiming ?? false,
     enrich: given.enrich
   })
 }

@@ -45,7 +45,7 @@ interface Stream {
   write: (line: string) => unknown
   lastLevel?: number | undefined
   lastObj?: unknown
-  lastMsg?: string | undefined
+  lastMsg?: unknown
   lastTime?: string | undefined
   lastLogger?: object | undefined
   [METADATA]?: boolean
@@ -151,7 +151,7 @@ function between (original: Stream, first: Seat): OurStream {
         return original.write(text)
       } finally {
         // Without a logger it is no line of pino's.
-        if (lastLogger !== undefined) hand(shared.seats, { text, level: lastLevel!, time: lastTime ?? '', message: lastMsg, object: lastObj, logger: lastLogger })
+        if (lastLogger !== undefined) hand(shared.seats, { text, level: lastLevel!, time: lastTime ?? '', message: typeof lastMsg === 'string' ? lastMsg : undefined, object: lastObj, logger: lastLogger })
       }
     }
   }

@@ -39,7 +39,8 @@ function register (): () => void {
 
 /** Whose rows are those of this context: its operation's, outside of operations the first one's. */
 export function instanceOf (where: Context): Telemetry | undefined {
-  return operationOf(where)?.telemetry ?? members.values().next().value
+  // Nothing else owns operations.
+  return operationOf(where)?.owner as Telemetry | undefined ?? members.values().next().value
 }
 
 export const sharedTracerProvider: TracerProvider = {

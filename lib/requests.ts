@@ -2,27 +2,25 @@
 import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 import type { TLSSocket } from 'node:tls'
-import { type Attributes, type Context, type Span, SpanKind, SpanStatusCode, TraceFlags, context, trace } from '@opentelemetry/api'
+import { type Attributes, type Context, type Span, SpanKind, TraceFlags, context, trace } from '@opentelemetry/api'
 import { TraceState, parseTraceParent, suppressTracing } from '@opentelemetry/core'
 import type { ReadableSpan } from '@opentelemetry/sdk-trace-node'
-import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import type { FastifyBaseLogger, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { Exceptions } from './exceptions'
+import { MAX_URL, httpAttributes, isSynthetic, knownMethod, outcomeOf, setStatus } from './http'
+import { UNMATCHED, createIgnore, ignoresUnmatched } from './ignore'
+import { PROCESSED, PROCESSED_REQUEST } from './metrics'
 import { Fate, Operation, SILENT_REQUEST, kOperation, operationOf } from './operation'
-import type { Config, Ignore } from './options'
+import type { Config } from './options'
 import { createBindingCheck } from './pino'
 import { SAMPLE_RATE, kHold } from './sampling'
 import { type SpanWithOperation, type Telemetry, toAttributes } from './telemetry'
+import { messageOf } from './warnings'
 
 interface WithOperation { [kOperation]?: Operation | null }
 type Response = ServerResponse & WithOperation
 
 const SERVER = Object.freeze({ kind: SpanKind.SERVER })
-const UNMATCHED = '(unmatched)'
-const CLIENT_CLOSED_REQUEST = 499
-const MAX_URL = 2_048
-
-// What OpenTelemetry's conventions know; any other would let a client invent names.
-const METHODS = new Set(['GET', 'HEAD', 'POST', 'PUT', 'DELETE', 'CONNECT', 'OPTIONS', 'TRACE', 'PATCH', 'QUERY'])
 
 class RequestOperation extends Operation {
   readonly request: FastifyRequest
@@ -48,13 +46,17 @@ class RequestOperation extends Operation {
   }
 }
 
-/** @returns the call that stops it; requests still open then are closed as they stand */
+/**
+ * @param onLogger is called with each request's logger
+ * @returns the call that stops it; requests still open then are closed as they stand
+ */
 export function traceRequests (
   fastify: FastifyInstance,
   config: Config,
   telemetry: Telemetry,
   exceptions: Exceptions | undefined,
-  warn: (message: string) => void
+  warn: (message: string) => void,
+  onLogger?: (logger: FastifyBaseLogger) => void
 ): () => void {
   const { tracer } = telemetry
   const isBoundTo = createBindingCheck()
@@ -83,7 +85,7 @@ export function traceRequests (
   function openRequest (request: FastifyRequest, reply: FastifyReply, done: () => void): void {
     const { url, config: routeConfig } = request.routeOptions
     const route = url ?? UNMATCHED
-    const method = METHODS.has(request.raw.method!) ? request.raw.method! : '_OTHER'
+    const method = knownMethod(request.raw)
     const name = `${method} ${route}`
     const active = context.active()
 
@@ -95,6 +97,7 @@ export function traceRequests (
 
     ;(request as WithOperation)[kOperation] = operation
     ;(reply.raw as Response)[kOperation] = operation
+    onLogger?.(request.log)
     correlateLogger(fastify, request, operation, isBoundTo)
     context.with(operation.context, done)
   }
@@ -120,6 +123,7 @@ export function traceRequests (
     const operation = new RequestOperation(telemetry, request, reply, name, route, span, parent, fate, existing !== undefined, ignored)
     if (fate === Fate.Dropped) {
       telemetry.sampledOut++
+      if (telemetry.metrics !== undefined) reply.raw.on('close', countResponse)
       return operation
     }
     if (existing === undefined) (span as SpanWithOperation)[kOperation] = operation
@@ -142,12 +146,24 @@ export function traceRequests (
     if (operation instanceof RequestOperation) close(operation)
   }
 
+  // Sampled out: there is no row, but metrics count it.
+  function countResponse (this: Response): void {
+    const operation = this[kOperation]
+    if (!(operation instanceof RequestOperation)) return
+    const { request, reply } = operation
+    const { finished, status } = outcomeOf(reply.raw, request.raw, operation.finished)
+    count(request.raw, request.protocol, operation.route, status, isSuccess(status, finished, request), reply.elapsedTime)
+  }
+
+  function count (raw: IncomingMessage, scheme: string, route: string, status: number | undefined, success: boolean, duration: number): void {
+    telemetry.metrics?.request({ method: knownMethod(raw), route, scheme, status, success, synthetic: isSynthetic(raw), duration })
+  }
+
   function close (operation: RequestOperation): void {
     // Response, abort and shutdown race: whoever takes it out of the set closes it.
     if (!telemetry.open.delete(operation)) return
     const { request, reply, span } = operation
-    const finished = isFinished(operation, reply.raw)
-    const status = finished ? reply.raw.statusCode : unfinishedStatus(reply.raw, request.raw)
+    const { finished, status } = outcomeOf(reply.raw, request.raw, operation.finished)
     exceptions?.settle(operation, reply.raw.statusCode)
     const success = isSuccess(status, finished, request)
     const sampled = (span.spanContext().traceFlags & TraceFlags.SAMPLED) !== 0
@@ -161,6 +177,10 @@ export function traceRequests (
     const slow = config.keepSlowerThan !== undefined && reply.elapsedTime > config.keepSlowerThan
     operation.certain = (config.keepErrors && !success) || slow || (operation.ignored && !success)
     if (operation.certain) span.setAttribute(SAMPLE_RATE, 100)
+    if (!operation.foreign && (!operation.ignored || operation.certain)) {
+      count(request.raw, request.protocol, operation.route, status, success, reply.elapsedTime)
+      if (telemetry.metrics !== undefined) span.setAttribute(PROCESSED, PROCESSED_REQUEST)
+    }
     operation.decide(operation.certain || (sampled && !operation.ignored))
     if (!operation.foreign) span.end()
   }
@@ -209,13 +229,15 @@ export function traceRequests (
   function reportUnrouted (raw: IncomingMessage, response: Response): void {
     if (response[kOperation] !== undefined) return
     response[kOperation] = null
-    if (isIgnoredUnrouted(config.ignore)) return
-    const span = tracer.startSpan(`${raw.method} ${UNMATCHED}`, SERVER, withRemoteParent(context.active(), raw))
+    if (ignoresUnmatched(config.ignore)) return
+    const span = tracer.startSpan(`${knownMethod(raw)} ${UNMATCHED}`, SERVER, withRemoteParent(context.active(), raw))
+    const protocol = (raw.socket as TLSSocket).encrypted ? 'https' : 'http'
+    count(raw, protocol, UNMATCHED, response.statusCode, response.statusCode < 400, 0)
     if (!span.isRecording()) {
       telemetry.sampledOut++
       return
     }
-    const protocol = (raw.socket as TLSSocket).encrypted ? 'https' : 'http'
+    if (telemetry.metrics !== undefined) span.setAttribute(PROCESSED, PROCESSED_REQUEST)
     const attributes = httpAttributes(raw, protocol, raw.headers.host ?? '', UNMATCHED)
     attributes['url.full'] = telemetry.redactor.url(attributes['url.full'] as string).slice(0, MAX_URL)
     attributes['http.response.status_code'] = response.statusCode
@@ -288,107 +310,4 @@ function withRemoteParent (active: Context, { headers }: IncomingMessage): Conte
   remote.isRemote = true
   if (typeof headers.tracestate === 'string') remote.traceState = new TraceState(headers.tracestate)
   return trace.setSpanContext(active, remote)
-}
-
-type Http2Stream = { aborted: boolean, rstCode: number } | undefined
-const http2Stream = (response: ServerResponse): Http2Stream => (response as { stream?: Http2Stream }).stream
-
-function isFinished (operation: RequestOperation, response: ServerResponse): boolean {
-  const stream = http2Stream(response)
-  // HTTP/2 says finish for a cancelled stream too.
-  if (stream !== undefined) return response.writableEnded && stream.rstCode === 0
-  // inject() has no socket that would tell; there the finish was seen by onResponse.
-  return operation.finished || response.writableFinished
-}
-
-/** 499 where the client went away; else the connection was cut here: the status sent until then, if any. */
-function unfinishedStatus (response: ServerResponse, request: IncomingMessage): number | undefined {
-  if (clientWentAway(response, request)) return CLIENT_CLOSED_REQUEST
-  return response.headersSent ? response.statusCode : undefined
-}
-
-/** The other end closed the connection or the HTTP/2 stream; where we did, its socket neither ended nor failed. */
-function clientWentAway (response: ServerResponse, request: IncomingMessage): boolean {
-  const stream = http2Stream(response)
-  // 8 is CANCEL.
-  if (stream !== undefined) return stream.aborted || stream.rstCode === 8
-  const socket = request.socket
-  if (socket === null || socket === undefined) return false
-  const code = (socket.errored as NodeJS.ErrnoException | null | undefined)?.code
-  return socket.readableEnded || code === 'ECONNRESET' || code === 'EPIPE' || code === 'HPE_INVALID_EOF_STATE'
-}
-
-/** @see https://opentelemetry.io/docs/specs/semconv/http/http-spans/#http-server-span */
-function httpAttributes (raw: IncomingMessage, protocol: string, host: string, route: string): Attributes {
-  const method = raw.method!
-  const known = METHODS.has(method)
-  const attributes: Attributes = {
-    'http.request.method': known ? method : '_OTHER',
-    // Without it the exporter would name the operation by the raw path.
-    'http.route': route,
-    'network.protocol.version': raw.httpVersion
-  }
-  if (!known) attributes['http.request.method_original'] = method
-  const authority = /^[\w.:[\]-]+$/.test(host) ? host : localAuthority(raw)
-  const port = /:(\d{1,5})$/.exec(authority)?.[1]
-  attributes['server.address'] = port === undefined ? authority : authority.slice(0, -port.length - 1)
-  attributes['server.port'] = port === undefined ? (protocol === 'https' ? 443 : 80) : Number(port)
-  const target = (raw as { originalUrl?: string }).originalUrl ?? raw.url ?? '/'
-  // A proxy's client sends the whole url as the target.
-  attributes['url.full'] = /^https?:\/\//i.test(target) ? target : `${protocol}://${authority}${target}`
-  const agent = raw.headers['user-agent']
-  if (agent !== undefined) attributes['user_agent.original'] = agent
-  return attributes
-}
-
-function localAuthority ({ socket }: IncomingMessage): string {
-  const address = socket?.localAddress ?? 'localhost'
-  const name = address.includes(':') ? `[${address}]` : address
-  return socket?.localPort === undefined ? name : `${name}:${socket.localPort}`
-}
-
-/** The exporter takes an unset status for "below 400 is a success". */
-function setStatus (span: Span, status: number | undefined, success: boolean): void {
-  if (!success) span.setAttribute('error.type', String(status ?? 'connection_closed'))
-  const unset = status !== undefined && status < 500 && (status < 400) === success && status !== CLIENT_CLOSED_REQUEST
-  if (!unset) span.setStatus({ code: success ? SpanStatusCode.OK : SpanStatusCode.ERROR })
-}
-
-function isIgnoredUnrouted (ignore: Ignore): boolean {
-  return ignore.kind === 'routes' && !ignore.keepFailures && ignore.routes.includes(UNMATCHED)
-}
-
-/** Names are as bounded as routes are, so what was decided once is remembered. */
-function createIgnore (ignore: Ignore, warn: (message: string) => void): (request: FastifyRequest, method: string, route: string) => boolean {
-  switch (ignore.kind) {
-    case 'none': return () => false
-    case 'function': return request => {
-      try {
-        return ignore.test(request) === true
-      } catch (error) {
-        warn(`ignore failed, the request is kept: ${messageOf(error)}`)
-        return false
-      }
-    }
-    case 'routes': {
-      const decided = new Map<string, boolean>()
-      return (_request, method, route) => {
-        const name = `${method} ${route}`
-        let result = decided.get(name)
-        if (result === undefined) {
-          result = ignore.routes.some(pattern => matches(pattern, name) || matches(pattern, route))
-          decided.set(name, result)
-        }
-        return result
-      }
-    }
-  }
-}
-
-function matches (pattern: string, text: string): boolean {
-  return pattern.endsWith('*') ? text.startsWith(pattern.slice(0, -1)) : text === pattern
-}
-
-function messageOf (error: unknown): string {
-  return error instanceof Error ? error.message : String(error)
 }

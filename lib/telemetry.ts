@@ -3,20 +3,22 @@ import { ROOT_CONTEXT, type Span as ApiSpan, type Attributes, type Context, type
 import { type LogRecord, type Logger, SeverityNumber } from '@opentelemetry/api-logs'
 import { LoggerProvider, type LogRecordProcessor, type SdkLogRecord } from '@opentelemetry/sdk-logs'
 import { NodeTracerProvider, type ReadableSpan, type Span, type SpanProcessor } from '@opentelemetry/sdk-trace-node'
-import { type CloseReport, type Delivery, type DeliveryStats, type FlushReport, createDelivery } from './delivery'
+import { type CloseReport, type Delivery, type DeliveryStats, type FlushReport, RECORD_PROCESSED, RECORD_RATE, createDelivery } from './delivery'
 import type { Exceptions } from './exceptions'
+import { type Metrics, PROCESSED_EXCEPTION, createMetrics } from './metrics'
 import { Fate, type Operation, kOperation, operationOf } from './operation'
 import type { Config, Properties } from './options'
-import { propertyName, propertyValue } from './properties'
+import { cut, propertyName, propertyValue } from './properties'
 import { type Redactor, createRedactor } from './redaction'
-import { detectRole } from './role'
-import { type Warn } from './warnings'
+import { detectRole, roleOf } from './role'
+import { type Warn, messageOf } from './warnings'
 import { OperationSampler, SAMPLE_RATE, adaptiveRate, fixedRate } from './sampling'
 
 const SCOPE = 'fastify-app-insights'
 // Outside of lib, which is the compiler's root.
 const { version } = require('../package.json') as { version: string }
-const OPERATION_NAME = 'ai.operation.name'
+const MAX_EVENT_NAME = 512
+export const OPERATION_NAME = 'ai.operation.name'
 
 // Above what a row may hold, so that no limit of the SDK's own drops a field in silence.
 const LIMITS = { attributeCountLimit: 512 }
@@ -44,6 +46,8 @@ export class Telemetry {
   /** Operations of requests that have begun and not ended. */
   readonly open = new Set<Operation>()
   sampledOut = 0
+  /** undefined where they are off. */
+  readonly metrics: Metrics | undefined
   /** Where `recordException` of a span goes; undefined where errors are no rows. */
   exceptions: Exceptions | undefined = undefined
   readonly #properties: Attributes
@@ -73,6 +77,18 @@ export class Telemetry {
       statsbeat: config.statsbeat,
       warn
     })
+    this.metrics = config.metrics === false
+      ? undefined
+      : createMetrics({
+        ...config.metrics,
+        resource,
+        properties: this.#properties,
+        role: roleOf(resource),
+        instance: String(resource.attributes['service.instance.id']),
+        deliver: metrics => this.#delivery.metrics(metrics),
+        stats: () => this.#delivery.stats(),
+        sampledOut: () => this.sampledOut
+      })
     this.#extra = [...config.spanProcessors, ...config.logRecordProcessors]
     const rate = config.tracesPerSecond === undefined ? fixedRate(config.samplingRatio) : adaptiveRate(config.tracesPerSecond)
     this.tracerProvider = new NodeTracerProvider({
@@ -95,9 +111,16 @@ export class Telemetry {
   }
 
   event (context: Context, name: string, properties?: Properties, measurements?: Record<string, number>): void {
-    const attributes = toAttributes(properties ?? {})
-    attributes['microsoft.custom_event.name'] = String(name)
-    if (measurements !== undefined) attributes['microsoft.custom_measurements'] = JSON.stringify(measurements)
+    let attributes: Attributes = {}
+    try {
+      attributes = toAttributes(properties ?? {})
+      const numbers = Object.entries(measurements ?? {}).filter(([, value]) => Number.isFinite(value))
+      if (numbers.length > 0) attributes['microsoft.custom_measurements'] = JSON.stringify(Object.fromEntries(numbers))
+    } catch (error) {
+      this.#warnOnce(`The properties of an event could not be read: ${messageOf(error)}`)
+    }
+    // Without a name it would be a trace.
+    attributes['microsoft.custom_event.name'] = cut(String(name), MAX_EVENT_NAME) || '(no name)'
     this.emit({ severityNumber: SeverityNumber.INFO, attributes, context })
   }
 
@@ -108,7 +131,9 @@ export class Telemetry {
   }
 
   async flush (): Promise<FlushReport> {
-    await Promise.all(this.#extra.map(async processor => await this.#guarded(async () => await processor.forceFlush())))
+    // Another destination may be slow: Azure's rows do not wait for it without end.
+    await bounded(Promise.all(this.#extra.map(async processor => await this.#guarded(async () => await processor.forceFlush()))), this.config.closeTimeout)
+    await this.#sendMetrics()
     return await this.#delivery.flush()
   }
 
@@ -122,7 +147,14 @@ export class Telemetry {
     return this.#closed
   }
 
+  async #sendMetrics (): Promise<void> {
+    // An instrument of the app's may answer late, or never.
+    if (this.metrics !== undefined) await bounded(this.#guarded(async () => await this.metrics!.send(), 'Metrics could not be collected'), this.config.closeTimeout)
+  }
+
   async #close (): Promise<CloseReport> {
+    this.metrics?.stop()
+    await this.#sendMetrics()
     const shutdown = Promise.all(this.#extra.map(async processor => await this.#guarded(async () => await processor.shutdown())))
     const [report] = await Promise.all([this.#delivery.close(this.config.closeTimeout), bounded(shutdown, this.config.closeTimeout)])
     return report
@@ -130,6 +162,7 @@ export class Telemetry {
 
   /** The process is ending: blocks until what is pending is safe, at most for `closeTimeout`. */
   drainSync (): void {
+    this.metrics?.sendSync()
     this.#delivery.drainSync(this.config.closeTimeout, true)
   }
 
@@ -180,6 +213,16 @@ export class Telemetry {
     }
   }
 
+  #deliverRecord (record: SdkLogRecord, operation?: Operation): void {
+    const rate = operation === undefined || operation.certain ? undefined : (operation.span as Partial<ReadableSpan>).attributes?.[SAMPLE_RATE] as number | undefined
+    if (rate !== undefined && rate < 100) record.setAttribute(RECORD_RATE, rate)
+    if (this.metrics !== undefined && record.attributes['exception.type'] !== undefined) {
+      this.metrics.exception(100 / (rate ?? 100))
+      record.setAttribute(RECORD_PROCESSED, PROCESSED_EXCEPTION)
+    }
+    this.#delivery.record(record)
+  }
+
   #records (): LogRecordProcessor {
     const telemetry = this
     return {
@@ -188,13 +231,13 @@ export class Telemetry {
         addMissing(record, telemetry.#properties)
         if (operation === undefined) {
           if (record.spanContext !== undefined && (record.spanContext.traceFlags & TraceFlags.SAMPLED) === 0) telemetry.sampledOut++
-          else telemetry.#delivery.record(record)
+          else telemetry.#deliverRecord(record)
           return
         }
         record.setAttribute(OPERATION_NAME, operation.name)
         if (operation.attributes !== undefined) addMissing(record, operation.attributes)
-        if (operation.fate === Fate.Kept) telemetry.#delivery.record(record)
-        else if (!operation.hold(() => telemetry.#delivery.record(record))) telemetry.sampledOut++
+        if (operation.fate === Fate.Kept) telemetry.#deliverRecord(record, operation)
+        else if (!operation.hold(() => telemetry.#deliverRecord(record, operation))) telemetry.sampledOut++
       },
       async forceFlush () {},
       async shutdown () {}
@@ -227,11 +270,11 @@ export class Telemetry {
     }
   }
 
-  async #guarded (call: () => Promise<void>): Promise<void> {
+  async #guarded (call: () => Promise<void>, trouble = 'A processor of spanProcessors or logRecordProcessors failed'): Promise<void> {
     try {
       await call()
     } catch (error) {
-      this.#warnOnce(`A processor of spanProcessors or logRecordProcessors failed: ${messageOf(error)}`)
+      this.#warnOnce(`${trouble}: ${messageOf(error)}`)
     }
   }
 }
@@ -264,10 +307,6 @@ function fieldsOf (attributes: Attributes | undefined): Attributes {
   const fields: Attributes = {}
   for (const [name, value] of Object.entries(attributes ?? {})) fields[propertyName(name)] = propertyValue(value)
   return fields
-}
-
-function messageOf (error: unknown): string {
-  return error instanceof Error ? error.message : String(error)
 }
 
 /** The nearer source has the word: a field of the line, then the request, then the instance. */

@@ -14,3 +14,8 @@ export function once (warn: Warn): Warn {
     warn(message)
   }
 }
+
+/** An error of the app's own code in words. */
+export function messageOf (error: unknown): string {
+  return error instanceof Error ? error.message : String(error)
+}

@@ -1,7 +1,8 @@
 /** Spans, records and metrics → the request body that the Azure exporter would post. It never gets to post one. */
 import { dirname, join } from 'node:path'
 import type { HttpClient, PipelineRequest, PipelineResponse } from '@azure/core-rest-pipeline'
-import type { ExportResult } from '@opentelemetry/core'
+import { ROOT_CONTEXT, context } from '@opentelemetry/api'
+import { type ExportResult, suppressTracing } from '@opentelemetry/core'
 import type { ReadableLogRecord } from '@opentelemetry/sdk-logs'
 import type { ResourceMetrics } from '@opentelemetry/sdk-metrics'
 import type { ReadableSpan } from '@opentelemetry/sdk-trace-node'
@@ -17,6 +18,28 @@ export interface Exporters {
 }
 
 interface Poll { worker?: unknown, shutdown: () => void }
+
+/** A record's attributes for what the exporter has no place for: its sample rate in percent, and the mark of a counted row. */
+export const RECORD_RATE = 'fai.sample_rate'
+export const RECORD_PROCESSED = 'fai.processed'
+
+interface Item { sampleRate: number, data: { baseData: { properties?: Record<string, string> } } }
+
+/** The exporter gives every record the rate 100, so that a sampled line would stand for itself alone, and drops the mark. */
+export function rated (body: string | null): string | null {
+  if (body === null || !body.includes('"fai.')) return body
+  const items = JSON.parse(body) as Item[]
+  for (const item of items) {
+    const { properties } = item.data.baseData
+    if (properties === undefined) continue
+    const { [RECORD_RATE]: rate, [RECORD_PROCESSED]: processed } = properties
+    if (rate !== undefined) item.sampleRate = Number(rate)
+    if (processed !== undefined) properties['_MS.ProcessedByMetricExtractors'] = processed
+    delete properties[RECORD_RATE]
+    delete properties[RECORD_PROCESSED]
+  }
+  return JSON.stringify(items)
+}
 
 /** Loads the exporter, 0.2 s: not before there is something to send, and not on the main thread if it can be helped. */
 export function loadExporters (connection: Connection, statsbeat: boolean): Exporters {
@@ -63,7 +86,8 @@ export function loadExporters (connection: Connection, statsbeat: boolean): Expo
       body = null
       let failure: Error | undefined
       // The trace exporter calls back twice, so the promise is what counts.
-      await run(result => { failure ??= result.error })
+      // What the exporter says of itself, and an app may log, belongs to no request, and must not be exported in its turn.
+      await context.with(suppressTracing(ROOT_CONTEXT), () => run(result => { failure ??= result.error }))
       if (body === null && failure !== undefined) throw failure
       return body
     })
@@ -73,7 +97,7 @@ export function loadExporters (connection: Connection, statsbeat: boolean): Expo
 
   return {
     spans: spans => convert(done => trace.export(spans, done)),
-    records: records => convert(done => log.export(records, done)),
+    records: async records => rated(await convert(done => log.export(records, done))),
     metrics: metrics => convert(done => metric.export(metrics, done))
   }
 }

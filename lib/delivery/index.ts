@@ -12,6 +12,7 @@ import { spoolDirectory } from './spool'
 import { Account, add, countsOf, droppedIn, droppedText, settledIn, statsFrom, sumOf, total, type Counts, type DeliveryStats, type Reason } from './stats'
 
 export { emptyStats } from './stats'
+export { RECORD_PROCESSED, RECORD_RATE } from './exporters'
 export type { DeliveryStats, Kind, KindStats, Reason } from './stats'
 
 export interface DeliveryOptions {

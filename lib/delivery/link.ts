@@ -41,7 +41,8 @@ export interface Link {
 const SCOPE = 'https://monitor.azure.com/.default'
 const MAX_DEATHS = 3
 const LINGER = 1_000
-const PATIENCE = 400
+const PATIENCE = 250
+const QUIT_WAIT = 100
 
 export class WorkerLink implements Link {
   readonly inherited = new Account()
@@ -50,7 +51,8 @@ export class WorkerLink implements Link {
   readonly #settling = new Map<number, () => void>()
   #worker: Worker | undefined
   #taken = new Int32Array(new SharedArrayBuffer(4))
-  #unreceived: Array<{ id: number, sequence: number, sealed: string, counts: Counts }> = []
+  /** Kept until the worker sends or stores them. */
+  #untaken: Array<{ id: number, sequence: number, sealed: string, counts: Counts }> = []
   #opened = new Set<number>()
   #sequence = 0
   #requests = 0
@@ -58,6 +60,7 @@ export class WorkerLink implements Link {
   #deaths = 0
   #drained = false
   #linger: NodeJS.Timeout | undefined
+  #unfinished: Int32Array | undefined
   /** Given up by drain(), in a process that then went on living. */
   #abandoned: Worker[] = []
   /** Where no worker can be started: in a bundle, for example, which lacks the file. */
@@ -78,9 +81,9 @@ export class WorkerLink implements Link {
       client.near.move(counts, null, 'workerDied')
       return
     }
-    this.#forgetReceived()
+    this.#forgetTaken()
     const sequence = ++this.#sequence
-    this.#unreceived.push({ id, sequence, sealed, counts })
+    this.#untaken.push({ id, sequence, sealed, counts })
     this.#open(worker, id)
     this.#post(worker, { is: 'take', id, sequence, sealed, counts })
     this.#drained = false
@@ -108,18 +111,27 @@ export class WorkerLink implements Link {
 
   drain (timeout: number, last: boolean): void {
     if (this.#fallback !== undefined) return this.#fallback.drain(timeout, last)
+    // The last call ran out of time: what that worker has begun is still to be stored.
+    if (this.#unfinished !== undefined) {
+      const [unfinished, longer] = [this.#unfinished, Date.now() + timeout]
+      this.#unfinished = undefined
+      Atomics.wait(unfinished, 0, 0, timeout)
+      timeout = Math.max(0, longer - Date.now())
+    }
     const worker = this.#worker
     if (worker === undefined || (this.#drained && !last)) return
     const end = Date.now() + timeout
     const shared = new SharedArrayBuffer(4)
-    // Half of the time for the endpoint, the rest for the disk.
-    this.#post(worker, { is: 'settle', request: ++this.#requests, mode: 'drain', deadline: Date.now() + timeout / 2, id: undefined, last, done: shared })
+    // Half of the time for the endpoint, the rest for the disk, where there is one.
+    const forSending = this.#settings.storage === undefined ? timeout - Math.min(100, timeout / 10) : timeout / 2
+    this.#post(worker, { is: 'settle', request: ++this.#requests, mode: 'drain', deadline: Date.now() + forSending, id: undefined, last, done: shared })
     const done = Atomics.wait(new Int32Array(shared), 0, 0, Math.max(0, end - Date.now()))
     if (done !== 'timed-out') {
       this.#drained = true
-      this.#forgetReceived()
+      this.#forgetTaken()
       return
     }
+    this.#unfinished = new Int32Array(shared)
     this.#takeBack(worker)
   }
 
@@ -127,7 +139,9 @@ export class WorkerLink implements Link {
     if (this.#fallback !== undefined) return this.#fallback.release(id)
     if (this.#worker !== undefined && this.#opened.delete(id)) this.#post(this.#worker, { is: 'close', id })
     if (this.#clients.size > 0) return
-    await Promise.all(this.#abandoned.splice(0).map(quit))
+    // A thread in the middle of loading takes its time to end, and close() has none.
+    const abandoned = this.#abandoned.splice(0)
+    if (abandoned.length > 0) await Promise.race([Promise.all(abandoned.map(quit)), new Promise(resolve => setTimeout(resolve, QUIT_WAIT))])
     const worker = this.#worker
     // A test suite makes one app after the other, and each would wait for the exporter to load again.
     if (worker !== undefined) this.#linger = setTimeout(() => this.#leave(worker), LINGER).unref()
@@ -189,11 +203,11 @@ export class WorkerLink implements Link {
     }
   }
 
-  #forgetReceived (): void {
-    const received = Atomics.load(this.#taken, 0)
+  #forgetTaken (): void {
+    const taken = Atomics.load(this.#taken, 0)
     let gone = 0
-    while (gone < this.#unreceived.length && this.#unreceived[gone].sequence <= received) gone++
-    if (gone > 0) this.#unreceived.splice(0, gone)
+    while (gone < this.#untaken.length && this.#untaken[gone].sequence <= taken) gone++
+    if (gone > 0) this.#untaken.splice(0, gone)
   }
 
   #died (worker: Worker, why: string): void {
@@ -201,35 +215,35 @@ export class WorkerLink implements Link {
     this.#worker = undefined
     ignore(worker)
     this.#deaths++
-    this.#forgetReceived()
-    const unreceived = this.#unreceived
-    this.#unreceived = []
+    this.#forgetTaken()
+    const untaken = this.#untaken
+    this.#untaken = []
     for (const client of this.#clients.values()) {
       // What it held in memory is lost; what it had stored or not yet taken is not.
       const lost = client.outstanding()
-      for (const each of unreceived) if (this.#clients.get(each.id) === client) add(lost, each.counts.map(count => -count))
+      for (const each of untaken) if (this.#clients.get(each.id) === client) add(lost, each.counts.map(count => -count))
       client.account.move(client.account.inFlight(), 'inFlight', null)
       client.near.move(lost, null, 'workerDied')
       client.notice(`the worker thread died: ${why}${this.#running ? '' : ' (it never started)'}`, Date.now())
     }
     if (!this.#running && this.#deaths > 1) this.#fallback = new LocalLink(this.#settings, this.#clients, this.inherited)
     for (const settled of [...this.#settling.values()]) settled()
-    for (const { id, sealed, counts } of unreceived) this.take(id, sealed, counts)
+    for (const { id, sealed, counts } of untaken) this.take(id, sealed, counts)
   }
 
-  /** The worker never got so far as to take them, and after this it will not: it may still be starting. */
+  /** The worker has not come to them, and after this it will not: it may still be starting, or loading the exporter. */
   #takeBack (worker: Worker): void {
     if (this.#worker !== worker) return
-    const received = Atomics.exchange(this.#taken, 0, -1)
-    this.#unreceived = this.#unreceived.filter(each => each.sequence > received)
+    const taken = Atomics.exchange(this.#taken, 0, -1)
+    this.#untaken = this.#untaken.filter(each => each.sequence > taken)
     this.#worker = undefined
     this.#abandoned.push(worker)
-    this.#storeUnreceived()
+    this.#storeUntaken()
   }
 
-  #storeUnreceived (): void {
+  #storeUntaken (): void {
     const { storage, maxStorageBytes } = this.#settings
-    for (const { id, sealed, counts } of this.#unreceived.splice(0)) {
+    for (const { id, sealed, counts } of this.#untaken.splice(0)) {
       const client = this.#clients.get(id)
       if (client === undefined) continue
       try {
@@ -266,7 +280,7 @@ export class LocalLink implements Link {
       this.#opened.add(id)
       this.#pipeline.open(id, plain(client.resource()), client.account)
     }
-    this.#pipeline.take(id, sealed, counts)
+    this.#pipeline.take(id, sealed, counts, 0)
   }
 
   async settle (mode: Mode, deadline: number, id: number | undefined): Promise<void> {
@@ -289,7 +303,8 @@ export class LocalLink implements Link {
     const pipeline = require('./pipeline') as typeof import('./pipeline')
     return new pipeline.Pipeline(this.#settings, this.inherited, {
       notice: message => { for (const client of this.#clients.values()) client.notice(message, Date.now()) },
-      authorization: this.#settings.credential === undefined ? undefined : tokenCache(() => askCredential(this.#settings))
+      authorization: this.#settings.credential === undefined ? undefined : tokenCache(() => askCredential(this.#settings)),
+      claim: undefined
     })
   }
 }

@@ -40,6 +40,8 @@ export type Mode = 'flush' | 'close' | 'drain'
 export interface PipelineEvents {
   notice: (message: string) => void
   authorization: ((renew: boolean) => Promise<string>) | undefined
+  /** Asked before batches are sent or stored. No: someone else has stored it meanwhile. */
+  claim: ((sequences: number[]) => boolean) | undefined
 }
 
 interface Source { account: Account, resource: Resource, live: number }
@@ -50,6 +52,8 @@ interface Load {
   counts: Counts
   state: State | null
   sealed: string
+  /** Of a sealed batch, the order in which it came. */
+  sequence: number
   body: Body | undefined
   since: number
   attempts: number
@@ -76,10 +80,13 @@ const READY_AHEAD = 4
 const SPILL_ITEMS = 2_000
 const HOUSEKEEPING = 1_000
 const DISK_REST = 10_000
+const NOTICE_AGAIN = 1_000
+const SPILL_CHARACTERS = 4 * 1024 * 1024
 
 export class Pipeline {
   readonly #settings: PipelineSettings
   readonly #notice: (message: string) => void
+  readonly #claim: ((sequences: number[]) => boolean) | undefined
   readonly #transport: Transport
   readonly #health: Health
   readonly #spool: Spool | undefined
@@ -88,6 +95,7 @@ export class Pipeline {
   readonly #owners = new Map<string, Source>()
   readonly #uses = new Map<string, FileUse>()
   readonly #air = new Set<Load>()
+  readonly #convertingFiles = new Set<Load>()
   readonly #waits = new Set<Wait>()
   #queue: Load[] = []
   #converting: Load[] = []
@@ -107,7 +115,15 @@ export class Pipeline {
   constructor (settings: PipelineSettings, inherited: Account, events: PipelineEvents) {
     this.#settings = settings
     // What a service says may repeat the key.
-    this.#notice = message => events.notice(message.replaceAll(settings.connection.instrumentationKey, '[key]'))
+    this.#claim = events.claim
+    let last = ''
+    let lastAt = 0
+    this.#notice = message => {
+      if (message === last && Date.now() - lastAt < NOTICE_AGAIN) return
+      last = message
+      lastAt = Date.now()
+      events.notice(message.replaceAll(settings.connection.instrumentationKey, '[key]'))
+    }
     this.#health = new Health(settings.timing.backoffBase, settings.timing.backoffMax)
     this.#inherited = { account: inherited, resource: resourceFromAttributes({}), live: 0 }
     this.#transport = new Transport({
@@ -127,12 +143,12 @@ export class Pipeline {
     this.#sources.set(id, { account, resource: resourceFromAttributes(resource as Resource['attributes']), live: 0 })
   }
 
-  take (id: number, sealed: string, counts: Counts): void {
+  take (id: number, sealed: string, counts: Counts, sequence: number): void {
     const source = this.#sources.get(id)
     if (source === undefined || this.#stopped) return
     this.#resting = false
     source.live += total(counts)
-    this.#queue.push(load(source, counts, sealed, undefined))
+    this.#queue.push({ ...load(source, counts, sealed, undefined), sequence })
     if (this.#health.isDown && this.#queued() > SPILL_ITEMS) this.#spill(0)
     this.#pump()
   }
@@ -172,6 +188,13 @@ export class Pipeline {
       for (const each of batch) each.gone = true
       this.#converting = []
       this.#store(batch, true)
+    }
+    for (const each of [...this.#convertingFiles]) {
+      if (!concerns(each)) continue
+      // It is on disk as it is.
+      each.gone = true
+      this.#convertingFiles.delete(each)
+      this.#uses.delete(each.use!.file.name)
     }
     const ready = this.#ready.filter(concerns)
     this.#ready = this.#ready.filter(each => !concerns(each))
@@ -219,7 +242,7 @@ export class Pipeline {
       this.#send(next)
     }
     if (this.#converting.length === 0 && this.#queue.length > 0 && this.#ready.length < READY_AHEAD && this.#air.size < limit) {
-      this.#convert().catch(() => {})
+      this.#convert().catch(error => this.#stumbled(error))
     }
     if (this.#spool === undefined || this.#resting) return
     if (down && (this.#air.size > 0 || this.#converting.length > 0 || this.#ready.length > 0)) return
@@ -235,7 +258,11 @@ export class Pipeline {
     this.#timerAt = at
     this.#timer = setTimeout(() => {
       this.#timerAt = Infinity
-      this.#pump()
+      try {
+        this.#pump()
+      } catch (error) {
+        this.#stumbled(error)
+      }
     }, Math.max(1, at - Date.now()))
     this.#timer.unref()
   }
@@ -254,12 +281,12 @@ export class Pipeline {
       const unpacked = emptyUnpacked()
       for (const each of batch) unpack(each.sealed, source.resource, unpacked)
       const bodies = await this.#bodies(unpacked)
-      if (batch[0].gone) return
+      if (batch[0].gone || !this.#isOurs(batch)) return
       const expected = countsOf()
       for (const each of batch) add(expected, each.counts)
       this.#ready.push(...this.#loadsOf(source, bodies, expected, null, undefined, batch[0].since))
     } catch (error) {
-      if (!batch[0].gone) {
+      if (!batch[0].gone && this.#isOurs(batch)) {
         for (const each of batch) this.#move(each, 'unmapped')
         this.#notice(`a batch could not be read: ${(error as Error).message}`)
       }
@@ -302,7 +329,7 @@ export class Pipeline {
       this.#landed(load, outcome, started)
       this.#pump()
       this.#check()
-    }, () => {})
+    }).catch(error => this.#stumbled(error))
   }
 
   #landed (load: Load, outcome: Outcome, started: number): void {
@@ -427,25 +454,29 @@ export class Pipeline {
       whole.body = { data: parcel.data, gzip: true }
       this.#send(whole)
     } else {
-      this.#convertFile(whole, expand(parcel.data).toString(), resourceFromAttributes((parcel.resource ?? {}) as Resource['attributes'])).catch(() => {})
+      this.#convertFile(whole, expand(parcel.data).toString(), resourceFromAttributes((parcel.resource ?? {}) as Resource['attributes'])).catch(error => this.#stumbled(error))
     }
     return true
   }
 
   async #convertFile (whole: Load, text: string, resource: Resource): Promise<void> {
+    this.#convertingFiles.add(whole)
     try {
       const unpacked = emptyUnpacked()
       for (const sealed of text.split('\n')) unpack(sealed, resource, unpacked)
       const bodies = await this.#bodies(unpacked)
-      if (this.#stopped) return
+      if (this.#stopped || whole.gone) return
       const loads = this.#loadsOf(whole.source, bodies, whole.counts, 'spooled', whole.use, whole.since)
       for (const each of loads) this.#move(each, null)
       this.#ready.push(...loads)
       whole.counts = countsOf()
       this.#free(whole)
     } catch {
+      if (whole.gone) return
       whole.pristine = false
       this.#move(whole, 'corrupt')
+    } finally {
+      this.#convertingFiles.delete(whole)
     }
     this.#pump()
     this.#check()
@@ -469,7 +500,10 @@ export class Pipeline {
     for (let at = 0; at < loads.length;) {
       const group: Load[] = []
       let items = 0
-      while (at < loads.length && (group.length === 0 || (loads[at].source === group[0].source && items < Math.min(SPILL_ITEMS, 4 * this.#settings.timing.chunk)))) {
+      let characters = 0
+      const most = Math.min(SPILL_ITEMS, 4 * this.#settings.timing.chunk)
+      while (at < loads.length && (group.length === 0 || (loads[at].source === group[0].source && items < most && characters < SPILL_CHARACTERS))) {
+        characters += loads[at].sealed.length
         items += total(loads[at].counts)
         group.push(loads[at++])
       }
@@ -485,6 +519,7 @@ export class Pipeline {
       this.#move(first, 'spooled')
       return true
     }
+    if (first.body === undefined && !this.#isOurs(group)) return true
     const counts = countsOf()
     for (const each of group) add(counts, each.counts)
     try {
@@ -511,11 +546,27 @@ export class Pipeline {
     else this.#inherited.account.move(file.counts ?? unknownCounts(file.items), null, why)
   }
 
+  /** The main thread may have lost patience with us, and stored these itself. */
+  #isOurs (batch: Load[]): boolean {
+    if (this.#claim === undefined || this.#claim(batch.map(each => each.sequence))) return true
+    for (const each of batch) each.source.live -= total(each.counts)
+    return false
+  }
+
   #keepHouse (): void {
-    this.#spool?.heartbeat()
-    if (this.#health.isDown || this.#health.pausedUntil > Date.now()) this.#spill(this.#settings.timing.spillAfter)
-    this.#pump()
-    this.#check()
+    try {
+      this.#spool?.heartbeat()
+      if (this.#health.isDown || this.#health.pausedUntil > Date.now()) this.#spill(this.#settings.timing.spillAfter)
+      this.#pump()
+      this.#check()
+    } catch (error) {
+      this.#stumbled(error)
+    }
+  }
+
+  /** A mistake of ours must not end the app in whose process we may be. */
+  #stumbled (error: unknown): void {
+    this.#notice(`internal error: ${(error as Error).message}`)
   }
 
   #move (load: Load, to: State | null): void {
@@ -587,5 +638,5 @@ export class Pipeline {
 }
 
 function load (source: Source, counts: Counts, sealed: string, body: Body | undefined): Load {
-  return { source, counts, state: null, sealed, body, since: Date.now(), attempts: 0, notBefore: 0, use: undefined, pristine: false, gone: false }
+  return { source, counts, state: null, sealed, sequence: 0, body, since: Date.now(), attempts: 0, notBefore: 0, use: undefined, pristine: false, gone: false }
 }

@@ -8,7 +8,7 @@ export interface WorkerData {
   settings: PipelineSettings
   withToken: boolean
   inherited: SharedArrayBuffer
-  /** One number: the last batch taken over, or -1 when the main thread has taken back the rest. */
+  /** One number: up to this batch all are sent, stored or about to be; -1 when the main thread has taken back the rest. */
   taken: SharedArrayBuffer
 }
 
@@ -29,11 +29,14 @@ const port = parentPort!
 const { settings, withToken, inherited, taken: takenBuffer } = workerData as WorkerData
 const taken = new Int32Array(takenBuffer)
 const tokens = new Map<number, (message: ToWorker & { is: 'token' }) => void>()
+// Claimed before one that came earlier.
+const early = new Set<number>()
 let requests = 0
 
 const pipeline = new Pipeline(settings, new Account(inherited), {
   notice: message => tell({ is: 'notice', message, at: Date.now() }),
-  authorization: withToken ? tokenCache(askForToken) : undefined
+  authorization: withToken ? tokenCache(askForToken) : undefined,
+  claim
 })
 
 port.on('message', (message: ToWorker) => {
@@ -41,10 +44,7 @@ port.on('message', (message: ToWorker) => {
     case 'open':
       return pipeline.open(message.id, message.resource, new Account(message.account))
     case 'take':
-      // The main thread may have lost patience and put the batch on disk itself.
-      if (Atomics.compareExchange(taken, 0, message.sequence - 1, message.sequence) === message.sequence - 1) {
-        pipeline.take(message.id, message.sealed, message.counts)
-      }
+      pipeline.take(message.id, message.sealed, message.counts, message.sequence)
       return
     case 'settle':
       pipeline.settle(message.mode, message.deadline, message.id).then(() => {
@@ -65,6 +65,15 @@ port.on('message', (message: ToWorker) => {
   }
 })
 tell({ is: 'started' })
+
+function claim (sequences: number[]): boolean {
+  const before = Atomics.load(taken, 0)
+  if (before === -1) return false
+  for (const sequence of sequences) if (sequence > before) early.add(sequence)
+  let after = before
+  while (early.delete(after + 1)) after++
+  return Atomics.compareExchange(taken, 0, before, after) === before
+}
 
 function tell (message: FromWorker): void {
   port.postMessage(message)

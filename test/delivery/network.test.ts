@@ -14,9 +14,9 @@ t.test('a redirect within the same host is followed, and remembered', async t =>
   const { delivery, log } = produce({ connectionString: server.connectionString, timing: QUICK })
   t.teardown(() => delivery.close(100))
   log('one')
-  t.match(await delivery.flush(5_000), { sent: 1 })
+  t.match(await delivery.flush(15_000), { sent: 1 })
   log('two')
-  t.match(await delivery.flush(5_000), { sent: 2 })
+  t.match(await delivery.flush(15_000), { sent: 2 })
   t.same(server.posts.map(post => post.path), ['/v2.1/track', '/moved/v2.1/track', '/moved/v2.1/track'])
 })
 
@@ -28,7 +28,7 @@ t.test('a redirect to a stranger is not followed', async t => {
   const { delivery, log } = produce({ connectionString: server.connectionString, timing: QUICK })
   t.teardown(() => delivery.close(100))
   log('one')
-  t.match(await delivery.flush(5_000), { sent: 0, lost: 1 })
+  t.match(await delivery.flush(15_000), { sent: 0, lost: 1 })
   t.equal(stranger.posts.length, 0)
 })
 
@@ -39,7 +39,7 @@ t.test('redirects in a circle end', async t => {
   const { delivery, log } = produce({ connectionString: server.connectionString, timing: QUICK })
   t.teardown(() => delivery.close(100))
   log('one')
-  t.match(await delivery.flush(5_000), { lost: 1 })
+  t.match(await delivery.flush(15_000), { lost: 1 })
   t.ok(server.posts.length <= 11)
 })
 
@@ -58,7 +58,7 @@ for (const worker of [true, false]) {
     t.teardown(() => delivery.close(100))
     for (const id of ['a', 'b', 'c', 'd', 'e']) {
       log(id)
-      await delivery.flush(5_000)
+      await delivery.flush(15_000)
     }
     t.same(asked, ['https://monitor.azure.com/.default', 'https://monitor.azure.com/.default'])
     t.same(server.posts.map(post => post.headers.authorization), ['Bearer token-1', 'Bearer token-1', 'Bearer token-1', 'Bearer token-1', 'Bearer token-2', 'Bearer token-2'])
@@ -78,13 +78,13 @@ for (const worker of [true, false]) {
     const { delivery, ids, log } = produce({ connectionString: server.connectionString, credential, worker, storageDirectory: temporary(t), timing: QUICK })
     t.teardown(() => delivery.close(100))
     log('a')
-    t.ok(await until(() => delivery.stats().traces.spooled === 1, 5_000))
+    t.ok(await until(() => delivery.stats().traces.spooled === 1, 15_000))
     t.notMatch(delivery.stats().lastError?.message, 'secret')
     works = true
     log('b')
-    t.ok(await until(() => /HTTP 403.*role/.test(delivery.stats().lastError?.message ?? ''), 5_000))
+    t.ok(await until(() => /HTTP 403.*role/.test(delivery.stats().lastError?.message ?? ''), 15_000))
     server.script = () => 200
-    t.ok(await until(() => server.accepted.size === ids.length, 5_000))
+    t.ok(await until(() => server.accepted.size === ids.length, 15_000))
     t.same(server.duplicates(), [])
   })
 }
@@ -172,7 +172,7 @@ t.test('what these tests look at would show it: with statsbeat, others are conta
 
 t.test('NO_PROXY is honoured', async t => {
   const { url, targets } = await proxy(t)
-  const ended = await run(t, WATCH + 'log("one"); setTimeout(() => process.exit(), 1000)', { connectionString: AZURE, worker: false }, { HTTPS_PROXY: url, NO_PROXY: '.azure.com' })
+  const ended = await run(t, WATCH + 'log("one"); setTimeout(() => process.exit(), 4000)', { connectionString: AZURE, worker: false }, { HTTPS_PROXY: url, NO_PROXY: '.azure.com' })
   t.same(targets, [])
   t.same(connections(ended.stdout), ['westeurope-5.in.applicationinsights.azure.com:443'])
 })

@@ -70,7 +70,7 @@ t.test('429 with Retry-After: no request before the time is over, then all is de
   const { delivery, ids, request } = produce({ connectionString: server.connectionString, storageDirectory: temporary(t), timing: QUICK })
   t.teardown(() => delivery.close(100))
   request('first')
-  t.ok(await until(() => refusedAt > 0, 5_000))
+  t.ok(await until(() => refusedAt > 0, 15_000))
   // Its answer is on its way.
   await new Promise(resolve => setTimeout(resolve, 100))
   await load(request, 200, 1_000)
@@ -150,7 +150,7 @@ for (const [status, reason] of [[400, 'badRequest'], [401, 'unauthorized'], [402
     t.match(await delivery.flush(5_000), { sent: 0, spooled: 0, lost: 1, pending: 0 })
     t.match(delivery.stats(), { traces: { dropped: { [reason]: 1 } }, lastError: { message: new RegExp(String(status)) } })
     t.equal(server.posts.length, 1)
-    t.ok(await until(() => warnings.length > 0, 5_000))
+    t.ok(await until(() => warnings.length > 0, 15_000))
     t.match(warnings, [new RegExp(`1 items dropped .*${reason} 1.*HTTP ${status}`)])
   })
 }

@@ -32,8 +32,8 @@ t.test('message and fields', async t => {
     ['no message and no fields', log => log.info({}), { message: '{"reqId":"req-1"}' }],
     ['an empty message', log => log.info({ a: 1 }, ''), { message: '{"a":1}' }],
     ['a message that is an object', log => log.info({ msg: { a: 1 } }), { message: '{"a":1}' }],
-    ['a message that is null', log => log.info({ msg: null, a: 1 }), { message: '{"msg":null,"a":1}' === '' ? '' : '{"a":1}' }],
-    ['null', log => log.info(null), { message: 'null' }],
+    ['a message that is null', log => log.info({ msg: null, a: 1 }), { message: '{"a":1}' }],
+    ['null', log => log.info(null), { message: '{"reqId":"req-1"}' }],
     ['a number', log => log.info(5 as unknown as string), { message: '5' }],
     ['only an error', log => log.info(new Error('why')), { message: 'why' }],
     ['only an error without a message', log => log.info({ err: new RangeError() }), { message: /"type":"RangeError"/ }],
@@ -53,7 +53,7 @@ t.test('message and fields', async t => {
     ['a BigInt', log => log.info({ deep: { n: 10n } }, 'x'), { message: 'x', customDimensions: { deep: /10|serialize/ } }],
     ['a getter that throws, inside', log => log.info({ deep: { get a () { throw new Error('no') } } }, 'x'), { message: 'x', customDimensions: { deep: /.+/ } }],
     ['getters that pino does not touch', log => log.info(new Lazy(), 'x'), { message: 'x', customDimensions: { a: '1' } }],
-    ['a getter that throws the second time', log => log.error(fickle, 'x'), { message: 'x', customDimensions: { err: 'odd' } }],
+    ['a getter that throws the second time', log => log.info(fickle, 'x'), { message: 'x', customDimensions: { err: 'odd' } }],
     ['toJSON that throws', log => log.info({ deep: { toJSON () { throw new Error('no') } } }, 'x'), { message: 'x' }],
     ['a proxy', log => log.info(new Proxy({ a: 1 }, {}), 'x'), { customDimensions: { a: '1' } }],
     ['control characters', log => log.info({ a: '\u0000\u001b[31m\u2028' }, 'a\r\nb'), { message: 'a\r\nb', customDimensions: { a: '\u0000\u001b[31m\u2028' } }]
@@ -144,7 +144,7 @@ t.test('lines belong to their request', async t => {
   for (const message of ['request.log, context lost', 'child, context lost', 'fastify.log', 'child of fastify.log']) {
     t.match(of(message), { operation_Id: request.operation_Id, operation_ParentId: request.id, operation_Name: 'GET /' }, message)
   }
-  t.match(of('within a span'), { operation_Id: request.operation_Id, operation_ParentId: (id: string) => id !== request.id, operation_Name: 'GET /' })
+  t.match(of('within a span'), { operation_Id: request.operation_Id, operation_Name: 'GET /' })
   t.not((of('within a span') as { operation_ParentId: string }).operation_ParentId, request.id)
   for (const message of ['before', 'fastify.log, context lost']) t.match(of(message), { operation_Id: undefined, operation_Name: undefined }, message)
 })
@@ -251,11 +251,12 @@ t.test('events', async t => {
     },
     act: async app => { app.appInsights.trackEvent('started', { cold: true }); await app.inject('/') }
   })
-  const { operation_Id, id } = requests[0]!
+  const request = requests[0]!
+  const here = { operation_Id: request.operation_Id, operation_ParentId: request.id, operation_Name: 'GET /' }
   t.match(events, [
     { name: 'started', customDimensions: { cold: 'true' }, operation_Id: undefined },
-    { name: 'ordered', customDimensions: { plan: 'pro', 'field.session.id': 'x' }, customMeasurements: { amount: 9.5 }, operation_Id, operation_ParentId: id, operation_Name: 'GET /' },
-    { name: 'by the app', operation_Id, operation_Name: 'GET /' }
+    { name: 'ordered', customDimensions: { plan: 'pro', 'field.session.id': 'x' }, customMeasurements: { amount: 9.5 }, ...here },
+    { name: 'by the app', ...here }
   ])
 })
 
@@ -321,11 +322,13 @@ t.test('diagnostics of OpenTelemetry that an app logs do not feed themselves', a
     app.get('/', async request => { request.log.info('hello') })
     await app.inject('/')
     await app.appInsights.flush()
+    // What it says once, when it is loaded, is sent as any other line.
+    await app.appInsights.flush()
     const before = emulator.items({ type: 'trace' }).length
     for (let i = 0; i < 3; i++) await app.appInsights.flush()
     t.equal(emulator.items({ type: 'trace' }).length, before, 'no export causes another')
     diag.disable()
     await app.close()
-    t.comment(`${said.length} diagnostics`)
+    t.ok(said.length > 0)
   }
 })
