@@ -89,8 +89,9 @@ function start (fastify: FastifyInstance, config: Config): void {
   const exceptions = startExceptions(fastify.log, config, telemetry, redaction)
   telemetry.exceptions = exceptions
   const logs = startLogs(fastify.log, config, telemetry, exceptions, redaction, warnOnce)
-  const stopRequests = traceRequests(fastify, config, telemetry, exceptions, warnOnce)
-  if (logs !== undefined) followLoggers(fastify, logs)
+  // A child logger factory may hand out a logger that has nothing to do with the app's.
+  const stopRequests = traceRequests(fastify, config, telemetry, exceptions, warnOnce, logs?.follow)
+  if (logs !== undefined && config.logs !== false && config.logs.requestLogs) releaseLines(fastify, logs)
   if (config.requests.serverTiming) announceTrace(fastify)
   const leave = join(telemetry)
   const stopCalls = config.dependencies === false ? undefined : traceCalls(config.dependencies, telemetry, warnOnce)
@@ -153,15 +154,14 @@ function startLogs (logger: FastifyBaseLogger, config: Config, telemetry: Teleme
   return logs
 }
 
-function followLoggers (fastify: FastifyInstance, logs: LogCollector): void {
-  fastify.addHook('onRequest', function followLogger (request, _reply, done) {
-    // A child logger factory may hand out a logger that has nothing to do with the app's.
-    logs.follow(request.log)
+/** "incoming request" is written before the request has its operation. */
+function releaseLines (fastify: FastifyInstance, logs: LogCollector): void {
+  fastify.addHook('onRequest', function releaseIncoming (request, _reply, done) {
     logs.release(request.log)
     done()
   })
   // A hook before ours may have answered.
-  fastify.addHook('onResponse', function releaseLines (request, _reply, done) {
+  fastify.addHook('onResponse', function releaseUnopened (request, _reply, done) {
     logs.release(request.log)
     done()
   })

@@ -131,7 +131,8 @@ export class Telemetry {
   }
 
   async flush (): Promise<FlushReport> {
-    await Promise.all(this.#extra.map(async processor => await this.#guarded(async () => await processor.forceFlush())))
+    // Another destination may be slow: Azure's rows do not wait for it without end.
+    await bounded(Promise.all(this.#extra.map(async processor => await this.#guarded(async () => await processor.forceFlush()))), this.config.closeTimeout)
     await this.#sendMetrics()
     return await this.#delivery.flush()
   }

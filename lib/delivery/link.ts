@@ -60,6 +60,7 @@ export class WorkerLink implements Link {
   #deaths = 0
   #drained = false
   #linger: NodeJS.Timeout | undefined
+  #unfinished: Int32Array | undefined
   /** Given up by drain(), in a process that then went on living. */
   #abandoned: Worker[] = []
   /** Where no worker can be started: in a bundle, for example, which lacks the file. */
@@ -110,18 +111,27 @@ export class WorkerLink implements Link {
 
   drain (timeout: number, last: boolean): void {
     if (this.#fallback !== undefined) return this.#fallback.drain(timeout, last)
+    // The last call ran out of time: what that worker has begun is still to be stored.
+    if (this.#unfinished !== undefined) {
+      const [unfinished, longer] = [this.#unfinished, Date.now() + timeout]
+      this.#unfinished = undefined
+      Atomics.wait(unfinished, 0, 0, timeout)
+      timeout = Math.max(0, longer - Date.now())
+    }
     const worker = this.#worker
     if (worker === undefined || (this.#drained && !last)) return
     const end = Date.now() + timeout
     const shared = new SharedArrayBuffer(4)
-    // Half of the time for the endpoint, the rest for the disk.
-    this.#post(worker, { is: 'settle', request: ++this.#requests, mode: 'drain', deadline: Date.now() + timeout / 2, id: undefined, last, done: shared })
+    // Half of the time for the endpoint, the rest for the disk, where there is one.
+    const forSending = this.#settings.storage === undefined ? timeout - Math.min(100, timeout / 10) : timeout / 2
+    this.#post(worker, { is: 'settle', request: ++this.#requests, mode: 'drain', deadline: Date.now() + forSending, id: undefined, last, done: shared })
     const done = Atomics.wait(new Int32Array(shared), 0, 0, Math.max(0, end - Date.now()))
     if (done !== 'timed-out') {
       this.#drained = true
       this.#forgetTaken()
       return
     }
+    this.#unfinished = new Int32Array(shared)
     this.#takeBack(worker)
   }
 

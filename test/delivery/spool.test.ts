@@ -199,7 +199,7 @@ t.test('a process that is killed while the endpoint is down loses the last momen
   `, { connectionString: server.connectionString, storageDirectory, timing: QUICK })
   t.equal(ended.signal, 'SIGKILL')
   server.script = () => 200
-  const { delivery, log } = produce({ connectionString: server.connectionString, storageDirectory, timing: QUICK })
+  const { delivery, log } = produce({ connectionString: server.connectionString, storageDirectory, timing: { claimEvery: 300 } })
   t.teardown(() => delivery.close(100))
   log('next')
   t.ok(await until(() => server.accepted.size === 101, 20_000), `${server.accepted.size}`)
