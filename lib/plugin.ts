@@ -82,15 +82,16 @@ export async function appInsights (fastify: FastifyInstance, input: AppInsightsO
 
 function start (fastify: FastifyInstance, config: Config): void {
   const log = quietChild(fastify.log)
-  const warn = (message: string): void => log.warn(message)
+  const warn = (message: string): void => say(log, 'warn', message)
   const warnOnce = once(warn)
   const telemetry = new Telemetry(config, warn, warnOnce)
   const redaction = createRedaction(config, telemetry)
   const exceptions = startExceptions(fastify.log, config, telemetry, redaction)
   telemetry.exceptions = exceptions
   const logs = startLogs(fastify.log, config, telemetry, exceptions, redaction, warnOnce)
-  const stopRequests = traceRequests(fastify, config, telemetry, exceptions, warnOnce)
-  if (logs !== undefined) followLoggers(fastify, logs)
+  // A child logger factory may hand out a logger that has nothing to do with the app's.
+  const stopRequests = traceRequests(fastify, config, telemetry, exceptions, warnOnce, logs?.follow)
+  if (logs !== undefined && config.logs !== false && config.logs.requestLogs) releaseLines(fastify, logs)
   if (config.requests.serverTiming) announceTrace(fastify)
   const leave = join(telemetry)
   const stopCalls = config.dependencies === false ? undefined : traceCalls(config.dependencies, telemetry, warnOnce)
@@ -124,8 +125,17 @@ function start (fastify: FastifyInstance, config: Config): void {
     const { sent, spooled, lost } = await telemetry.close()
     unwatch()
     leave()
-    if (sent + spooled + lost > 0) log[lost > 0 ? 'warn' : 'info']({ sent, spooled, lost }, 'Telemetry closed')
+    if (sent + spooled + lost > 0) say(log, lost > 0 ? 'warn' : 'debug', 'Telemetry closed', { sent, spooled, lost })
   })
+}
+
+/** An app may have ended its logger's destination before it closes: that must not fail the close. */
+function say (log: FastifyBaseLogger, level: 'warn' | 'debug', message: string, fields = {}): void {
+  try {
+    log[level](fields, message)
+  } catch {
+    // There is nobody left to tell.
+  }
 }
 
 function createRedaction ({ logs }: Config, { redactor }: Telemetry): Redaction {
@@ -153,15 +163,14 @@ function startLogs (logger: FastifyBaseLogger, config: Config, telemetry: Teleme
   return logs
 }
 
-function followLoggers (fastify: FastifyInstance, logs: LogCollector): void {
-  fastify.addHook('onRequest', function followLogger (request, _reply, done) {
-    // A child logger factory may hand out a logger that has nothing to do with the app's.
-    logs.follow(request.log)
+/** "incoming request" is written before the request has its operation. */
+function releaseLines (fastify: FastifyInstance, logs: LogCollector): void {
+  fastify.addHook('onRequest', function releaseIncoming (request, _reply, done) {
     logs.release(request.log)
     done()
   })
   // A hook before ours may have answered.
-  fastify.addHook('onResponse', function releaseLines (request, _reply, done) {
+  fastify.addHook('onResponse', function releaseUnopened (request, _reply, done) {
     logs.release(request.log)
     done()
   })

@@ -1,6 +1,6 @@
 /** The packed tarball, unpacked into an empty folder, as a user's project has it. */
 import { execFileSync } from 'node:child_process'
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
 
@@ -59,10 +59,4 @@ t.test('it holds what is needed and nothing else', async t => {
     t.ok(paths.includes(path), path)
   }
   t.same(paths.filter(path => !/^(dist\/|README\.md$|LICENSE$|CHANGELOG\.md$|package\.json$)/.test(path)), [])
-})
-
-t.test('every error code is in docs/errors.md, and the other way round', async t => {
-  const codes = (text: string): string[] => [...new Set(text.match(/FAI_(?:ERR|WARN)_[A-Z_]+/g))].sort()
-  const inCode = codes(['errors.ts', 'plugin.ts'].map(name => readFileSync(join(root, 'lib', name), 'utf8')).join('\n'))
-  t.same(codes(readFileSync(join(root, 'docs', 'errors.md'), 'utf8')), inCode)
 })
