@@ -1,7 +1,7 @@
 /**
  * Every peer, every measure → a table, and a file with the numbers.
  *
- * node bench/run.mjs [--quick] [--rounds N] [--peers a,b] [--only bursts,load,paced,startUp,outage,closing,ending,cases] [--out FILE]
+ * node bench/run.mjs [--quick] [--rounds N] [--peers a,b] [--only bursts,load,paced,startUp,outage,closing,ending,cases] [--out FILE] [--note TEXT]
  */
 import { execFileSync } from 'node:child_process'
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
@@ -18,7 +18,8 @@ const { values: given } = parseArgs({
     rounds: { type: 'string' },
     peers: { type: 'string' },
     only: { type: 'string' },
-    out: { type: 'string' }
+    out: { type: 'string' },
+    note: { type: 'string' }
   }
 })
 
@@ -49,6 +50,7 @@ const results = {
   date: new Date().toISOString(),
   command: `npm run bench${process.argv.length > 2 ? ` -- ${process.argv.slice(2).join(' ')}` : ''}`,
   quick: given.quick,
+  note: given.note,
   node: process.version,
   machine: { cores: availableParallelism(), cpu: cpus()[0]?.model.trim(), memory: `${Math.round(totalmem() / 2 ** 30)} GB`, platform: `${process.platform} ${process.arch}`, pinned },
   versions: versions(),
@@ -135,10 +137,15 @@ if (wanted('bursts')) {
   const measured = await bursts(names, generator, settings.bursts)
   results.bursts = Object.fromEntries(names.map(name => [name, { ...measured[name], ...combine(measured[name].rounds, measured.bare?.rounds), rounds: undefined }]))
 }
+/** Two at a time: more would take the processor from each other, and what is late is not what is missing. */
 async function inLine (what, measure) {
   say(what)
-  const all = {}
-  for (const name of instrumented) all[name] = await attempt(what, name, () => measure(name))
+  const all = Object.fromEntries(instrumented.map(name => [name, undefined]))
+  const left = [...instrumented]
+  async function next () {
+    for (let name = left.shift(); name !== undefined; name = left.shift()) all[name] = await attempt(what, name, () => measure(name))
+  }
+  await Promise.all([next(), next()])
   return all
 }
 
@@ -166,7 +173,7 @@ const steps = {
     const exit = given.quick ? undefined : await inLine('process.exit() after the answer', name => ending(name, generator, { how: 'exit' }))
     return { crash, exit }
   },
-  cases: () => atOnce('what each one sends', name => runCases(name))
+  cases: () => inLine('what each one sends', name => runCases(name))
 }
 async function step (name) {
   if (wanted(name)) results[name] = await steps[name]()

@@ -14,7 +14,7 @@ export async function keepInFile (store: Store, path: string) {
     for await (const line of createInterface({ input: createReadStream(path, 'utf8'), crlfDelay: Infinity })) {
       lines++
       const envelope = parse(line)
-      if (envelope) store.add([envelope], { replayed: true })
+      if (envelope) store.add([{ envelope, text: line }], { replayed: true })
     }
   }
   if (lines > store.size * SLACK) {
@@ -26,6 +26,8 @@ export async function keepInFile (store: Store, path: string) {
   // Telemetry may hold what is nobody else's business on a shared machine.
   const stream = createWriteStream(path, { flags: 'a', mode: 0o600 })
   await new Promise<void>((resolve, reject) => { stream.once('open', () => resolve()).once('error', reject) })
+  // A line that a crash cut off must not swallow the next one; empty lines are passed over.
+  if (lines > 0) stream.write('\n')
   let failure: Error | undefined
   stream.on('error', error => { failure = error })
   const unlisten = store.listen(rows => {

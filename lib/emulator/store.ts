@@ -2,6 +2,12 @@
 import { findings } from './health'
 import { toRow, type Envelope, type Row } from './rows'
 
+/** A telemetry item, and the text that it is kept as. */
+export interface Item {
+  envelope: Envelope
+  text: string
+}
+
 /** What is kept per row: the columns that lists and sums need, and the envelope as text, a quarter of an object's memory. */
 export type Kept = Pick<Row, 'type' | 'itemId' | 'name' | 'message' | 'resultCode' | 'success' | 'duration' | 'severityLevel' |
   'exceptionType' | 'value' | 'dependencyType' | 'target' | 'id' | 'operation_Id' | 'operation_ParentId' | 'operation_Name' |
@@ -36,11 +42,10 @@ export function createStore ({ maxRows, maxBytes }: StoreOptions) {
   const listeners = new Set<(rows: Row[]) => void>()
 
   /** Rows that are replayed from a file are not judged by today's clock. */
-  function add (envelopes: Envelope[], { replayed = false } = {}): Row[] {
+  function add (items: Item[], { replayed = false } = {}): Row[] {
     const now = Date.now()
-    const rows = envelopes.map(envelope => {
+    const rows = items.map(({ envelope, text }) => {
       const row = toRow(envelope, next++)
-      const text = JSON.stringify(envelope)
       kept.push(keep(row, text, flags(envelope, text.length, replayed ? Date.parse(row.timestamp) : now)))
       bytes += text.length
       count(cut(row.cloud_RoleName), 1)

@@ -86,10 +86,10 @@ function Mark ({ line, from, width }: { line: Line, from: number, width: number 
 
 /** Callers before what they called, in the order of time; what names no caller that is here stands at the left. */
 function place (lines: Line[]): Placed[] {
-  const spans = new Map(lines.flatMap(line => line.id !== undefined && line.id !== '' ? [[line.id, line] as const] : []))
+  const spans = new Map(lines.flatMap(line => line.id !== undefined && line.id !== '' ? [[spanId(line.id), line] as const] : []))
   const children = new Map<Line | undefined, Line[]>()
   for (const line of lines) {
-    const named = line.operation_ParentId === undefined ? undefined : spans.get(line.operation_ParentId)
+    const named = line.operation_ParentId === undefined ? undefined : spans.get(spanId(line.operation_ParentId))
     const parent = named === line ? undefined : named
     const siblings = children.get(parent)
     if (siblings) siblings.push(line)
@@ -107,4 +107,9 @@ function place (lines: Line[]): Placed[] {
   for (const line of children.get(undefined) ?? []) visit(line, 0)
   for (const line of lines) visit(line, 0)
   return placed
+}
+
+/** The older SDKs write `|trace.span.` where the newer ones write the span's id alone. */
+function spanId (id: string): string {
+  return /^\|[0-9a-f]{32}\.([0-9a-f]{16})\.?$/.exec(id)?.[1] ?? id
 }
