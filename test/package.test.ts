@@ -1,6 +1,6 @@
 /** The packed tarball, unpacked into an empty folder, as a user's project has it. */
 import { execFileSync } from 'node:child_process'
-import { mkdirSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
 
