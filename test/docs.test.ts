@@ -118,8 +118,8 @@ t.test('a block that shows a file of the examples shows what it holds', async t 
   }
 })
 
-// Written beside this one; the list goes once they are here.
-const LANDING = ['dependencies', 'metrics', 'data-model', 'emulator', 'performance', 'compare'].map(name => join(root, 'docs', `${name}.md`))
+// Written beside these; the list goes once it is here.
+const LANDING = [join(root, 'docs', 'emulator.md')]
 
 t.test('links between the documents lead somewhere', async t => {
   const anchor = (title: string): string => title.trim().toLowerCase().replaceAll(/[^\p{L}\p{N} _-]/gu, '').replaceAll(' ', '-')
