@@ -36,6 +36,7 @@ declare namespace appInsightsPlugin {
   export type Properties = options.Properties
   export type PropertyValue = options.PropertyValue
   export type AppInsights = plugin.AppInsights
+  export type OperationAppInsights = plugin.OperationAppInsights
   export type RequestAppInsights = plugin.RequestAppInsights
   export type Stats = telemetry.Stats
   export type FlushReport = connection.FlushReport

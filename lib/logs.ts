@@ -224,7 +224,9 @@ function read (line: Line, format: LineFormat, { line: redactLine, paths }: Reda
     if (name === messageKey) message = value
     else if (!isTimeSeen && value === time && name !== 'level') isTimeSeen = true
     else if (value === nested && name === nestedKey && isObject(nested)) continue
-    else if (!isImplied(name, value, line)) define(fields, name, value)
+    else if (isImplied(name, value, line)) continue
+    else if (name === '__proto__') define(fields, name, value)
+    else fields[name] = value
   }
   if (isObject(nested)) {
     for (const name of Object.keys(nested)) define(fields, Object.hasOwn(fields, name) ? `${nestedKey}.${name}` : name, nested[name])
@@ -255,6 +257,9 @@ function isImplied (name: string, value: unknown, { level, logger }: Line): bool
 
 function valueOf (json: string): unknown {
   if (json === '') return undefined
+  // Milliseconds since 1970, as nearly everybody has them.
+  const number = Number(json)
+  if (!Number.isNaN(number)) return number
   try {
     return JSON.parse(json)
   } catch {

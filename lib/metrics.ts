@@ -59,6 +59,8 @@ export interface MetricsOptions {
   readonly interval: number
   readonly runtime: boolean
   readonly resource: Resource
+  /** Of every row. */
+  readonly properties: Attributes
   /** Role and instance as rows carry them. */
   readonly role: string
   readonly instance: string
@@ -130,7 +132,7 @@ class Store {
 
 type Point = readonly [name: string, type: typeof HISTOGRAM | typeof GAUGE, attributes: Attributes, value: number | Summary]
 
-export function createMetrics ({ interval, runtime, resource, role, instance, deliver, stats, sampledOut }: MetricsOptions): Metrics {
+export function createMetrics ({ interval, runtime, resource, properties, role, instance, deliver, stats, sampledOut }: MetricsOptions): Metrics {
   const requests = new Store('requests/duration', MAX_SERIES)
   const calls = new Store('dependencies/duration', MAX_SERIES)
   const served = new Store('http.server.request.duration', MAX_SERIES)
@@ -238,7 +240,7 @@ export function createMetrics ({ interval, runtime, resource, role, instance, de
   function toResourceMetrics (points: Point[], startTime: HrTime): ResourceMetrics {
     const endTime = millisToHrTime(Date.now())
     const metrics = points.map(([name, dataPointType, attributes, value]) => ({
-      descriptor: { name }, dataPointType, dataPoints: [{ attributes, value, startTime, endTime }]
+      descriptor: { name }, dataPointType, dataPoints: [{ attributes: { ...properties, ...attributes }, value, startTime, endTime }]
     }))
     return { resource, scopeMetrics: [{ scope: { name: 'fastify-app-insights' }, metrics }] } as unknown as ResourceMetrics
   }

@@ -1,5 +1,5 @@
 /** What all rows of one operation share; requests and logs meet here, through the request and the OpenTelemetry context. */
-import { type Attributes, type Context, type Span, ROOT_CONTEXT, createContextKey, trace, INVALID_SPAN_CONTEXT } from '@opentelemetry/api'
+import { type Attributes, type Context, type Span, type Tracer, ROOT_CONTEXT, SpanStatusCode, context, createContextKey, trace, INVALID_SPAN_CONTEXT } from '@opentelemetry/api'
 import type { Properties, PropertyValue } from './options'
 import { propertyName, propertyValue } from './properties'
 
@@ -23,6 +23,7 @@ export const enum Fate {
 export interface Owner {
   /** Rows that sampling or `ignore` kept from being sent. */
   sampledOut: number
+  readonly tracer: Tracer
   event: (context: Context, name: string, properties?: Properties, measurements?: Record<string, number>) => void
 }
 
@@ -80,6 +81,15 @@ export class Operation {
     this.owner.event(this.context, name, properties, measurements)
   }
 
+  startSpan (name: string): Span
+  startSpan<T> (name: string, work: (span: Span) => T): T
+  startSpan<T> (name: string, work?: (span: Span) => T): T | Span {
+    const active = context.active()
+    const parent = operationOf(active) === this ? active : this.context
+    const span = this.owner.tracer.startSpan(name, {}, parent)
+    return work === undefined ? span : within(span, trace.setSpan(parent, span), work)
+  }
+
   /** @returns whether the row was taken; where not, the caller sends it itself. */
   hold (send: () => void): boolean {
     if (this.fate !== Fate.Undecided) return false
@@ -101,6 +111,29 @@ export class Operation {
   }
 }
 
+/** The error, if any, is for whoever catches it to report. */
+function within<T> (span: Span, where: Context, work: (span: Span) => T): T {
+  const fail = (error: unknown): never => {
+    span.setStatus({ code: SpanStatusCode.ERROR })
+    span.end()
+    throw error
+  }
+  let result: T
+  try {
+    result = context.with(where, work, undefined, span)
+  } catch (error) {
+    return fail(error)
+  }
+  if (typeof (result as { then?: unknown } | null | undefined)?.then !== 'function') {
+    span.end()
+    return result
+  }
+  return (result as Promise<unknown>).then(value => {
+    span.end()
+    return value
+  }, fail) as T
+}
+
 export function operationOf (context: Context): Operation | undefined {
   return context.getValue(kContextOperation) as Operation | undefined
 }
@@ -112,5 +145,9 @@ export const SILENT_REQUEST = Object.freeze({
   set (): void {},
   setUser (): void {},
   setSession (): void {},
-  trackEvent (): void {}
+  trackEvent (): void {},
+  startSpan<T> (_name: string, work?: (span: Span) => T): T | Span {
+    const span = trace.wrapSpanContext(INVALID_SPAN_CONTEXT)
+    return work === undefined ? span : work(span)
+  }
 })

@@ -23,6 +23,11 @@ export interface RequestOptions {
   headers?: string[]
   /** Response headers to keep as `http.response.header.<name>`. `set-cookie` and the like never are. */
   responseHeaders?: string[]
+  /**
+   * Answers carry `Server-Timing: traceparent`, so that a web page's telemetry joins the operation. Where the app
+   * allows an origin to read the answer (CORS), that origin may read this header too. @default false
+   */
+  serverTiming?: boolean
   /** Custom properties for the request's row, called once when the request has ended. */
   enrich?: (request: FastifyRequest, reply: FastifyReply) => Properties | undefined | void
 }
@@ -162,6 +167,7 @@ export interface Config {
     readonly headers: readonly string[]
     readonly responseHeaders: readonly string[]
     readonly refusedHeaders: readonly string[]
+    readonly serverTiming: boolean
     readonly enrich: RequestOptions['enrich']
   }
   readonly logs: Readonly<Omit<LogOptions, 'requestLogs'> & { requestLogs: boolean }> | false
@@ -211,6 +217,7 @@ const REQUESTS: Record<keyof RequestOptions, Kind> = {
   success: FUNCTION,
   headers: STRINGS,
   responseHeaders: STRINGS,
+  serverTiming: BOOLEAN,
   enrich: FUNCTION
 }
 const LOGS: Record<keyof LogOptions, Kind> = { level: STRING, filter: FUNCTION, redact: STRINGS, requestLogs: BOOLEAN }
@@ -361,6 +368,7 @@ function readRequests (given: RequestOptions): Config['requests'] {
     headers: headers.filter(name => !secret(name)),
     responseHeaders: responseHeaders.filter(name => !secret(name)),
     refusedHeaders: [...headers, ...responseHeaders].filter(secret),
+    serverTiming: given.serverTiming ?? false,
     enrich: given.enrich
   })
 }

@@ -2,6 +2,8 @@
 import { type Meter, type Span, type Tracer, ProxyTracerProvider, context } from '@opentelemetry/api'
 import createRedact from '@pinojs/redact'
 import type { FastifyBaseLogger, FastifyInstance } from 'fastify'
+import { runOperation } from './background'
+import { announceTrace } from './browser'
 import { traceCalls } from './dependencies'
 import { FAI_ERR_ALREADY_REGISTERED } from './errors'
 import { type Exceptions, createExceptions } from './exceptions'
@@ -24,6 +26,11 @@ export interface AppInsights {
   readonly tracer: Tracer
   /** A row in `customEvents`, tied to the active operation. */
   trackEvent: (name: string, properties?: Properties, measurements?: Record<string, number>) => void
+  /**
+   * Runs `work` as an operation of its own, a job for example: a `requests` row of that name, whose id and name all
+   * rows from within carry. An error makes it a failed one with one exception, and is thrown on.
+   */
+  operation: <T>(name: string, work: (operation: OperationAppInsights) => T) => T
   /** A value of a metric of the app's own: aggregated by name and properties, a row in `customMetrics` per interval. */
   trackMetric: (name: string, value: number, properties?: Properties) => void
   /** For counters, histograms and gauges of OpenTelemetry's API, sent with the other metrics. */
@@ -34,8 +41,9 @@ export interface AppInsights {
   stats: () => Stats
 }
 
-export interface RequestAppInsights {
-  /** The request's span. */
+/** What belongs to one operation: a request, or work in the background. */
+export interface OperationAppInsights {
+  /** The operation's span. */
   readonly span: Span
   /** A custom property of the request's row and of its later logs and exceptions. */
   set: (key: string, value: PropertyValue) => void
@@ -43,9 +51,18 @@ export interface RequestAppInsights {
   setUser: (id: string) => void
   /** `session_Id` of the same rows. */
   setSession: (id: string) => void
-  /** A row in `customEvents`, tied to this request. */
+  /** A row in `customEvents`, tied to this operation. */
   trackEvent: (name: string, properties?: Properties, measurements?: Record<string, number>) => void
+  startSpan: {
+    /** A part of the operation, a `dependencies` row of type InProc; end it yourself. */
+    (name: string): Span
+    /** The same around `work`, or until its promise settles; failed where it throws. What it throws is thrown on. */
+    <T>(name: string, work: (span: Span) => T): T
+  }
 }
+
+/** Of `request.appInsights`. */
+export interface RequestAppInsights extends OperationAppInsights {}
 
 declare module 'fastify' {
   interface FastifyInstance { appInsights: AppInsights }
@@ -72,8 +89,10 @@ function start (fastify: FastifyInstance, config: Config): void {
   const exceptions = startExceptions(fastify.log, config, telemetry, redaction)
   telemetry.exceptions = exceptions
   const logs = startLogs(fastify.log, config, telemetry, exceptions, redaction, warnOnce)
-  const stopRequests = traceRequests(fastify, config, telemetry, exceptions, warnOnce)
-  if (logs !== undefined) followLoggers(fastify, logs)
+  // A child logger factory may hand out a logger that has nothing to do with the app's.
+  const stopRequests = traceRequests(fastify, config, telemetry, exceptions, warnOnce, logs?.follow)
+  if (logs !== undefined && config.logs !== false && config.logs.requestLogs) releaseLines(fastify, logs)
+  if (config.requests.serverTiming) announceTrace(fastify)
   const leave = join(telemetry)
   const stopCalls = config.dependencies === false ? undefined : traceCalls(config.dependencies, telemetry, warnOnce)
   if (config.instrumentations.length > 0) {
@@ -92,6 +111,7 @@ function start (fastify: FastifyInstance, config: Config): void {
   fastify.decorate('appInsights', Object.freeze<AppInsights>({
     tracer: telemetry.tracer,
     trackEvent: (name, properties, measurements) => telemetry.event(context.active(), name, properties, measurements),
+    operation: (name, work) => runOperation(telemetry, String(name), work),
     trackMetric: (name, value, properties) => telemetry.metrics?.track(name, value, properties),
     get meter () { return telemetry.metrics?.meterProvider().getMeter('fastify-app-insights') ?? NO_METER },
     flush: async () => await telemetry.flush(),
@@ -143,15 +163,14 @@ function startLogs (logger: FastifyBaseLogger, config: Config, telemetry: Teleme
   return logs
 }
 
-function followLoggers (fastify: FastifyInstance, logs: LogCollector): void {
-  fastify.addHook('onRequest', function followLogger (request, _reply, done) {
-    // A child logger factory may hand out a logger that has nothing to do with the app's.
-    logs.follow(request.log)
+/** "incoming request" is written before the request has its operation. */
+function releaseLines (fastify: FastifyInstance, logs: LogCollector): void {
+  fastify.addHook('onRequest', function releaseIncoming (request, _reply, done) {
     logs.release(request.log)
     done()
   })
   // A hook before ours may have answered.
-  fastify.addHook('onResponse', function releaseLines (request, _reply, done) {
+  fastify.addHook('onResponse', function releaseUnopened (request, _reply, done) {
     logs.release(request.log)
     done()
   })
@@ -162,6 +181,7 @@ function decorateSilently (fastify: FastifyInstance): void {
   fastify.decorate('appInsights', Object.freeze<AppInsights>({
     tracer: new ProxyTracerProvider().getTracer('fastify-app-insights'),
     trackEvent () {},
+    operation: (_name, work) => work(SILENT_REQUEST as OperationAppInsights),
     trackMetric () {},
     meter: NO_METER,
     flush: async () => ({ sent: 0, spooled: 0, lost: 0, pending: 0 }),

@@ -5,7 +5,7 @@ import type { TLSSocket } from 'node:tls'
 import { type Attributes, type Context, type Span, SpanKind, TraceFlags, context, trace } from '@opentelemetry/api'
 import { TraceState, parseTraceParent, suppressTracing } from '@opentelemetry/core'
 import type { ReadableSpan } from '@opentelemetry/sdk-trace-node'
-import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import type { FastifyBaseLogger, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { Exceptions } from './exceptions'
 import { MAX_URL, httpAttributes, isSynthetic, knownMethod, outcomeOf, setStatus } from './http'
 import { UNMATCHED, createIgnore, ignoresUnmatched } from './ignore'
@@ -46,13 +46,17 @@ class RequestOperation extends Operation {
   }
 }
 
-/** @returns the call that stops it; requests still open then are closed as they stand */
+/**
+ * @param onLogger is called with each request's logger
+ * @returns the call that stops it; requests still open then are closed as they stand
+ */
 export function traceRequests (
   fastify: FastifyInstance,
   config: Config,
   telemetry: Telemetry,
   exceptions: Exceptions | undefined,
-  warn: (message: string) => void
+  warn: (message: string) => void,
+  onLogger?: (logger: FastifyBaseLogger) => void
 ): () => void {
   const { tracer } = telemetry
   const isBoundTo = createBindingCheck()
@@ -93,6 +97,7 @@ export function traceRequests (
 
     ;(request as WithOperation)[kOperation] = operation
     ;(reply.raw as Response)[kOperation] = operation
+    onLogger?.(request.log)
     correlateLogger(fastify, request, operation, isBoundTo)
     context.with(operation.context, done)
   }

@@ -10,7 +10,7 @@ const ATTR_SERVICE_INSTANCE_ID = 'service.instance.id'
 
 /**
  * Role: the option, OTEL_SERVICE_NAME, OTEL_RESOURCE_ATTRIBUTES, the name that App Service, Functions or Container
- * Apps gave the app, package.json's name. Instance: the platform's id of it, else the host's name.
+ * Apps gave the app, the Kubernetes deployment, package.json's name. Instance: the platform's id of it, else the host's name.
  * @see https://learn.microsoft.com/azure/azure-monitor/app/opentelemetry-configuration#set-the-cloud-role-name-and-the-cloud-role-instance
  */
 export function detectRole (serviceName: string | undefined, env: NodeJS.ProcessEnv): Resource {
@@ -19,13 +19,23 @@ export function detectRole (serviceName: string | undefined, env: NodeJS.Process
   return resourceFromAttributes({
     ...given,
     [ATTR_SERVICE_NAME]: serviceName ?? filled(env.OTEL_SERVICE_NAME) ?? given[ATTR_SERVICE_NAME] ??
-      filled(env.WEBSITE_SITE_NAME) ?? filled(env.CONTAINER_APP_NAME) ?? manifest.name ?? 'unknown_service:node',
+      filled(env.WEBSITE_SITE_NAME) ?? filled(env.CONTAINER_APP_NAME) ?? deploymentOf(env) ?? manifest.name ?? 'unknown_service:node',
     // Without it the exporter asks the system for the host's name once per row.
     [ATTR_SERVICE_INSTANCE_ID]: given[ATTR_SERVICE_INSTANCE_ID] ??
-      filled(env.WEBSITE_INSTANCE_ID) ?? filled(env.CONTAINER_APP_REPLICA_NAME) ?? hostname(),
+      filled(env.WEBSITE_INSTANCE_ID) ?? filled(env.CONTAINER_APP_REPLICA_NAME) ?? podOf(env) ?? hostname(),
     ...(serviceName === undefined ? {} : { [ATTR_SERVICE_NAMESPACE]: undefined }),
     ...(given[ATTR_SERVICE_VERSION] === undefined && manifest.version !== undefined ? { [ATTR_SERVICE_VERSION]: manifest.version } : {})
   })
+}
+
+/** Kubernetes names a container's host like its pod. */
+function podOf (env: NodeJS.ProcessEnv): string | undefined {
+  return filled(env.KUBERNETES_SERVICE_HOST) === undefined ? undefined : filled(env.HOSTNAME)
+}
+
+/** A deployment's pods are `<deployment>-<hash of its template>-<5 characters>`, of an alphabet that spells no words. */
+function deploymentOf (env: NodeJS.ProcessEnv): string | undefined {
+  return /^(.+)-[bcdf-hj-np-tv-z2456789]{6,10}-[bcdf-hj-np-tv-z2456789]{5}$/.exec(podOf(env) ?? '')?.[1]
 }
 
 /** `cloud_RoleName` as the exporter makes it of a resource. */

@@ -18,7 +18,7 @@ const SCOPE = 'fastify-app-insights'
 // Outside of lib, which is the compiler's root.
 const { version } = require('../package.json') as { version: string }
 const MAX_EVENT_NAME = 512
-const OPERATION_NAME = 'ai.operation.name'
+export const OPERATION_NAME = 'ai.operation.name'
 
 // Above what a row may hold, so that no limit of the SDK's own drops a field in silence.
 const LIMITS = { attributeCountLimit: 512 }
@@ -82,6 +82,7 @@ export class Telemetry {
       : createMetrics({
         ...config.metrics,
         resource,
+        properties: this.#properties,
         role: roleOf(resource),
         instance: String(resource.attributes['service.instance.id']),
         deliver: metrics => this.#delivery.metrics(metrics),
@@ -130,7 +131,8 @@ export class Telemetry {
   }
 
   async flush (): Promise<FlushReport> {
-    await Promise.all(this.#extra.map(async processor => await this.#guarded(async () => await processor.forceFlush())))
+    // Another destination may be slow: Azure's rows do not wait for it without end.
+    await bounded(Promise.all(this.#extra.map(async processor => await this.#guarded(async () => await processor.forceFlush()))), this.config.closeTimeout)
     await this.#sendMetrics()
     return await this.#delivery.flush()
   }

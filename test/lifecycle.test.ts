@@ -1,4 +1,6 @@
 import { execFile } from 'node:child_process'
+import { once } from 'node:events'
+import { connect } from 'node:net'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { context, propagation, trace } from '@opentelemetry/api'
@@ -31,6 +33,26 @@ t.test('a request in flight when close() is called is reported with its true end
   t.equal((await pending).status, 200)
   await closing
   t.match(emulator.items({ type: 'request' }), [{ resultCode: '200', success: true }])
+})
+
+t.test('a request that comes while the server closes is answered 503, and is a row', async t => {
+  let release = (): void => {}
+  const { app, emulator, port } = await start(t, {
+    routes: app => { app.get('/', async () => { await new Promise<void>(resolve => { release = resolve }); return 'ok' }) }
+  })
+  const socket = connect(port, '127.0.0.1')
+  let received = ''
+  socket.on('data', chunk => { received += String(chunk) })
+  socket.write('GET / HTTP/1.1\r\nhost: shop.test\r\n\r\n')
+  while (app.appInsights.stats().openRequests === 0) await new Promise(resolve => setImmediate(resolve))
+  const closing = app.close()
+  await new Promise(resolve => setTimeout(resolve, 50))
+  socket.write('GET /?token=abc HTTP/1.1\r\nhost: shop.test\r\n\r\n')
+  setTimeout(release, 50)
+  await once(socket, 'close')
+  await closing
+  t.match(received, /HTTP\/1\.1 200 OK[^]*HTTP\/1\.1 503 Service Unavailable/)
+  t.match(emulator.items({ type: 'request' }), [{ resultCode: '200' }, { name: 'GET (unmatched)', resultCode: '503', success: false, url: 'http://shop.test/?token=REDACTED' }])
 })
 
 t.test('the process ends by itself after close(), also when nothing was ever sent', async t => {

@@ -1,18 +1,33 @@
 /** `fastify-app-insights emulator`: starts it, says where it is, runs until it is told to stop. */
+import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { parseArgs } from 'node:util'
 import { startEmulator } from '../emulator'
+import { createSummary } from './summary'
 
 const USAGE = `Usage: fastify-app-insights emulator [options]
 
   --port <number>  port on 127.0.0.1, 0 for any free one (default 4319)
+  --file <path>    keep the rows in this file over restarts, one envelope a line
+  --open           open the page in the browser
+  --json           print every row as one line of JSON, for scripts and agents
+  --quiet          no line per operation
   --help           this text
 `
+
+const OPTIONS = {
+  port: { type: 'string', default: '4319' },
+  file: { type: 'string' },
+  open: { type: 'boolean' },
+  json: { type: 'boolean' },
+  quiet: { type: 'boolean' },
+  help: { type: 'boolean', short: 'h' }
+} as const
 
 export async function emulator (args: string[]): Promise<number> {
   let values
   try {
-    values = parseArgs({ args, options: { port: { type: 'string', default: '4319' }, help: { type: 'boolean', short: 'h' } } }).values
+    values = parseArgs({ args, options: OPTIONS }).values
   } catch (error) {
     process.stderr.write(`${(error as Error).message}\n\n${USAGE}`)
     return 2
@@ -31,18 +46,44 @@ export async function emulator (args: string[]): Promise<number> {
   const stop = stopped()
   let started
   try {
-    started = await startEmulator({ port })
+    started = await startEmulator({ port, file: values.file })
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'EADDRINUSE') throw error
     process.stderr.write(`Port ${port} is in use: is the emulator already running? Choose another with --port\n`)
     return 1
   }
-  process.stdout.write(`Application Insights emulator: ${started.url}\nConnection string: ${started.connectionString}\nStop with Ctrl-C.\n`)
+  const { url, connectionString } = started
+  const about = `Application Insights emulator: ${url}\nConnection string: ${connectionString}\nStop with Ctrl-C.\n`
+  const summary = createSummary(url, line => process.stdout.write(`${line}\n`), process.stdout.isTTY && !process.env.NO_COLOR)
+  if (values.json) {
+    // Standard output is for the rows alone.
+    process.stderr.write(about)
+    started.listen(rows => {
+      // What was received is on the page, and would double every line.
+      process.stdout.write(rows.map(row => `${JSON.stringify({ ...row, envelope: undefined })}\n`).join(''))
+    })
+  } else {
+    process.stdout.write(about)
+    if (!values.quiet) started.listen(summary.add)
+  }
+  if (values.open) openPage(url)
   await stop
+  summary.close()
   await started.close()
   return 0
 }
 
 async function stopped (): Promise<void> {
-  await Promise.race([once(process, 'SIGINT'), once(process, 'SIGTERM')])
+  await Promise.race([
+    once(process, 'SIGINT'),
+    once(process, 'SIGTERM'),
+    // The reader of a pipe has gone: nobody is left to print for.
+    new Promise<void>(resolve => { process.stdout.once('error', () => resolve()) })
+  ])
+}
+
+/** Where there is no browser the address has been printed, which is enough. */
+function openPage (url: string): void {
+  const [command, ...args] = process.platform === 'darwin' ? ['open', url] : process.platform === 'win32' ? ['cmd', '/c', 'start', '', url] : ['xdg-open', url]
+  spawn(command, args, { stdio: 'ignore', detached: true }).on('error', () => {}).unref()
 }

@@ -1,13 +1,16 @@
 #!/usr/bin/env node
 /** Command line → the command it names. */
+import { check } from './check'
 import { emulator } from './emulator'
 
-const COMMANDS: Record<string, (args: string[]) => Promise<number>> = { emulator }
+const COMMANDS: Record<string, (args: string[]) => Promise<number>> = { check, emulator }
 
 const USAGE = `Usage: fastify-app-insights <command>
 
   emulator   Application Insights on this machine: an ingestion endpoint and a page that shows the rows
              fastify-app-insights emulator --help
+  check      sends one row of each kind to Application Insights and says what it answered
+             fastify-app-insights check --help
 `
 
 async function main ([name = '', ...args]: string[]): Promise<number> {

@@ -41,7 +41,9 @@ export interface Link {
 const SCOPE = 'https://monitor.azure.com/.default'
 const MAX_DEATHS = 3
 const LINGER = 1_000
-const PATIENCE = 400
+const PATIENCE = 250
+const QUIT_WAIT = 100
+const TAKE_BACK_AT = 0.85
 
 export class WorkerLink implements Link {
   readonly inherited = new Account()
@@ -59,6 +61,7 @@ export class WorkerLink implements Link {
   #deaths = 0
   #drained = false
   #linger: NodeJS.Timeout | undefined
+  #unfinished: Int32Array | undefined
   /** Given up by drain(), in a process that then went on living. */
   #abandoned: Worker[] = []
   /** Where no worker can be started: in a bundle, for example, which lacks the file. */
@@ -109,26 +112,38 @@ export class WorkerLink implements Link {
 
   drain (timeout: number, last: boolean): void {
     if (this.#fallback !== undefined) return this.#fallback.drain(timeout, last)
+    // The last call ran out of time: what that worker has begun is still to be stored.
+    if (this.#unfinished !== undefined) {
+      const [unfinished, longer] = [this.#unfinished, Date.now() + timeout]
+      this.#unfinished = undefined
+      Atomics.wait(unfinished, 0, 0, timeout)
+      timeout = Math.max(0, longer - Date.now())
+    }
     const worker = this.#worker
     if (worker === undefined || (this.#drained && !last)) return
     const end = Date.now() + timeout
     const shared = new SharedArrayBuffer(4)
-    // Half of the time for the endpoint, the rest for the disk.
-    this.#post(worker, { is: 'settle', request: ++this.#requests, mode: 'drain', deadline: Date.now() + timeout / 2, id: undefined, last, done: shared })
-    const done = Atomics.wait(new Int32Array(shared), 0, 0, Math.max(0, end - Date.now()))
-    if (done !== 'timed-out') {
-      this.#drained = true
-      this.#forgetTaken()
+    // Half of the time for the endpoint, the rest for the disk, where there is one.
+    const forSending = this.#settings.storage === undefined ? timeout - Math.min(100, timeout / 10) : timeout / 2
+    this.#post(worker, { is: 'settle', request: ++this.#requests, mode: 'drain', deadline: Date.now() + forSending, id: undefined, last, done: shared })
+    const done = new Int32Array(shared)
+    if (Atomics.wait(done, 0, 0, timeout * TAKE_BACK_AT) === 'timed-out') {
+      this.#takeBack(worker)
+      // What it has begun it must store itself.
+      if (Atomics.wait(done, 0, 0, Math.max(0, end - Date.now())) === 'timed-out') this.#unfinished = done
       return
     }
-    this.#takeBack(worker)
+    this.#drained = true
+    this.#forgetTaken()
   }
 
   async release (id: number): Promise<void> {
     if (this.#fallback !== undefined) return this.#fallback.release(id)
     if (this.#worker !== undefined && this.#opened.delete(id)) this.#post(this.#worker, { is: 'close', id })
     if (this.#clients.size > 0) return
-    await Promise.all(this.#abandoned.splice(0).map(quit))
+    // A thread in the middle of loading takes its time to end, and close() has none.
+    const abandoned = this.#abandoned.splice(0)
+    if (abandoned.length > 0) await Promise.race([Promise.all(abandoned.map(quit)), new Promise(resolve => setTimeout(resolve, QUIT_WAIT))])
     const worker = this.#worker
     // A test suite makes one app after the other, and each would wait for the exporter to load again.
     if (worker !== undefined) this.#linger = setTimeout(() => this.#leave(worker), LINGER).unref()

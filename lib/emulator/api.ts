@@ -1,15 +1,21 @@
 /** The page's questions → rows as JSON, and a signal when there are new ones. */
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { RefusedItem } from './health'
+import { accepted, answerTo, parse, readBody, sort } from './ingestion'
 import { createQueries, countTypes, readQuery } from './query'
 import type { Kept, Store } from './store'
+import { failureSums, healthSums, operationSums } from './sums'
 
 /** Browser windows that can watch at one time. */
 const MAX_WATCHERS = 32
 /** Shortest time between two signals, in milliseconds: under load the page must not be woken for every post. */
 const SIGNAL_EVERY = 200
 const MAX_LIMIT = 1_000
+/** Rows that an operation is shown with. */
+const MAX_OPERATION = 2_000
+const MAX_IMPORT = 200_000_000
 
-export function createApi (store: Store) {
+export function createApi (store: Store, refused: () => readonly RefusedItem[]) {
   const select = createQueries(store)
   const watchers = new Set<ServerResponse>()
   let signal: NodeJS.Timeout | undefined
@@ -26,7 +32,7 @@ export function createApi (store: Store) {
   }
 
   function state () {
-    return { first: store.first, last: store.last, size: store.size, bytes: store.bytes, dropped: store.dropped }
+    return { first: store.first, last: store.last, size: store.size, bytes: store.bytes, dropped: store.dropped, roles: store.roles }
   }
 
   function watch (request: IncomingMessage, response: ServerResponse): void {
@@ -71,6 +77,34 @@ export function createApi (store: Store) {
       json(response, 200, { ...state(), total: ids.length, counts: countTypes(store, everyKind), lines: [...window(searchParams)].map(line) })
       return true
     }
+    if (method === 'GET' && pathname === '/api/operation') {
+      const ids = select(readQuery(searchParams))
+      const records = recordsOf(ids.slice(0, MAX_OPERATION)).sort((a, b) => a.time - b.time || a.itemId - b.itemId)
+      json(response, 200, { ...state(), total: ids.length, lines: records.map(line) })
+      return true
+    }
+    if (method === 'GET' && pathname === '/api/performance') {
+      json(response, 200, operationSums(recordsOf(select({ types: ['request'], ...readQuery(searchParams) }))))
+      return true
+    }
+    if (method === 'GET' && pathname === '/api/failures') {
+      json(response, 200, failureSums(recordsOf(select({ ...readQuery(searchParams), types: ['request', 'dependency', 'exception'] }))))
+      return true
+    }
+    if (method === 'GET' && pathname === '/api/health') {
+      json(response, 200, { ...state(), findings: healthSums(recordsOf(select(readQuery(searchParams)))), refused: refused().slice(-50).reverse() })
+      return true
+    }
+    if (method === 'GET' && pathname === '/api/export') {
+      await writeOut(response, select(readQuery(searchParams)))
+      return true
+    }
+    if (method === 'POST' && pathname === '/api/import') {
+      const sorted = sort(parse(await readBody(request, MAX_IMPORT)))
+      store.add(accepted(sorted), { replayed: true })
+      json(response, 200, answerTo(sorted).body)
+      return true
+    }
     const one = method === 'GET' ? /^\/api\/rows\/(\d{1,15})$/.exec(pathname) : null
     if (one) {
       const record = store.record(Number(one[1]))
@@ -79,6 +113,23 @@ export function createApi (store: Store) {
       return true
     }
     return false
+  }
+
+  function recordsOf (ids: readonly number[]): Kept[] {
+    return ids.flatMap(id => store.record(id) ?? [])
+  }
+
+  /** Envelopes, one a line, oldest first: what import and the emulator's own file read. */
+  async function writeOut (response: ServerResponse, ids: readonly number[]): Promise<void> {
+    response.writeHead(200, { 'content-type': 'application/x-ndjson; charset=utf-8', 'content-disposition': 'attachment; filename="telemetry.ndjson"' })
+    for (const id of ids) {
+      const record = store.record(id)
+      if (!record || response.write(`${record.text}\n`)) continue
+      // A slow reader sets the pace, so that the rows are not in memory twice.
+      await new Promise<void>(resolve => { response.once('drain', resolve).once('close', resolve) })
+      if (response.destroyed) return
+    }
+    response.end()
   }
 
   return {

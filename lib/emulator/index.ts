@@ -2,6 +2,7 @@
 import { once } from 'node:events'
 import type { AddressInfo } from 'node:net'
 import { createScript, type Answer } from './answers'
+import { keepInFile } from './file'
 import { describe, matches, type Match, type RowMatch } from './match'
 import { line } from './line'
 import type { Row, RowOf, RowType } from './rows'
@@ -21,6 +22,8 @@ export interface EmulatorOptions {
   maxRows?: number
   /** Bytes of telemetry kept; the oldest leave first. @default 134217728 */
   maxBytes?: number
+  /** A file that keeps the rows over restarts: envelopes, one a line. @default none, rows are in memory only */
+  file?: string
   /** What the connection string names. Rows of any key are taken. @default all zeros */
   instrumentationKey?: string
   /** Origins of web pages that may send telemetry, besides those of this machine. @default [] */
@@ -81,6 +84,14 @@ export async function startEmulator (options: EmulatorOptions = {}): Promise<Emu
   })
   server.listen(options.port ?? 0, '127.0.0.1')
   await once(server, 'listening')
+  // Not before the port is ours: another emulator may be writing this file.
+  const closeFile = options.file === undefined
+    ? async () => {}
+    : await keepInFile(store, options.file).catch((error: unknown) => {
+      closeApi()
+      server.close()
+      throw error
+    })
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
 
   function items (match: Match = {}): Row[] {
@@ -171,12 +182,12 @@ export async function startEmulator (options: EmulatorOptions = {}): Promise<Emu
       return store.listen(rows => { if (rows.length > 0) listener(rows) })
     },
     close () {
-      closed ??= new Promise(resolve => {
+      closed ??= new Promise<void>(resolve => {
         for (const fail of [...waiting]) fail('before the emulator was closed')
         closeApi()
         server.close(() => resolve())
         server.closeAllConnections()
-      })
+      }).then(closeFile)
       return closed
     }
   }

@@ -3,6 +3,7 @@ import type { IncomingMessage } from 'node:http'
 import { promisify } from 'node:util'
 import zlib from 'node:zlib'
 import { faultOf, type Envelope } from './rows'
+import type { Item } from './store'
 
 /** What Application Insights takes in one post, unpacked. */
 export const MAX_BODY = 10_000_000
@@ -26,6 +27,8 @@ export interface TrackAnswer {
 export interface Sorted {
   /** As received: envelopes, and whatever else was sent in their place. */
   items: unknown[]
+  /** Of every good item. */
+  texts: Array<string | undefined>
   errors: ItemError[]
 }
 
@@ -103,29 +106,36 @@ function json (text: string): unknown {
 /** Tells the good items from the bad. */
 export function sort (items: unknown[]): Sorted {
   const errors: ItemError[] = []
-  items.forEach((item, index) => {
-    const message = item === NOT_JSON ? '100: Invalid telemetry item: not JSON' : faultOf(item) ?? sizeFault(item)
-    if (message !== undefined) errors.push({ index, statusCode: 400, message })
+  const texts = items.map((item, index) => {
+    const { text, fault } = item === NOT_JSON ? { fault: '100: Invalid telemetry item: not JSON' } : textOf(item)
+    if (fault !== undefined) errors.push({ index, statusCode: 400, message: fault })
+    return text
   })
-  return { items, errors }
+  return { items, texts, errors }
 }
 
-function sizeFault (item: unknown): string | undefined {
+function textOf (item: unknown): { text?: string, fault?: string } {
+  const fault = faultOf(item)
+  if (fault !== undefined) return { fault }
   try {
-    return JSON.stringify(item).length > MAX_ITEM ? `The telemetry item is larger than ${MAX_ITEM / 1_000} kB` : undefined
+    const text = JSON.stringify(item)
+    return text.length <= MAX_ITEM ? { text } : { fault: `The telemetry item is larger than ${MAX_ITEM / 1_000} kB` }
   } catch {
-    // Nested deeper than the stack.
-    return '100: Invalid telemetry item: nested too deeply'
+    // Deeper than the stack.
+    return { fault: '100: Invalid telemetry item: nested too deeply' }
   }
 }
 
 /** The items that no error names. */
-export function accepted ({ items, errors }: Sorted): Envelope[] {
+export function accepted ({ items, texts, errors }: Sorted): Item[] {
   const refused = new Set(errors.map(error => error.index))
-  return items.filter((_, index) => !refused.has(index)) as Envelope[]
+  return items.flatMap((item, index) => {
+    const text = texts[index]
+    return text === undefined || refused.has(index) ? [] : [{ envelope: item as Envelope, text }]
+  })
 }
 
-export function answerTo ({ items, errors }: Sorted): { status: number, body: TrackAnswer } {
+export function answerTo ({ items, errors }: Pick<Sorted, 'items' | 'errors'>): { status: number, body: TrackAnswer } {
   const refused = new Set(errors.map(error => error.index)).size
   return {
     status: refused === 0 ? 200 : refused < items.length ? 206 : 400,

@@ -17,6 +17,10 @@ export interface Query {
   text?: string
   operationId?: string
   operationName?: string
+  /** The row's own name. */
+  name?: string
+  /** What Health says of it, as `verdict: reason`. */
+  flag?: string
   resultCode?: string
   exceptionType?: string
   /** Nothing that came after this place in the order of arrival. */
@@ -80,6 +84,8 @@ function predicate (query: Query): (record: Kept) => boolean {
     (query.to === undefined || record.time <= query.to) &&
     (query.operationId === undefined || record.operation_Id === query.operationId) &&
     (query.operationName === undefined || (record.operation_Name ?? record.name) === query.operationName) &&
+    (query.name === undefined || record.name === query.name) &&
+    (query.flag === undefined || record.flags?.includes(query.flag) === true) &&
     (query.resultCode === undefined || record.resultCode === query.resultCode) &&
     (query.exceptionType === undefined || record.exceptionType === query.exceptionType) &&
     (found === undefined || found(record.text))
@@ -128,6 +134,8 @@ export function readQuery (params: URLSearchParams): Query {
     text: params.get('text')?.slice(0, 1_000) || undefined,
     operationId: params.get('operation') || undefined,
     operationName: params.get('name') ?? undefined,
+    name: params.get('own') ?? undefined,
+    flag: params.get('flag') ?? undefined,
     resultCode: params.get('code') ?? undefined,
     exceptionType: params.get('exception') ?? undefined,
     upTo: whole(params.get('upTo'))

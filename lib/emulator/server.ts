@@ -3,6 +3,7 @@ import { createServer as createHttpServer, type IncomingHttpHeaders, type Incomi
 import { setTimeout as wait } from 'node:timers/promises'
 import type { createScript } from './answers'
 import { createApi } from './api'
+import type { RefusedItem } from './health'
 import { accepted, answerTo, parse, readBody, Refusal, sort, unpack, type Sorted } from './ingestion'
 import { loadPage } from './assets'
 import type { Envelope } from './rows'
@@ -39,11 +40,14 @@ const SECRET = /authorization|cookie|token|secret|api-?key|password/i
 /** Bodies that are being read at one time, in bytes: a crowd of large posts must not fill the memory. */
 const MAX_IN_FLIGHT = 64_000_000
 const MAX_CONNECTIONS = 512
+/** Refused items that are remembered for the page. */
+const REFUSED = 200
 
 export function createServer (options: ServerOptions) {
   const { store, origins, script, posted } = options
   const page = loadPage()
-  const api = createApi(store)
+  const refusedItems: RefusedItem[] = []
+  const api = createApi(store, () => refusedItems)
   let inFlight = 0
 
   const server = createHttpServer({ requestTimeout: 30_000, headersTimeout: 10_000, keepAlive: true }, (request, response) => {
@@ -104,6 +108,7 @@ export function createServer (options: ServerOptions) {
       const status = answer.status ?? usual.status
       const keep = answer.keep ?? (!answer.reset && !answer.hang && (status < 300 || answer.status === undefined))
 
+      for (const { statusCode, message } of sorted.errors.slice(0, REFUSED)) note(statusCode, message)
       if (answer.delay) await wait(answer.delay, undefined, { ref: false })
       if (keep) post.accepted = store.add(accepted(sorted)).length
       if (answer.hang) return
@@ -117,12 +122,18 @@ export function createServer (options: ServerOptions) {
     } catch (error) {
       if (error instanceof Refusal) {
         post.status = error.status
+        note(error.status, error.message)
         if (error.status === 400) return send(response, 400, { itemsReceived: 0, itemsAccepted: 0, errors: [{ index: 0, statusCode: 400, message: error.message }] })
       }
       throw error
     } finally {
       posted(post)
     }
+  }
+
+  function note (statusCode: number, message: string): void {
+    refusedItems.push({ at: Date.now(), statusCode, message })
+    if (refusedItems.length > REFUSED) refusedItems.shift()
   }
 
   async function receive (request: IncomingMessage, post: Post): Promise<Sorted> {

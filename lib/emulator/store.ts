@@ -1,5 +1,12 @@
 /** Accepted rows → a bounded memory of them, newest last, that can be asked and listened to. */
+import { findings } from './health'
 import { toRow, type Envelope, type Row } from './rows'
+
+/** A telemetry item, and the text that it is kept as. */
+export interface Item {
+  envelope: Envelope
+  text: string
+}
 
 /** What is kept per row: the columns that lists and sums need, and the envelope as text, a quarter of an object's memory. */
 export type Kept = Pick<Row, 'type' | 'itemId' | 'name' | 'message' | 'resultCode' | 'success' | 'duration' | 'severityLevel' |
@@ -7,6 +14,8 @@ export type Kept = Pick<Row, 'type' | 'itemId' | 'name' | 'message' | 'resultCod
   'cloud_RoleName' | 'itemCount'> & {
     /** Milliseconds since 1970. */
     time: number
+    /** What Azure would do to it, as `verdict: reason`, where there is anything. */
+    flags?: string[]
     text: string
   }
 
@@ -27,18 +36,24 @@ export function createStore ({ maxRows, maxBytes }: StoreOptions) {
   let bytes = 0
   let next = 1
   let dropped = 0
+  const roles = new Map<string, number>()
+  // Rows share their flags: a hundred thousand copies of one sentence are not kept.
+  const sentences = new Map<string, string>()
   const listeners = new Set<(rows: Row[]) => void>()
 
-  function add (envelopes: Envelope[]): Row[] {
-    const rows = envelopes.map(envelope => {
+  /** Rows that are replayed from a file are not judged by today's clock. */
+  function add (items: Item[], { replayed = false } = {}): Row[] {
+    const now = Date.now()
+    const rows = items.map(({ envelope, text }) => {
       const row = toRow(envelope, next++)
-      const text = JSON.stringify(envelope)
-      kept.push(keep(row, text))
+      kept.push(keep(row, text, flags(envelope, text.length, replayed ? Date.parse(row.timestamp) : now)))
       bytes += text.length
+      count(cut(row.cloud_RoleName), 1)
       return row
     })
     while (kept.length - gone > maxRows || (bytes > maxBytes && kept.length - gone > 1)) {
       bytes -= kept[gone].text.length
+      count(kept[gone].cloud_RoleName, -1)
       gone++
       dropped++
     }
@@ -50,6 +65,25 @@ export function createStore ({ maxRows, maxBytes }: StoreOptions) {
     return rows
   }
 
+  function count (role: string | undefined, by: 1 | -1): void {
+    if (role === undefined) return
+    const left = (roles.get(role) ?? 0) + by
+    if (left > 0) roles.set(role, left)
+    else roles.delete(role)
+  }
+
+  function flags (envelope: Envelope, size: number, received: number): string[] | undefined {
+    const found = findings(envelope, size, received)
+    if (found.length === 0) return undefined
+    return found.slice(0, 10).map(({ verdict, reason }) => {
+      const sentence = `${verdict}: ${reason}`
+      const known = sentences.get(sentence)
+      if (known !== undefined) return known
+      if (sentences.size < 1_000) sentences.set(sentence, sentence)
+      return sentence
+    })
+  }
+
   return {
     add,
 
@@ -57,6 +91,7 @@ export function createStore ({ maxRows, maxBytes }: StoreOptions) {
     clear (): void {
       kept = []
       gone = bytes = dropped = 0
+      roles.clear()
       for (const listener of [...listeners]) listener([])
     },
 
@@ -83,6 +118,7 @@ export function createStore ({ maxRows, maxBytes }: StoreOptions) {
 
     get size () { return kept.length - gone },
     get bytes () { return bytes },
+    get roles () { return [...roles.keys()].slice(0, 100).sort() },
     get dropped () { return dropped },
     /** Place of the oldest row that is kept; that of the next to come where there is none. */
     get first () { return kept[gone]?.itemId ?? next },
@@ -91,7 +127,7 @@ export function createStore ({ maxRows, maxBytes }: StoreOptions) {
   }
 }
 
-function keep (row: Row, text: string): Kept {
+function keep (row: Row, text: string, flags: string[] | undefined): Kept {
   return {
     type: row.type,
     itemId: row.itemId,
@@ -112,6 +148,7 @@ function keep (row: Row, text: string): Kept {
     operation_Name: cut(row.operation_Name),
     cloud_RoleName: cut(row.cloud_RoleName),
     itemCount: row.itemCount,
+    flags,
     text
   }
 }

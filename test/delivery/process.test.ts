@@ -37,7 +37,7 @@ t.test('200 instances opened and closed in one process: no threads, handles, lis
     t.ok(after[0] <= before[0], `threads ${before[0]} → ${after[0]}`)
     t.ok(after[1] <= before[1], `handles ${before[1]} → ${after[1]}`)
     t.equal(after[2], before[2], 'listeners')
-    t.ok(after[3] - before[3] < 40, `memory ${before[3]} → ${after[3]} MB`)
+    t.ok(after[3] - before[3] < 60, `memory ${before[3]} → ${after[3]} MB`)
     t.ok(took < 30_000, `${took} ms: the thread is kept for a moment between one app and the next`)
   }
   t.same(server.duplicates(), [])

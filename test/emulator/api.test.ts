@@ -1,3 +1,5 @@
+import { appendFileSync, statSync } from 'node:fs'
+import { join } from 'node:path'
 import { startEmulator } from 'fastify-app-insights/emulator'
 import t, { type Test } from 'tap'
 import { dependency, exception, post, request, trace } from '../fixtures/envelopes'
@@ -62,4 +64,53 @@ t.test('who watches is told of new rows', async t => {
   t.match((await reader?.read())?.value, '"last":0')
   await post(emulator.url, [trace(), trace()])
   t.match((await reader?.read())?.value, '"last":2')
+})
+
+t.test('rows are kept in a file, a torn line and clearing included', async t => {
+  const file = join(t.testdir(), 'data.ndjson')
+  const first = await startEmulator({ file })
+  await post(first.url, [trace('kept'), request()])
+  await first.close()
+  if (process.platform !== 'win32') t.equal(statSync(file).mode & 0o077, 0, 'and nobody else may read it')
+  appendFileSync(file, '{"name":"torn')
+
+  const second = await startEmulator({ file })
+  t.strictSame(second.items().map(row => row.type), ['trace', 'request'])
+  t.strictSame(second.items()[0].itemId, 1, 'with the same places, so that links still lead there')
+  await post(second.url, [trace('beside the torn one')])
+  await second.close()
+  const again = await startEmulator({ file })
+  t.strictSame(again.items().map(row => row.message), ['kept', undefined, 'beside the torn one'])
+  again.clear()
+  await post(again.url, [trace('after')])
+  await again.close()
+
+  const third = await startEmulator({ file, maxRows: 1 })
+  t.strictSame(third.items().map(row => row.message), ['after'])
+  await third.close()
+  await t.rejects(startEmulator({ file: join(file, 'no', 'such') }))
+})
+
+t.test('export and import are each other\'s opposite', async t => {
+  const { emulator } = await start(t)
+  await post(emulator.url, [trace('a'), request(), exception()])
+  const exported = await (await fetch(`${emulator.url}/api/export?type=trace,exception`)).text()
+  t.equal(exported.trim().split('\n').length, 2)
+  emulator.clear()
+  const answer = await fetch(`${emulator.url}/api/import`, { method: 'POST', body: exported })
+  t.match(await answer.json(), { itemsReceived: 2, itemsAccepted: 2 })
+  t.strictSame(emulator.items().map(row => row.type), ['trace', 'exception'])
+  t.equal((await fetch(`${emulator.url}/api/import`, { method: 'POST', body: 'nonsense' })).status, 400)
+})
+
+t.test('sums count what sampling stands for', async t => {
+  const { emulator } = await start(t)
+  const seconds = (s: number) => `00:00:0${s}.0000000`
+  await post(emulator.url, [1, 2, 3, 4].map(s => request({ duration: seconds(s), success: s < 4 }, { sampleRate: 50 })))
+  const performance = await (await fetch(`${emulator.url}/api/performance`)).json()
+  t.match(performance, { operations: [{ name: 'GET /users/:id', count: 8, failed: 2, p50: 2_000, p95: 4_000, p99: 4_000, slowest: 4, lastFailed: 4 }] })
+  const failures = await (await fetch(`${emulator.url}/api/failures`)).json()
+  t.match(failures, { total: 8, failed: 2, codes: [{ type: 'request', resultCode: '200', count: 2 }], operations: [{ count: 8, failed: 2 }] })
+  const health = await (await fetch(`${emulator.url}/api/health`)).json()
+  t.match(health, { findings: [{ verdict: 'sampled', count: 4, examples: [1, 2, 3, 4] }] })
 })

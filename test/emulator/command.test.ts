@@ -4,7 +4,7 @@ import { createRequire } from 'node:module'
 import { createServer, type AddressInfo } from 'node:net'
 import { dirname, join } from 'node:path'
 import t, { type Test } from 'tap'
-import { post, trace } from '../fixtures/envelopes'
+import { post, request, trace } from '../fixtures/envelopes'
 
 const bin = join(dirname(createRequire(__filename).resolve('fastify-app-insights/package.json')), 'dist/command/index.js')
 
@@ -17,7 +17,7 @@ function run (t: Test, args: string[]) {
       const match = pattern.exec(output)
       if (match) resolve(match)
     }
-    child.stdout.on('data', look)
+    for (const stream of [child.stdout, child.stderr]) stream.on('data', look)
     look()
   })
   for (const stream of [child.stdout, child.stderr]) stream.setEncoding('utf8').on('data', chunk => { output += chunk })
@@ -31,6 +31,40 @@ t.test('says where it is, takes telemetry, and ends cleanly', async t => {
   t.equal((await post(url, [trace()])).status, 200)
   child.kill('SIGINT')
   t.equal((await ended).code, 0)
+})
+
+t.test('prints a line per operation, which no received text can break', async t => {
+  const { child, printed, ended } = run(t, ['emulator', '--port', '0'])
+  const [, url] = await printed(/emulator: (\S+)\n/)
+  await post(url, [trace(), trace(), request({ name: 'GET /a\u001b[2J\nb' })])
+  child.kill('SIGTERM')
+  const { code, output } = await ended
+  t.equal(code, 0)
+  t.match(output, /200 {2}GET \/a \[2J b {2}12\.5 ms {2}2 logs {2}http:\S+operation\?id=0af7651916cd43dd8448eb211c80319c/)
+})
+
+t.test('--json prints nothing but rows on standard output', async t => {
+  const { child, printed, ended } = run(t, ['emulator', '--port', '0', '--json'])
+  let rows = ''
+  child.stdout.on('data', chunk => { rows += chunk })
+  const [, url] = await printed(/emulator: (\S+)\n/)
+  await post(url, [trace('one'), request()])
+  await printed(/"type":"request"/)
+  child.kill('SIGTERM')
+  await ended
+  t.match(rows.trim().split('\n').map(line => JSON.parse(line)), [{ type: 'trace', message: 'one' }, { type: 'request', resultCode: '200' }])
+})
+
+t.test('--file keeps the rows over restarts', async t => {
+  const file = join(t.testdir(), 'data.ndjson')
+  for (const expected of [1, 2]) {
+    const { child, printed, ended } = run(t, ['emulator', '--port', '0', '--file', file])
+    const [, url] = await printed(/emulator: (\S+)\n/)
+    await post(url, [trace(`run ${expected}`)])
+    t.equal((await (await fetch(`${url}/api/rows`)).json() as unknown[]).length, expected)
+    child.kill('SIGTERM')
+    await ended
+  }
 })
 
 t.test('a port in use is said plainly', async t => {

@@ -2,6 +2,7 @@
 import type { FastifyBaseLogger, FastifyServerOptions } from 'fastify'
 import pino from 'pino'
 import t from 'tap'
+import { SECRET_HEADERS } from '../../dist/redaction.js'
 import { type Run, createRunner, wire } from '../fixtures/rows'
 import { sink } from '../fixtures/start'
 
@@ -119,6 +120,13 @@ t.test('a secret never leaves', async t => {
       else t.equal(rows.exceptions.length, exceptions)
     })
   }
+})
+
+t.test('no header that carries a credential is sent with it', async t => {
+  const run = await createRunner(t)
+  const { traces } = await run({ routes: logging(log => log.info({ headers: Object.fromEntries(SECRET_HEADERS.map(name => [name, SECRET])) }, 'x')) })
+  t.notMatch(wire(traces), SECRET)
+  t.equal(traces[0]!.customDimensions.headers!.match(/REDACTED/g)?.length, SECRET_HEADERS.length)
 })
 
 t.test('what is no secret arrives', async t => {

@@ -14,7 +14,8 @@ class OutOfStockError extends Error {
   code = 'OUT_OF_STOCK'
 }
 
-export async function buildBookshop (connectionString, { log = { level: 'info', stream: { write () {} } } } = {}) {
+/** @param warehouse the address of the service that counts the stock */
+export async function buildBookshop (connectionString, warehouse, { log = { level: 'info', stream: { write () {} } } } = {}) {
   const app = fastify({ logger: log })
 
   await app.register(appInsightsPlugin, {
@@ -35,8 +36,10 @@ export async function buildBookshop (connectionString, { log = { level: 'info', 
     const book = BOOKS.get(request.params.id)
     if (book === undefined) return reply.code(404).send({ message: 'no such book' })
     request.appInsights.set('bookTitle', book.title)
-    request.log.info({ bookId: book.id, price: book.price }, 'book read')
-    return book
+    const stock = await fetch(`${warehouse}/stock/${book.id}`)
+    const { copies } = await stock.json()
+    request.log.info({ bookId: book.id, price: book.price, copies }, 'book read')
+    return { ...book, copies }
   })
 
   app.post('/orders', {

@@ -2,15 +2,19 @@
 import type { ComponentChildren } from 'preact'
 import { useState } from 'preact/hooks'
 
-export function Copy ({ text, label, children }: { text: () => string, label?: string, children: ComponentChildren }) {
+export function Copy ({ text, children }: { text: () => string, children: ComponentChildren }) {
   const [done, setDone] = useState<boolean>()
   return (
     <button
-      type='button' aria-label={label} onClick={() => {
+      type='button' onClick={() => {
         navigator.clipboard.writeText(text()).then(() => setDone(true), () => setDone(false)).finally(() => setTimeout(() => setDone(undefined), 1_500))
       }}
     >
       {done === undefined ? children : done ? 'Copied' : 'Not allowed'}
     </button>
   )
+}
+
+export function connectionString (): string {
+  return `InstrumentationKey=00000000-0000-0000-0000-000000000000;IngestionEndpoint=${location.origin}`
 }

@@ -3,6 +3,8 @@ import { useEffect, useState } from 'preact/hooks'
 import type { Row } from '../rows'
 import { Copy } from './copy'
 import { duration, SEVERITIES } from './format'
+import { findings } from '../health'
+import { href } from './route'
 import { row as fetchRow } from './server'
 import { Kind } from './search'
 
@@ -45,13 +47,17 @@ function title (row: Row): string {
 }
 
 export function Body ({ row }: { row: Row }) {
+  // Judged by its own time: an old row was once fresh.
+  const flags = findings(row.envelope, JSON.stringify(row.envelope).length, Date.parse(row.timestamp))
   const columns = Object.entries(row).filter(([name]) => !HIDDEN.has(name))
   return (
     <div class='body'>
       <div class='actions'>
+        {row.operation_Id && <a class='button' href={href('operation', { id: row.operation_Id, row: row.itemId })}>View operation</a>}
         <Copy text={() => JSON.stringify(row, null, 2)}>Copy as JSON</Copy>
-        <Copy text={() => location.href}>Copy link</Copy>
+        <Copy text={() => `${location.origin}/${href('search', { row: row.itemId })}`}>Copy link</Copy>
       </div>
+      {flags.length > 0 && <ul class='flags'>{flags.map(({ verdict, reason }) => <li key={reason}><b>{verdict}</b> {reason}</li>)}</ul>}
       {row.details?.map((detail, index) => (
         <section key={index}>
           <h3>{index === 0 ? 'Exception' : 'Caused by'}</h3>

@@ -1,6 +1,7 @@
 /** All rows, newest first, live: the view that the page opens with. */
-import { useEffect, useRef, useState } from 'preact/hooks'
+import { useEffect, useMemo, useRef, useState } from 'preact/hooks'
 import type { RowType } from '../rows'
+import { connectionString, Copy } from './copy'
 import { Detail } from './detail'
 import { count, duration, KINDS, kindName, moment, plural, SEVERITIES } from './format'
 import { Grid } from './grid'
@@ -8,7 +9,10 @@ import { useLines } from './lines'
 import { change, type Route } from './route'
 import type { Line, State } from './server'
 
-const FILTERS = ['type', 'failed', 'severity', 'role', 'text', 'from', 'to', 'operation', 'name', 'code', 'exception']
+const FILTERS = ['type', 'failed', 'severity', 'role', 'text', 'from', 'to', 'operation', 'name', 'own', 'code', 'exception', 'flag']
+/** Filters that a link from another view has set, with how to say them. */
+const GIVEN: Record<string, string> = { operation: 'operation', name: 'operation', own: 'name', code: 'result', exception: 'exception', flag: 'flagged' }
+const RANGES: Record<string, string> = { '': 'Any time', 60: 'Last minute', 600: 'Last 10 minutes', 3600: 'Last hour', 86400: 'Last day' }
 
 interface SearchProps {
   route: Route
@@ -20,7 +24,12 @@ export function Search ({ route, state, paused }: SearchProps) {
   const { params } = route
   const [top, setTop] = useState(true)
   const [reset, setReset] = useState(0)
-  const filter = new URLSearchParams(FILTERS.flatMap(name => params.getAll(name).map(value => [name, value]))).toString()
+  const within = params.get('within') ?? ''
+  const filter = useMemo(() => {
+    const search = new URLSearchParams(FILTERS.flatMap(name => params.getAll(name).map(value => [name, value])))
+    if (Number(within) > 0) search.set('from', String(Date.now() - Number(within) * 1_000))
+    return search.toString()
+  }, [params, within])
   const view = useLines(filter, state, paused || !top)
   const chosen = Number(params.get('row') ?? -1)
   const lines = view.line
@@ -42,7 +51,7 @@ export function Search ({ route, state, paused }: SearchProps) {
   return (
     <main class={chosen >= 0 ? 'split' : 'whole'} id='main'>
       <section class='list' aria-label='Search'>
-        <Filters params={params} counts={view.counts} />
+        <Filters params={params} counts={view.counts} roles={state?.roles ?? []} />
         <div class='status' role='status'>
           {view.error ? <span class='bad'>{view.error}</span> : <span>{plural(view.total, 'row')}{filter === '' ? '' : ' match'}</span>}
           {newer > 0 && (!top || paused) &&
@@ -71,7 +80,7 @@ function Cells ({ line }: { line: Line | undefined }) {
     <>
       <span role='gridcell' class='time'>{moment(line.time)}</span>
       <span role='gridcell' class='kind'><Kind type={line.type} severity={line.severityLevel} /></span>
-      <span role='gridcell' class='what'><What line={line} /></span>
+      <span role='gridcell' class='what'>{line.flags && <abbr title={line.flags.join('\n')}>⚑</abbr>}<What line={line} /></span>
       <span role='gridcell' class={failed ? 'code bad' : 'code'}>{line.resultCode ?? (line.type === 'metric' || line.type === 'performanceCounter' ? line.value : '')}</span>
       <span role='gridcell' class='duration'>{duration(line.duration)}</span>
       <span role='gridcell' class='role'>{line.cloud_RoleName ?? ''}</span>
@@ -84,14 +93,14 @@ export function Kind ({ type, severity }: { type: RowType, severity?: number }) 
   return <span class={`badge kind-${type}${level}`}>{type === 'trace' && severity !== undefined && severity !== 1 ? SEVERITIES[severity] : kindName(type)}</span>
 }
 
-function What ({ line }: { line: Line }) {
+export function What ({ line }: { line: Line }) {
   if (line.type === 'exception') return <><b>{line.exceptionType}</b>: {line.message}</>
   if (line.type === 'trace') return <>{line.message}</>
   if (line.type === 'dependency' && line.target && !line.name?.includes(line.target)) return <>{line.name} <i>{line.target}</i></>
   return <>{line.name}</>
 }
 
-function Filters ({ params, counts }: { params: URLSearchParams, counts: Partial<Record<RowType, number>> }) {
+function Filters ({ params, counts, roles }: { params: URLSearchParams, counts: Partial<Record<RowType, number>>, roles: string[] }) {
   const search = useRef<HTMLInputElement>(null)
   const types = (params.get('type') ?? '').split(',').filter(Boolean)
   const shown = KINDS.filter(kind => counts[kind.type] || types.includes(kind.type) || ['request', 'dependency', 'trace', 'exception'].includes(kind.type))
@@ -127,12 +136,26 @@ function Filters ({ params, counts }: { params: URLSearchParams, counts: Partial
         ))}
       </div>
       <label class='check'><input type='checkbox' checked={params.has('failed')} onChange={event => change({ failed: event.currentTarget.checked ? '1' : undefined })} /> Failed only</label>
+      <select aria-label='Severity' value={params.get('severity') ?? ''} onChange={event => change({ severity: event.currentTarget.value })}>
+        <option value=''>Any severity</option>
+        {SEVERITIES.slice(1).map((name, index) => <option key={name} value={index + 1}>{name}{index < 3 ? ' and up' : ''}</option>)}
+      </select>
+      <select aria-label='Role' value={params.get('role') ?? ''} onChange={event => change({ role: event.currentTarget.value })}>
+        <option value=''>Any role</option>
+        {[...new Set([...roles, ...params.getAll('role')])].map(role => <option key={role} value={role}>{role}</option>)}
+      </select>
+      <select aria-label='Time' value={params.get('within') ?? ''} onChange={event => change({ within: event.currentTarget.value })}>
+        {['', '60', '600', '3600', '86400'].map(range => <option key={range} value={range}>{RANGES[range]}</option>)}
+      </select>
+      {Object.keys(GIVEN).flatMap(name => params.get(name) === null
+        ? []
+        : [<button key={name} type='button' class='chip given' onClick={() => change({ [name]: undefined })} aria-label={`Remove the filter ${GIVEN[name]}: ${params.get(name)}`}>{GIVEN[name]}: {params.get(name)} ✕</button>])}
     </form>
   )
 }
 
 function Empty ({ filtered }: { filtered: boolean }) {
   return filtered
-    ? <div class='empty'><h2>Nothing matches</h2><p>No row that is kept fits these filters.</p><button type='button' onClick={() => change(Object.fromEntries(FILTERS.map(name => [name, undefined])))}>Clear the filters</button></div>
-    : <div class='empty'><h2>Waiting for telemetry</h2><p>Give your app this connection string. Rows show here within a second.</p></div>
+    ? <div class='empty'><h2>Nothing matches</h2><p>No row that is kept fits these filters.</p><button type='button' onClick={() => change(Object.fromEntries([...FILTERS, 'within'].map(name => [name, undefined])))}>Clear the filters</button></div>
+    : <div class='empty'><h2>Waiting for telemetry</h2><p>Give your app this connection string. Rows show here within a second.</p><pre>{connectionString()}</pre><Copy text={connectionString}>Copy connection string</Copy></div>
 }

@@ -1,5 +1,5 @@
 /** The emulator's API, as the page sees it. */
-import { useEffect, useState } from 'preact/hooks'
+import { useEffect, useRef, useState } from 'preact/hooks'
 import type { Row, RowType } from '../rows'
 import type { Kept } from '../store'
 
@@ -12,6 +12,7 @@ export interface State {
   size: number
   bytes: number
   dropped: number
+  roles: string[]
 }
 
 export interface Lines extends State {
@@ -47,4 +48,36 @@ export function useLive (): { state: State | undefined, connected: boolean } {
     return () => source.close()
   }, [])
   return { state, connected }
+}
+
+/** The shortest time between two questions for the same sums, in milliseconds. */
+const ASK_EVERY = 1_000
+
+/** An answer that is asked for again as rows arrive, unless it is held. */
+export function useAnswer<T> (path: string, state: State | undefined, held: boolean): { answer: T | undefined, error: string | undefined } {
+  const [answer, setAnswer] = useState<T>()
+  const [error, setError] = useState<string>()
+  const done = useRef({ path: '', version: '', at: 0 })
+  const version = state === undefined ? '' : `${state.first}:${state.last}:${state.size}`
+
+  useEffect(() => {
+    const same = done.current.path === path
+    if (version === '' || (same && (held || done.current.version === version))) return
+    if (!same) setAnswer(undefined)
+    const abort = new AbortController()
+    const timer = setTimeout(() => {
+      ask<T>(path, abort.signal).then(
+        answer => {
+          done.current = { path, version, at: Date.now() }
+          setAnswer(answer)
+          setError(undefined)
+        },
+        (error: Error) => { if (!abort.signal.aborted) setError(error.message) })
+    }, same ? Math.max(0, done.current.at + ASK_EVERY - Date.now()) : 0)
+    return () => {
+      clearTimeout(timer)
+      abort.abort()
+    }
+  }, [path, version, held])
+  return { answer, error }
 }

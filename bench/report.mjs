@@ -1,0 +1,230 @@
+/**
+ * A results file → docs/performance.md, docs/compare.md and their plots. Every sentence about who is ahead is computed.
+ *
+ * node bench/report.mjs [FILE]
+ */
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+import { cases } from './cases.mjs'
+import { bars, lines } from './svg.mjs'
+import { survived, text, withSpread } from './table.mjs'
+
+const { number, percent, seconds } = text
+const file = process.argv[2] ?? fileURLToPath(new URL('results/full.json', import.meta.url))
+const results = JSON.parse(readFileSync(file, 'utf8'))
+const docs = fileURLToPath(new URL('../docs/', import.meta.url))
+const names = Object.keys(results.peers)
+const instrumented = names.filter(name => name !== 'bare')
+const peers = instrumented.filter(name => !name.startsWith('ours'))
+const label = name => results.peers[name]
+const load = latency => results.load[latency] ?? {}
+const { settings, machine } = results
+const GENERATED = '<!-- Written by bench/report.mjs from bench/results/full.json: change those. -->'
+
+function table (heads, rows) {
+  const line = cells => `| ${cells.join(' | ')} |`
+  return [line(heads), line(heads.map((_, index) => index === 0 ? '---' : '---:')), ...rows.map(line)].join('\n')
+}
+
+const bold = (name, value) => name === 'ours' ? `**${value}**` : value
+const row = (name, ...values) => [bold(name, label(name)), ...values.map(value => bold(name, value))]
+
+/** One sentence: ours against the best of the others, whichever way it is. */
+function verdict (what, get, show, { higherIsBetter = false } = {}) {
+  const own = get('ours')
+  const others = peers.map(name => ({ name, value: get(name) })).filter(({ value }) => value !== undefined && value !== null)
+  if (own === undefined || own === null || others.length === 0) return undefined
+  const sign = higherIsBetter ? -1 : 1
+  others.sort((a, b) => sign * (a.value - b.value))
+  const [best] = others
+  const difference = sign * (own - best.value)
+  if (difference === 0) return `- **${what}:** ${show(own)}, as the best of the others (${label(best.name)}).`
+  if (difference < 0) return `- **${what}:** ${show(own)}. The best of the others: ${show(best.value, best.name)} (${label(best.name)}).`
+  const behind = others.filter(({ value }) => sign * (own - value) > 0).map(({ name, value }) => `${label(name)} (${show(value, name)})`)
+  return `- **${what}: not ahead.** ${show(own)}; better: ${behind.join(', ')}.`
+}
+
+const micros = value => `${number(value)} µs`
+const outageShare = (name, place) => {
+  const found = results.outage?.[name]?.after.at(place)
+  return found === undefined ? undefined : Math.min(found.requests, found.logs)
+}
+const delivered = latency => name => {
+  const found = load(latency)[name]
+  return found?.requests === undefined ? undefined : Math.min(found.requests.median, found.logs.median)
+}
+const closed = how => name => {
+  const found = results.closing?.[how]?.[name]
+  return found === undefined ? undefined : found.closedAfter ?? settings.closeLimit
+}
+
+/** Whoever drops rows has less work: a number at full load does not stand alone. */
+const withDelivered = show => (value, name) => name === undefined || delivered(150)(name) === undefined || delivered(150)(name) >= 0.9995 ? show(value) : `${show(value)}, having delivered ${percent(delivered(150)(name))}`
+
+const verdicts = [
+  verdict('Main thread, CPU time per request on top of Fastify', name => results.bursts?.[name]?.mainOverBare?.median, micros),
+  verdict('All threads, CPU time per request on top of Fastify', name => results.bursts?.[name]?.totalOverBare?.median, micros),
+  verdict('Requests per second at full load', name => load(150)[name]?.throughput?.median, withDelivered(value => number(value)), { higherIsBetter: true }),
+  verdict('p99 latency at full load', name => load(150)[name]?.p99?.median, withDelivered(value => `${number(value, 1)} ms`)),
+  verdict('Delivered at full load, ingestion latency 150 ms', delivered(150), percent, { higherIsBetter: true }),
+  verdict(`Delivered ${settings.outage.after[0]} s after an outage of ${settings.outage.outage} s`, name => outageShare(name, 0), percent, { higherIsBetter: true }),
+  verdict('Time to close while the endpoint never answers', closed('hang'), value => value >= settings.closeLimit ? `over ${settings.closeLimit / 1_000} s` : seconds(value)),
+  verdict('Time to close while the endpoint refuses', closed('refuse'), value => value >= settings.closeLimit ? `over ${settings.closeLimit / 1_000} s` : seconds(value)),
+  verdict('Start-up on top of Fastify', name => results.startUp?.[name]?.startUpOverBare?.median, value => `${number(value)} ms`),
+  verdict('Memory (RSS) at full load', name => load(150)[name]?.rss?.median, value => `${number(value / 1e6)} MB`),
+  verdict('Bytes sent for a request and its log line', name => results.bursts?.[name]?.bytes, value => number(value))
+].filter(Boolean)
+
+const kind = name => name === 'ours' ? 'ours' : name.startsWith('ours') ? 'second' : 'other'
+const plots = {
+  'performance-main-thread.svg': results.bursts && bars({
+    title: 'CPU time per request on top of Fastify',
+    note: `Median of ${settings.bursts.rounds} bursts in turn; the thin line spans the middle half. Shorter is better.`,
+    legend: ['main thread, µs', 'all threads, µs'],
+    bars: instrumented.map(name => ({
+      label: label(name),
+      kind: kind(name),
+      values: ['mainOverBare', 'totalOverBare'].map(metric => {
+        const found = results.bursts[name][metric]
+        return found === undefined ? undefined : { median: found.median, low: found.q1, high: found.q3, text: number(found.median) }
+      })
+    })),
+    format: value => number(value)
+  }),
+  'performance-delivered.svg': Object.keys(results.load).length > 0 && bars({
+    title: 'Requests delivered at full load',
+    note: 'Share of the answered requests whose row arrived, by the latency of the ingestion endpoint. Longer is better.',
+    legend: settings.latencies.map(latency => `${latency} ms`),
+    max: 1,
+    bars: instrumented.map(name => ({ label: label(name), kind: kind(name), values: settings.latencies.map(latency => load(latency)[name]?.requests && { median: load(latency)[name].requests.median, text: percent(load(latency)[name].requests.median) }) })),
+    format: value => `${Math.round(value * 100)} %`
+  }),
+  'performance-outage.svg': results.outage && lines({
+    title: `Requests delivered around an outage of ${settings.outage.outage} s`,
+    note: `${settings.outage.rate} requests/s; the endpoint answers 503 in the grey part.`,
+    xLabel: 'seconds from the recovery',
+    shade: { from: -settings.outage.outage, to: 0, label: 'outage' },
+    lines: instrumented.filter(name => results.outage[name]).map(name => ({ label: label(name), kind: kind(name), points: results.outage[name].curve.map(([second, requests]) => [second, requests]) }))
+  })
+}
+
+const sections = []
+const section = (title, ...parts) => sections.push(`## ${title}`, ...parts)
+
+section('In short',
+  `Ours with its defaults (a worker thread) against the others, each at its best:\n\n${verdicts.join('\n')}`,
+  results.note === undefined ? undefined : `**${results.note}**`,
+  results.quick ? '**These numbers are from a quick run and stand here for the form only.**' : undefined)
+
+if (results.bursts) {
+  section('CPU time',
+    '![CPU time per request on top of Fastify](performance-main-thread.svg)',
+    `A request with one log line, in microseconds of CPU time. The main thread is what your handlers share; all threads is what the machine pays, with the worker thread, garbage collection and compression. Bare Fastify itself: ${number(results.bursts.bare?.mainMicros?.median, 1)} µs of the main thread. Medians of ${settings.bursts.rounds} bursts of ${settings.bursts.burst} requests, all apps side by side, in turn; in brackets where the middle half of the bursts lay.`,
+    table(['', 'main thread over bare', 'all threads over bare', 'times bare, main thread', 'bytes sent per request', 'delivered'],
+      instrumented.map(name => {
+        const found = results.bursts[name]
+        const half = given => given === undefined ? '–' : `${number(given.median, 1)} (${number(given.q1, 1)} – ${number(given.q3, 1)})`
+        return row(name, half(found.mainOverBare), half(found.totalOverBare), number(found.mainOfBare?.median, 2), number(found.bytes), percent(Math.min(found.requests, found.logs)))
+      })))
+}
+
+if (results.load[150]) {
+  section('Full load',
+    `${settings.connections} connections, as fast as answers come, for ${settings.seconds} s; ${settings.rounds} rounds, medians, in brackets the lowest and the highest. Two things to know when reading it: whoever drops rows has less work, and the load generator and the endpoint run on the same ${machine.cores} cores.`,
+    table(['', 'requests/s', 'of bare', 'p50 ms', 'p99 ms', 'event loop delay p99 ms', 'RSS MB'],
+      names.map(name => {
+        const found = load(150)[name]
+        return row(name, withSpread(found.throughput, value => number(value)), percent(found.throughputOfBare?.median), number(found.p50?.median, 1), number(found.p99?.median, 1), number(found.delayP99?.median, 1), number(found.rss?.median / 1e6))
+      })))
+  section('Delivered at full load',
+    '![Requests delivered at full load](performance-delivered.svg)',
+    'What arrived of what was answered, after an orderly close, by the latency of the ingestion endpoint.',
+    table(['', ...settings.latencies.flatMap(latency => [`requests, ${latency} ms`, `logs, ${latency} ms`]), 'sent twice'],
+      instrumented.map(name => row(name, ...settings.latencies.flatMap(latency => [percent(load(latency)[name]?.requests?.median), percent(load(latency)[name]?.logs?.median)]), number(settings.latencies.reduce((total, latency) => total + (load(latency)[name]?.duplicates?.high ?? 0), 0))))))
+}
+
+if (results.paced) {
+  section(`At ${number(settings.rate)} requests/s`,
+    `A load that leaves room: what a request waits, and what the app weighs. Medians of ${settings.pacedRounds} rounds.`,
+    table(['', 'p50 ms', 'p99 ms', 'main thread over bare, µs', 'RSS MB', 'delivered'],
+      names.map(name => {
+        const found = results.paced[name]
+        return row(name, number(found.p50?.median, 2), number(found.p99?.median, 2), name === 'bare' ? '' : number(found.mainOverBare?.median), number(found.rss?.median / 1e6), name === 'bare' ? '' : percent(Math.min(found.requests.median, found.logs.median)))
+      })))
+}
+
+if (results.outage) {
+  section('An outage',
+    '![Requests delivered around an outage](performance-outage.svg)',
+    `${settings.outage.rate} requests/s; after ${settings.outage.before} s the endpoint answers 503 for ${settings.outage.outage} s, then it is well again.`,
+    table(['', ...settings.outage.after.map(second => `delivered ${second} s after`), 'complete after', 'sent twice'],
+      instrumented.map(name => {
+        const found = results.outage[name]
+        if (found === undefined) return row(name, '–', '–', '–', '–')
+        return row(name, ...found.after.map(({ requests, logs }) => percent(Math.min(requests, logs))), found.completeAfter === null ? 'not within the run' : `${number(found.completeAfter, 1)} s`, number(found.duplicates))
+      })))
+}
+
+if (results.closing) {
+  const show = found => found === undefined ? '–' : found.closedAfter === null ? `over ${settings.closeLimit / 1_000} s` : seconds(found.closedAfter)
+  section('Closing with a dead endpoint',
+    'From `app.close()` and the shutdown of the SDK to the end of the process, with 200 requests and their logs waiting.',
+    table(['', 'the endpoint never answers', 'the endpoint refuses'], instrumented.map(name => row(name, show(results.closing.hang[name]), show(results.closing.refuse[name])))))
+}
+
+if (results.ending) {
+  section('A sudden end',
+    'A process answers 101 requests and then dies of an uncaught exception, or calls `process.exit(1)`. What arrived by itself; where the same app, started again, brought more, what there was then.',
+    table(['', 'uncaught exception', 'process.exit(1)'], instrumented.map(name => row(name, ...['crash', 'exit'].map(how => results.ending[how]?.[name] === undefined ? '–' : how === 'crash' ? survived(results.ending.crash[name]) : survived(results.ending.exit[name]).replace(/, (?:the|no) error/, ''))))))
+}
+
+if (results.startUp) {
+  section('Start-up',
+    `From the start of the process until it listens; medians of ${settings.startUps} starts in turn.`,
+    table(['', 'ms', 'over bare, ms'], names.map(name => row(name, withSpread(results.startUp[name].readyAfter, value => number(value)), name === 'bare' ? '' : number(results.startUp[name].startUpOverBare?.median)))))
+}
+
+section('How it is measured',
+  `- The app: one route with a parameter, one \`request.log.info\` line with two fields, logs written to a destination that discards them, the same for all; \`NODE_ENV=production\`. CommonJS, because that is where instrumentations need no extra flag.
+- The endpoint: a scripted one on this machine, in a process of its own, reached through TLS under a name of Azure's, so that every exporter posts and compresses as in production. It counts rows by their kind and by a number that every request carries.
+- The load: a process of its own${machine.pinned ? ', on the last core, with the endpoint; the app may use all cores' : ''}.
+- Sampling: 100 % for all. Exporter: ${results.versions['@azure/monitor-opentelemetry-exporter']} for all.
+- CPU time of the main thread comes from the operating system's account of that thread, and is counted until the rows have been sent, so that work that is put off is work all the same.
+- Every peer is set up as its README says (\`bench/peers.cjs\`); those without logs of pino get instrumentation-pino, those without fetch get instrumentation-undici. Nobody is tuned, ours included.`,
+  'What these numbers do not tell: how it is on your machine, with your handlers, behind your network. A handler that does real work makes every difference on this page smaller.')
+
+section('Repeat it',
+  `\`\`\`sh
+npm ci
+npm run bench -- --quick   # the table in three minutes
+npm run bench              # everything, three quarters of an hour on a quiet machine
+node bench/report.mjs      # this page, from the results
+node bench/regression.mjs  # ours against bare Fastify alone, as in CI
+\`\`\``,
+  `This run: \`${results.command}\`, ${results.date.slice(0, 10)}, Node.js ${results.node}, ${machine.cores} cores (${machine.cpu}), ${machine.memory}, ${machine.platform}.`,
+  `Versions: ${Object.entries(results.versions).map(([name, version]) => `${name} ${version}`).join(', ')}.`,
+  results.errors.length === 0 ? undefined : `What failed in this run: ${results.errors.map(({ what, peer, message }) => `${what}, ${peer}: ${message}`).join('; ')}.`)
+
+write('performance.md', ['# Performance', GENERATED, 'What telemetry costs a Fastify app, and how much of it arrives, next to the other ways to Application Insights. Where ours is not ahead, it says so.', ...sections])
+for (const [name, svg] of Object.entries(plots)) if (svg) writeFileSync(docs + name, svg)
+
+if (results.cases) {
+  const parts = ['# What each one sends', GENERATED,
+    'A dozen things that happen to a server, and the rows that each way to Application Insights sends about them: as they arrived, not as they were promised. Every app runs with Fastify\'s default logging. A request is written as “name” result code and success; traces are log lines. How each was set up stands in `bench/peers.cjs`, the routes in `bench/cases-app.cjs`.']
+  const all = [...cases, { name: 'esm', title: 'The app as an ES module, imports at the top, set up before Fastify is called, no flag for Node.js' }, { name: 'others', title: 'Hosts contacted beside the ingestion endpoint, within the first seconds' }]
+  for (const { name, title } of all) {
+    const groups = new Map()
+    for (const peer of instrumented) {
+      const said = results.cases[peer]?.[name] ?? '–'
+      groups.set(said, [...groups.get(said) ?? [], peer])
+    }
+    parts.push(`## ${title}`, table(['', 'sent'], [...groups].map(([said, same]) => [same.map(peer => bold(peer, label(peer))).join('<br>'), said.replaceAll('|', '\\|').replaceAll('case-', '')])).replace('---:', '---'))
+  }
+  parts.push('## Repeat it', '```sh\nnpm ci\nnpm run bench -- --only cases\n```', `This run: ${results.date.slice(0, 10)}, Node.js ${results.node}. Versions: ${Object.entries(results.versions).map(([name, version]) => `${name} ${version}`).join(', ')}.`)
+  write('compare.md', parts)
+}
+
+function write (name, parts) {
+  mkdirSync(docs, { recursive: true })
+  writeFileSync(docs + name, `${parts.filter(part => part !== undefined).join('\n\n')}\n`)
+}

@@ -1,0 +1,214 @@
+/** `fastify-app-insights check`: sends one row of each kind and says what the endpoint answered, and what to do. */
+import { randomBytes } from 'node:crypto'
+import { type IncomingHttpHeaders, request as requestHttp } from 'node:http'
+import { request as requestHttps } from 'node:https'
+import { hostname } from 'node:os'
+import { parseArgs } from 'node:util'
+import { type Connection, parseConnectionString } from '../connection'
+
+const USAGE = `Usage: fastify-app-insights check [connectionString]
+
+  Sends one row of each kind to Application Insights and says what it answered.
+  Without an argument, the string is APPLICATIONINSIGHTS_CONNECTION_STRING of the environment.
+  Exits with 0 where all rows were taken, with 1 where not, with 2 where there is nothing to check.
+
+  --timeout <seconds>  longest wait for the answer (default 10)
+  --help               this text
+`
+
+const ROLE = 'fastify-app-insights check'
+const MAX_REDIRECTS = 3
+const MAX_ANSWER = 64 * 1024
+
+interface Answer { status: number, headers: IncomingHttpHeaders, body: string, host: string }
+
+interface Verdict { fine: boolean, says: string, advice: string[] }
+
+export async function check (args: string[]): Promise<number> {
+  let parsed
+  try {
+    parsed = parseArgs({ args, allowPositionals: true, options: { timeout: { type: 'string', default: '10' }, help: { type: 'boolean', short: 'h' } } })
+  } catch (error) {
+    process.stderr.write(`${(error as Error).message}\n\n${USAGE}`)
+    return 2
+  }
+  if (parsed.values.help) {
+    process.stdout.write(USAGE)
+    return 0
+  }
+  const timeout = Number(parsed.values.timeout) * 1_000
+  if (!(timeout > 0 && timeout < 2 ** 31) || parsed.positionals.length > 1) {
+    process.stderr.write(USAGE)
+    return 2
+  }
+
+  const given = parsed.positionals[0] ?? process.env.APPLICATIONINSIGHTS_CONNECTION_STRING
+  if (given === undefined || given.trim() === '') {
+    process.stderr.write('No connection string: give it as the argument, in quotes, or set APPLICATIONINSIGHTS_CONNECTION_STRING. It stands on the Overview page of the Application Insights resource.\n')
+    return 2
+  }
+  let connection
+  try {
+    connection = parseConnectionString(given)
+  } catch (error) {
+    // Says what is wrong, and never repeats the string.
+    process.stderr.write(`${(error as Error).message}\n`)
+    return 1
+  }
+
+  const operation = randomBytes(16).toString('hex')
+  const kinds = rows(connection, operation)
+  process.stdout.write(`Sending ${kinds.length} rows to ${connection.endpoint} …\n`)
+  const began = performance.now()
+  const { fine, says, advice } = await ask(connection, JSON.stringify(kinds.map(({ envelope }) => envelope)), timeout).then(
+    answer => ofAnswer(answer, kinds.map(({ kind }) => kind), operation), (error: unknown) => ofError(error, connection, timeout))
+  const text = [`${fine ? 'Fine' : 'Not fine'}: ${says} (${Math.round(performance.now() - began)} ms)`, ...advice.map(line => `  ${line}`)].join('\n')
+  // Whatever the answer holds: the key is a secret.
+  process.stdout.write(`${text.replaceAll(new RegExp(connection.instrumentationKey, 'gi'), '<key>')}\n`)
+  return fine ? 0 : 1
+}
+
+/** As the plugin would send them. */
+function rows ({ instrumentationKey }: Connection, operation: string): Array<{ kind: string, envelope: unknown }> {
+  const time = new Date().toISOString()
+  const id = randomBytes(8).toString('hex')
+  const row = (kind: string, baseType: string, baseData: object): { kind: string, envelope: unknown } => ({
+    kind,
+    envelope: {
+      name: `Microsoft.ApplicationInsights.${baseType.replace(/Data$/, '')}`,
+      time,
+      iKey: instrumentationKey,
+      sampleRate: 100,
+      ver: 1,
+      tags: {
+        'ai.operation.id': operation,
+        'ai.operation.name': 'GET /check',
+        ...(kind === 'request' ? {} : { 'ai.operation.parentId': id }),
+        'ai.cloud.role': ROLE,
+        'ai.cloud.roleInstance': hostname()
+      },
+      data: { baseType, baseData: { ver: 2, properties: {}, ...baseData } }
+    }
+  })
+  return [
+    row('request', 'RequestData', { id, name: 'GET /check', url: 'http://localhost/check', duration: '00:00:00.001', responseCode: '200', success: true }),
+    row('dependency', 'RemoteDependencyData', { id: randomBytes(8).toString('hex'), name: 'check', type: 'InProc', duration: '00:00:00.001', resultCode: '0', success: true }),
+    row('trace', 'MessageData', { message: 'A line of fastify-app-insights check', severityLevel: 'Information' }),
+    row('exception', 'ExceptionData', { severityLevel: 'Information', exceptions: [{ typeName: 'Error', message: 'No error: an exception row of fastify-app-insights check', hasFullStack: true, stack: 'Error: No error\n    at check (check.js:1:1)' }] }),
+    row('event', 'EventData', { name: 'fastify-app-insights check' }),
+    row('metric', 'MetricData', { metrics: [{ name: 'fastify-app-insights check', value: 1, count: 1 }] })
+  ]
+}
+
+async function ask (connection: Connection, body: string, timeout: number): Promise<Answer> {
+  let url = new URL(`${connection.endpoint}/v2.1/track`)
+  for (let redirects = 0; ; redirects++) {
+    const answer = await post(url, body, timeout)
+    const { location } = answer.headers
+    if ((answer.status !== 307 && answer.status !== 308) || location === undefined || redirects === MAX_REDIRECTS) return answer
+    const next = new URL(location, url)
+    // The key goes along: not in the clear.
+    if (next.protocol !== 'https:' && !connection.loopback) return answer
+    url = next
+  }
+}
+
+async function post (url: URL, body: string, timeout: number): Promise<Answer> {
+  return await new Promise((resolve, reject) => {
+    const request = (url.protocol === 'https:' ? requestHttps : requestHttp)(url, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body) },
+      agent: false,
+      signal: AbortSignal.timeout(timeout)
+    }, response => {
+      let text = ''
+      response.setEncoding('utf8')
+      response.on('data', (chunk: string) => { if (text.length < MAX_ANSWER) text += chunk })
+      response.on('end', () => resolve({ status: response.statusCode!, headers: response.headers, body: text, host: url.host }))
+      response.on('error', reject)
+    })
+    request.on('error', reject)
+    request.end(body)
+  })
+}
+
+interface Receipt { itemsReceived?: number, itemsAccepted?: number, errors?: Array<{ index?: number, statusCode?: number, message?: string }> }
+
+function ofAnswer ({ status, headers, body, host }: Answer, kinds: string[], operation: string): Verdict {
+  const receipt = receiptOf(body)
+  const problems = (receipt?.errors ?? []).slice(0, kinds.length).map(({ index, statusCode, message }) =>
+    `${kinds[index ?? -1] ?? 'a row'}: ${statusCode ?? status} ${plain(message ?? '')}`)
+  const statuses = new Set([status, ...(receipt?.errors ?? []).map(({ statusCode }) => statusCode)])
+  const wait = headers['retry-after'] === undefined ? [] : [`It asks to wait ${plain(String(headers['retry-after']))} seconds.`]
+
+  if (status === 200 && receipt !== undefined && receipt.itemsAccepted === kinds.length) {
+    return {
+      fine: true,
+      says: `all ${kinds.length} rows were taken: ${kinds.join(', ')}`,
+      advice: ['The portal shows them after some minutes. Under Logs:', `union * | where operation_Id == "${operation}"`]
+    }
+  }
+  if (statuses.has(439) || statuses.has(402) || /quota/i.test(body)) {
+    return { fine: false, says: `the quota is used up (HTTP ${status})`, advice: [...problems, 'Application Insights → Usage and estimated costs → Daily cap: raise it, or wait until it is reset.', 'Send less: the options samplingRatio, tracesPerSecond, ignore and logs.level.', ...wait] }
+  }
+  if (statuses.has(429)) {
+    return { fine: false, says: `the endpoint throttles (HTTP ${status})`, advice: [...problems, 'Too much comes in for this resource at the moment. The plugin keeps its rows and tries again; send less with samplingRatio or tracesPerSecond if that goes on.', ...wait] }
+  }
+  if (/instrumentation ?key|ikey/i.test(body) && (status === 400 || status === 206 || status === 404)) {
+    return { fine: false, says: `the endpoint does not know the key (HTTP ${status})`, advice: [...problems.slice(0, 1), 'Copy the connection string anew from the Overview page of the Application Insights resource: key and endpoint belong together, and a deleted resource takes its key along.'] }
+  }
+  if (status === 401 || status === 403) {
+    return { fine: false, says: `the endpoint wants to know who sends (HTTP ${status})`, advice: [...problems.slice(0, 1), 'Local authentication is off for this resource: give the plugin the option credential, such as DefaultAzureCredential, whose identity has the role Monitoring Metrics Publisher.', 'Or the network isolation of the resource refuses this machine: see Network Isolation in the portal.'] }
+  }
+  if (status === 404 || status === 405 || (status >= 200 && status < 300 && receipt === undefined) || (status >= 300 && status < 400)) {
+    return { fine: false, says: `${host} does not answer as an ingestion endpoint does (HTTP ${status})`, advice: ['The IngestionEndpoint of the connection string leads elsewhere, or a proxy between answers for it.', 'Copy the connection string anew from the Overview page of the Application Insights resource.'] }
+  }
+  if (status >= 500) {
+    return { fine: false, says: `the endpoint has trouble of its own (HTTP ${status})`, advice: ['Try again in some minutes; Azure tells of outages at https://azure.status.microsoft. The plugin keeps its rows meanwhile.', ...wait] }
+  }
+  return { fine: false, says: `${receipt?.itemsAccepted ?? 0} of ${kinds.length} rows were taken (HTTP ${status})`, advice: problems.length > 0 ? problems : ['The endpoint gave no reason.'] }
+}
+
+const TLS = /^(?:ERR_TLS|ERR_SSL|CERT_|DEPTH_ZERO|SELF_SIGNED|UNABLE_TO|HOSTNAME_MISMATCH|EPROTO|CRL_|INVALID_CA|PATH_LENGTH)/
+const DNS: Readonly<Record<string, string>> = { ENOTFOUND: 'has no such name', EAI_AGAIN: 'cannot be resolved at the moment' }
+
+function ofError (error: unknown, { endpoint }: Connection, timeout: number): Verdict {
+  const { host } = new URL(endpoint)
+  const { code, name, errors } = error as { code?: string, name?: string, errors?: Array<{ code?: string }> }
+  const reason = code ?? errors?.[0]?.code ?? name ?? 'error'
+  if (TLS.test(reason)) {
+    return {
+      fine: false,
+      says: `TLS trouble: the certificate of ${host} is not accepted here, or no TLS is spoken there (${reason})`,
+      advice: [
+        'A proxy that opens TLS: give its CA certificate to Node with NODE_EXTRA_CA_CERTS=/path/to/ca.pem.',
+        'An image without CA certificates, or a wrong clock, ends the same way.'
+      ]
+    }
+  }
+  const what = name === 'TimeoutError' || reason === 'ABORT_ERR'
+    ? `did not answer within ${timeout / 1_000} s`
+    : DNS[reason] !== undefined ? `the host's name ${DNS[reason]} (${reason})` : `no connection (${reason})`
+  return {
+    fine: false,
+    says: `${host} is unreachable: ${what}`,
+    advice: [
+      `Is outgoing traffic to ${host} let through: firewall, network policy, private link, DNS?`,
+      'Is the IngestionEndpoint of the connection string right? Copy it anew from the Overview page.'
+    ]
+  }
+}
+
+function receiptOf (body: string): Receipt | undefined {
+  try {
+    const receipt = JSON.parse(body) as Receipt | null
+    return typeof receipt === 'object' && receipt !== null && typeof receipt.itemsAccepted === 'number' ? { ...receipt, errors: Array.isArray(receipt.errors) ? receipt.errors : [] } : undefined
+  } catch {
+    return undefined
+  }
+}
+
+/** A stranger's text must not steer the terminal. */
+function plain (text: string): string {
+  return text.replaceAll(/[^\x20-\x7e]+/g, ' ').slice(0, 200)
+}

@@ -1,0 +1,53 @@
+/** Rows → a file of envelopes, one a line, and back after a restart. */
+import { createReadStream, createWriteStream, existsSync, renameSync, truncateSync, writeFileSync } from 'node:fs'
+import { createInterface } from 'node:readline'
+import { faultOf, type Envelope } from './rows'
+import type { Store } from './store'
+
+/** Once the file holds so many times what is kept, it is written anew at the next start. */
+const SLACK = 2
+
+/** Fills the store from the file, then appends what comes. */
+export async function keepInFile (store: Store, path: string) {
+  let lines = 0
+  if (existsSync(path)) {
+    for await (const line of createInterface({ input: createReadStream(path, 'utf8'), crlfDelay: Infinity })) {
+      lines++
+      const envelope = parse(line)
+      if (envelope) store.add([{ envelope, text: line }], { replayed: true })
+    }
+  }
+  if (lines > store.size * SLACK) {
+    const fresh = `${path}.new`
+    writeFileSync(fresh, [...store.records()].map(record => `${record.text}\n`).join(''), { mode: 0o600 })
+    renameSync(fresh, path)
+  }
+
+  // Telemetry may hold what is nobody else's business on a shared machine.
+  const stream = createWriteStream(path, { flags: 'a', mode: 0o600 })
+  await new Promise<void>((resolve, reject) => { stream.once('open', () => resolve()).once('error', reject) })
+  // A line that a crash cut off must not swallow the next one; empty lines are passed over.
+  if (lines > 0) stream.write('\n')
+  let failure: Error | undefined
+  stream.on('error', error => { failure = error })
+  const unlisten = store.listen(rows => {
+    if (failure) return
+    if (rows.length === 0) truncateSync(path)
+    else stream.write(rows.map(row => `${JSON.stringify(row.envelope)}\n`).join(''))
+  })
+
+  return async function close (): Promise<void> {
+    unlisten()
+    if (!failure) await new Promise<void>(resolve => { stream.once('error', () => resolve()).end(() => resolve()) })
+  }
+}
+
+/** Nothing for a line that a crash cut off, or that is none of ours. */
+function parse (line: string): Envelope | undefined {
+  try {
+    const item: unknown = JSON.parse(line)
+    return faultOf(item) === undefined ? item as Envelope : undefined
+  } catch {
+    return undefined
+  }
+}
