@@ -1,7 +1,7 @@
 /** Every folder of docs/examples is run as a process of its own, against an emulator. */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { cpSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { type Emulator, startEmulator } from 'fastify-app-insights/emulator'
 import t, { type Test } from 'tap'
@@ -10,11 +10,11 @@ import ts from 'typescript'
 const root = join(__dirname, '..')
 const examples = join(root, 'docs', 'examples')
 
-interface Running { emulator: Emulator, url: string, stop: () => Promise<void> }
+interface Running { emulator: Emulator, url: string, output: () => string, stop: () => Promise<void> }
 
-function spawnNode (t: Test, args: string[], env: NodeJS.ProcessEnv = {}): ChildProcess & { output: () => string } {
+function spawnNode (t: Test, args: string[], env: NodeJS.ProcessEnv = {}, cwd = root): ChildProcess & { output: () => string } {
   const { NODE_OPTIONS: _, NODE_TEST_CONTEXT: __, ...inherited } = process.env
-  const child = spawn(process.execPath, args, { cwd: root, env: { ...inherited, ...env }, stdio: ['ignore', 'pipe', 'pipe'] })
+  const child = spawn(process.execPath, args, { cwd, env: { ...inherited, ...env }, stdio: ['ignore', 'pipe', 'pipe'] })
   let output = ''
   child.stdout.on('data', chunk => { output += chunk })
   child.stderr.on('data', chunk => { output += chunk })
@@ -38,6 +38,7 @@ async function serve (t: Test, file: string): Promise<Running> {
   return {
     emulator,
     url,
+    output: child.output,
     async stop () {
       child.kill('SIGTERM')
       const [code] = await ended
@@ -109,4 +110,18 @@ t.test('two services: the bookshop and its warehouse', async t => {
   const child = spawnNode(t, [join(examples, 'start.mjs'), '--once'])
   const [code] = await once(child, 'exit')
   t.equal(code, 0, code === 0 ? 'passes' : child.output())
+})
+
+t.test('bundle-esbuild: the bundle alone, with and without the file of the worker thread', async t => {
+  const folder = t.testdir({})
+  const example = join(examples, 'bundle-esbuild')
+  const built = spawnNode(t, [join(example, 'build.mjs')], { OUT: folder }, example)
+  t.equal((await once(built, 'exit'))[0], 0, built.output())
+  await readsUser(t, join(folder, 'server.js'))
+  rmSync(join(folder, 'app-insights-worker.js'))
+  const { emulator, url, stop, output } = await serve(t, join(folder, 'server.js'))
+  for (const id of [1, 2]) await fetch(`${url}/users/${id}`)
+  await emulator.waitFor({ type: 'request', url: /users\/2/ })
+  await stop()
+  t.equal(output().split('the worker thread cannot be started').length, 2, 'one warning')
 })

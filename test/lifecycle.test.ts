@@ -156,3 +156,27 @@ t.test('a log destination that is gone before the app does not fail its close()'
   isGone = true
   await t.resolves(app.close())
 })
+
+t.test('where nothing can be written to disk it works from memory, and says so once', async t => {
+  const lines = sink()
+  // Below a regular file there is no folder to be made, not even by root.
+  const storageDirectory = join(__filename, 'telemetry')
+  const { app, emulator, send, flush } = await start(t, {
+    options: { storageDirectory },
+    server: { logger: { level: 'debug', stream: lines } },
+    routes: app => { app.get('/', async () => 'ok') }
+  })
+  let isAway = true
+  const away = new Promise<void>(resolve => emulator.respondWith(() => { resolve(); return isAway ? { status: 503 } : undefined }))
+  await send('/')
+  await send('/')
+  void flush()
+  await away
+  isAway = false
+  await emulator.waitFor({ type: 'request' }, { timeout: 20_000 })
+  await app.close()
+  t.equal(emulator.items({ type: 'request' }).length, 2)
+  const warnings = lines.lines.filter(line => line.includes('wait on disk'))
+  t.equal(warnings.length, 1, 'one warning')
+  t.match(warnings[0], /"level":40.*(ENOTDIR|ENOENT)/)
+})

@@ -5,10 +5,10 @@ import type { ReadableLogRecord } from '@opentelemetry/sdk-logs'
 import type { ResourceMetrics } from '@opentelemetry/sdk-metrics'
 import type { ReadableSpan } from '@opentelemetry/sdk-trace-node'
 import type { Connection } from '../connection'
-import { LocalLink, WorkerLink, type Client, type Link, type LinkSettings } from './link'
+import { LOCAL_CHUNK, LocalLink, WorkerLink, type Client, type Link, type LinkSettings } from './link'
 import { kindOfRecord, kindOfSpan, DEPENDENCIES, METRIC_POINTS, Packer } from './pack'
 import type { Timing } from './pipeline'
-import { spoolDirectory } from './spool'
+import { spoolDirectory, whyUnwritable } from './spool'
 import { Account, add, countsOf, droppedIn, droppedText, settledIn, statsFrom, sumOf, total, type Counts, type DeliveryStats, type Reason } from './stats'
 
 export { emptyStats } from './stats'
@@ -131,8 +131,8 @@ class QueuedDelivery implements Delivery {
       storage: storageDirectory === false ? undefined : spoolDirectory(connection, storageDirectory),
       maxStorageBytes,
       statsbeat,
-      // Beside the app, long computations are the app's pauses; and nothing is gained by compressing for this machine.
-      timing: { ...TIMING, chunk: worker ? TIMING.chunk : 64, compress: !connection.loopback, ...options.timing }
+      // Nothing is gained by compressing for this machine.
+      timing: { ...TIMING, chunk: worker ? TIMING.chunk : LOCAL_CHUNK, compress: !connection.loopback, ...options.timing }
     }
     this.#key = JSON.stringify([connection.connectionString, worker, settings.storage, maxStorageBytes, statsbeat, settings.timing, credentialId(credential)])
     let shared = links.get(this.#key)
@@ -150,6 +150,7 @@ class QueuedDelivery implements Delivery {
         this.#lastError = { message, at: new Date(at) }
         this.#warnSoon()
       },
+      warn: message => this.#tell(message),
       outstanding: () => {
         const left = [...this.#posted]
         const near = this.#near.read()
@@ -158,6 +159,9 @@ class QueuedDelivery implements Delivery {
       }
     })
     this.#shared = shared
+    const why = settings.storage === undefined ? undefined : whyUnwritable(settings.storage)
+    // Said now: during the first outage is late.
+    if (why !== undefined) this.#tell(`telemetry cannot wait on disk (${why}): what cannot be sent stays in memory. Set storageDirectory to a folder that is writable, or to false.`)
   }
 
   span (span: ReadableSpan): void {
@@ -335,8 +339,12 @@ class QueuedDelivery implements Delivery {
     if (spooled > 0) parts.push(`${spooled} items wait on disk`)
     if (this.#lastError !== null) parts.push(`last error: ${this.#lastError.message}`)
     this.#warnedDrops = dropped
+    this.#tell(parts.join('; '))
+  }
+
+  #tell (message: string): void {
     try {
-      this.#options.warn(`Application Insights: ${parts.join('; ')}`)
+      this.#options.warn(`Application Insights: ${message}`)
     } catch {
       // The app's logger is not ours to fail for.
     }

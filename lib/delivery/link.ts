@@ -1,4 +1,6 @@
 /** Main thread → pipeline: a worker thread, or the same thread, shared by all instances that send to the same place. */
+import { existsSync } from 'node:fs'
+import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import { Worker } from 'node:worker_threads'
 import type { TokenCredential } from '@azure/core-auth'
@@ -8,7 +10,7 @@ import type { Pipeline, PipelineSettings, Mode } from './pipeline'
 import { compress, Spool } from './spool'
 import { Account, add, type Counts } from './stats'
 import { tokenCache, type Token } from './tokens'
-import type { FromWorker, ToWorker, WorkerData } from './worker'
+import type { FromWorker, ToWorker, WorkerData } from './app-insights-worker'
 
 export interface LinkSettings extends PipelineSettings {
   worker: boolean
@@ -23,6 +25,8 @@ export interface Client {
   /** Written on the main thread. */
   near: Account
   notice: (message: string, at: number) => void
+  /** For the operator, at once. */
+  warn: (message: string) => void
   /** What has been posted and is not yet settled. */
   outstanding: () => Counts
 }
@@ -38,6 +42,10 @@ export interface Link {
   release: (id: number) => Promise<void>
 }
 
+// A bundle may lack the file, and an ES module even the name. Ours is one that no file of the app's beside a bundle has.
+const WORKER = typeof __dirname === 'string' ? join(__dirname, 'app-insights-worker.js') : undefined
+/** Beside the app, long computations are the app's pauses. */
+export const LOCAL_CHUNK = 64
 const SCOPE = 'https://monitor.azure.com/.default'
 const MAX_DEATHS = 3
 const LINGER = 1_000
@@ -75,7 +83,8 @@ export class WorkerLink implements Link {
   take (id: number, sealed: string, counts: Counts): void {
     const client = this.#clients.get(id)
     if (client === undefined) return
-    if (this.#fallback !== undefined) return this.#fallback.take(id, sealed, counts)
+    const fallback = this.#fallback ?? this.#withoutFile()
+    if (fallback !== undefined) return fallback.take(id, sealed, counts)
     clearTimeout(this.#linger)
     const worker = this.#start()
     if (worker === undefined) {
@@ -166,8 +175,8 @@ export class WorkerLink implements Link {
     // What the app preloads, another SDK perhaps, has no business in here, and would collect what we send.
     const env: NodeJS.ProcessEnv = { ...process.env, NODE_NO_WARNINGS: '1' }
     delete env.NODE_OPTIONS
-    const execArgv = process.versions.pnp === undefined ? [] : ['--require', require.resolve('pnpapi')]
-    const worker = new Worker(join(__dirname, 'worker.js'), { workerData: data, env, execArgv, name: 'fastify-app-insights', stdin: false, trackUnmanagedFds: false })
+    const execArgv = process.versions.pnp === undefined ? [] : ['--require', createRequire(WORKER!).resolve('pnpapi')]
+    const worker = new Worker(WORKER!, { workerData: data, env, execArgv, name: 'fastify-app-insights', stdin: false, trackUnmanagedFds: false })
     worker.on('message', (message: FromWorker) => this.#told(worker, message))
     worker.on('error', error => this.#died(worker, (error as Error).message))
     worker.on('exit', code => this.#died(worker, `it ended with code ${code}`))
@@ -212,6 +221,20 @@ export class WorkerLink implements Link {
     if (gone > 0) this.#untaken.splice(0, gone)
   }
 
+  #withoutFile (): LocalLink | undefined {
+    if (this.#worker !== undefined || (WORKER !== undefined && existsSync(WORKER))) return undefined
+    return this.#fallBack('its file is not where it should be, as in a bundle')
+  }
+
+  #fallBack (why: string): LocalLink {
+    const { timing } = this.#settings
+    const fallback = this.#fallback = new LocalLink({ ...this.#settings, timing: { ...timing, chunk: Math.min(timing.chunk, LOCAL_CHUNK) } }, this.#clients, this.inherited)
+    for (const client of this.#clients.values()) {
+      client.warn(`the worker thread cannot be started (${why}): rows are sent from the main thread, which costs it time. { worker: false } says that this is meant; docs/bundling.md tells how to have the thread.`)
+    }
+    return fallback
+  }
+
   #died (worker: Worker, why: string): void {
     if (this.#worker !== worker) return
     this.#worker = undefined
@@ -228,7 +251,7 @@ export class WorkerLink implements Link {
       client.near.move(lost, null, 'workerDied')
       client.notice(`the worker thread died: ${why}${this.#running ? '' : ' (it never started)'}`, Date.now())
     }
-    if (!this.#running && this.#deaths > 1) this.#fallback = new LocalLink(this.#settings, this.#clients, this.inherited)
+    if (!this.#running && this.#deaths > 1) this.#fallBack(why)
     for (const settled of [...this.#settling.values()]) settled()
     for (const { id, sealed, counts } of untaken) this.take(id, sealed, counts)
   }

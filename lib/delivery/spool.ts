@@ -1,8 +1,8 @@
 /** Batches ↔ files: kept while the endpoint is away, each owned by one process at a time. */
 import { createHash, randomBytes } from 'node:crypto'
-import { chmodSync, closeSync, constants, lstatSync, mkdirSync, openSync, readdirSync, readFileSync, readlinkSync, renameSync, statSync, unlinkSync, utimesSync, writeSync } from 'node:fs'
+import { accessSync, chmodSync, closeSync, constants, lstatSync, mkdirSync, openSync, readdirSync, readFileSync, readlinkSync, renameSync, statSync, unlinkSync, utimesSync, writeSync } from 'node:fs'
 import { tmpdir, userInfo } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { gunzipSync, gzipSync } from 'node:zlib'
 import type { Connection } from '../connection'
 import { countsOf, KINDS, type Counts } from './stats'
@@ -44,6 +44,19 @@ const MAX_UNPACKED = 64 * 1024 * 1024
 export function spoolDirectory (connection: Connection, base: string | undefined): string {
   const hash = createHash('sha256').update(`${connection.instrumentationKey}|${connection.endpoint}`).digest('hex').slice(0, 24)
   return join(base ?? join(tmpdir(), `fastify-app-insights-${userName()}`), hash)
+}
+
+/** Makes nothing. @returns the system's code for the reason */
+export function whyUnwritable (directory: string): string | undefined {
+  try {
+    accessSync(directory, constants.W_OK | constants.X_OK)
+    return undefined
+  } catch (error) {
+    const code = (error as NodeJS.ErrnoException).code ?? 'unknown'
+    const parent = dirname(directory)
+    // Not there yet: whether it can be made is for the nearest that is there to say.
+    return code === 'ENOENT' && parent !== directory ? whyUnwritable(parent) : code
+  }
 }
 
 /** Everything here is synchronous: the files are small, and a crash leaves no time for anything else. */
