@@ -1,7 +1,7 @@
 import neostandard from 'neostandard'
 
 export default [
-  ...neostandard({ ts: true, ignores: ['dist/', '.tap/', 'coverage/', 'bench/node_modules/', 'docs/examples/*/node_modules/'] }),
+  ...neostandard({ ts: true, ignores: ['test/fastify/node_modules/', 'dist/', '.tap/', 'coverage/', 'bench/node_modules/', 'docs/examples/*/node_modules/'] }),
   {
     // `void promise` says that nobody waits for it.
     rules: { 'no-void': ['error', { allowAsStatement: true }] }

@@ -32,7 +32,7 @@ export const cases = [
       const line = rows.traces.find(row => row.data.baseData.message === 'case-log')
       if (line === undefined) return ['the line is missing']
       return [
-        `${rows.traces.length - 1} traces of Fastify's own lines`,
+        rows.traces.length === 1 ? "none of Fastify's own lines" : `${rows.traces.length - 1} of the traces are Fastify's own lines`,
         operation(line) !== undefined && operation(line) === operation(rows.requests[0]) ? 'tied to the request' : 'not tied to the request',
         line.tags['ai.operation.name'] === undefined ? 'no operation name on the line' : `operation name ${line.tags['ai.operation.name']} on the line`
       ]
@@ -47,7 +47,7 @@ export const cases = [
     name: 'case-random',
     title: 'Three paths without a route',
     async send (port) { for (const path of ['/case-random-a.php', '/case-random-b.env', '/case-random-c']) await get(path)(port) },
-    facts: rows => [`${new Set(rows.requests.map(row => row.data.baseData.name)).size} different names`]
+    facts: rows => [`${new Set(rows.requests.map(row => row.data.baseData.name)).size === 1 ? 'one name' : 'different names'} for all`]
   },
   { name: 'case-malformed', title: 'A malformed URL', send: get('/case-malformed/%E0%A4%A') },
   {

@@ -26,6 +26,8 @@ net.Socket.prototype.connect = function connectToLoopback (...args) {
 
 workers.Worker = class extends workers.Worker {
   constructor (file, options = {}) {
-    super(file, { ...options, execArgv: ['--require', __filename, ...options.execArgv ?? []] })
+    // A worker with flags of its own would not be profiled, see profile.mjs.
+    const profiled = process.execArgv.filter(flag => flag.startsWith('--cpu-prof'))
+    super(file, { ...options, execArgv: ['--require', __filename, ...profiled, ...options.execArgv ?? []] })
   }
 }

@@ -1,6 +1,6 @@
 /** Numbers → plots, readable on light and on dark pages. */
 
-const WIDTH = 760
+const WIDTH = 840
 const STYLE = `
 text { font: 13px system-ui, -apple-system, "Segoe UI", sans-serif; fill: #1f2328 }
 .title { font-size: 15px; font-weight: 600 } .note { font-size: 12px; fill: #59636e } .end { text-anchor: end } .middle { text-anchor: middle }
@@ -37,7 +37,7 @@ function niceStep (max, steps) {
  * @param bars `{ label, kind: 'ours' | 'second' | 'other', values: [{ median, low, high, text }] }`, one value for each of `legend`
  */
 export function bars ({ title, note, bars, legend, max, format = String }) {
-  const left = 330
+  const left = 400
   const right = WIDTH - 110
   const thick = legend === undefined ? 18 : 12
   const top = legend === undefined ? 70 : 92

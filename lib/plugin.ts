@@ -82,7 +82,7 @@ export async function appInsights (fastify: FastifyInstance, input: AppInsightsO
 
 function start (fastify: FastifyInstance, config: Config): void {
   const log = quietChild(fastify.log)
-  const warn = (message: string): void => log.warn(message)
+  const warn = (message: string): void => say(log, 'warn', message)
   const warnOnce = once(warn)
   const telemetry = new Telemetry(config, warn, warnOnce)
   const redaction = createRedaction(config, telemetry)
@@ -125,8 +125,17 @@ function start (fastify: FastifyInstance, config: Config): void {
     const { sent, spooled, lost } = await telemetry.close()
     unwatch()
     leave()
-    if (sent + spooled + lost > 0) log[lost > 0 ? 'warn' : 'info']({ sent, spooled, lost }, 'Telemetry closed')
+    if (sent + spooled + lost > 0) say(log, lost > 0 ? 'warn' : 'debug', 'Telemetry closed', { sent, spooled, lost })
   })
+}
+
+/** An app may have ended its logger's destination before it closes: that must not fail the close. */
+function say (log: FastifyBaseLogger, level: 'warn' | 'debug', message: string, fields = {}): void {
+  try {
+    log[level](fields, message)
+  } catch {
+    // There is nobody left to tell.
+  }
 }
 
 function createRedaction ({ logs }: Config, { redactor }: Telemetry): Redaction {

@@ -147,3 +147,12 @@ t.test('callbacks that throw change nothing but one warning', async t => {
     t.equal(emulator.items().filter(row => JSON.stringify(row.envelope).includes(which)).length, 0, 'which is no telemetry')
   }
 })
+
+t.test('a log destination that is gone before the app does not fail its close()', async t => {
+  let isGone = false
+  const stream = { write () { if (isGone) throw new Error('destroyed') } }
+  const { app, send } = await start(t, { server: { logger: { level: 'debug', stream } }, routes: app => { app.get('/', async () => 'ok') } })
+  await send('/')
+  isGone = true
+  await t.resolves(app.close())
+})

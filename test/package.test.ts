@@ -1,17 +1,26 @@
 /** The packed tarball, unpacked into an empty folder, as a user's project has it. */
 import { execFileSync } from 'node:child_process'
-import { mkdirSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
 
 const root = join(__dirname, '..')
 
+interface Packed { filename: string, size: number, unpackedSize: number, files: Array<{ path: string }> }
+
+/** @returns what npm says of the tarball that it has put into `folder` */
+function pack (folder: string): Packed {
+  // A path may hold spaces, and npm is a batch file on Windows: hence no path among its arguments.
+  const output = execFileSync('npm', ['pack', '--json', '--ignore-scripts'], { cwd: root, encoding: 'utf8', env: { ...process.env, npm_config_pack_destination: folder }, stdio: ['ignore', 'pipe', 'ignore'], shell: process.platform === 'win32' })
+  return (JSON.parse(output) as Packed[])[0]!
+}
+
 /** A project of its own below the test's folder, so that our dependencies are found where npm would have put them. */
 function project (folder: string): string {
-  const packed = JSON.parse(execFileSync('npm', ['pack', '--json', '--ignore-scripts', '--pack-destination', folder], { cwd: root, encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'], shell: process.platform === 'win32' })) as Array<{ filename: string }>
-  const target = join(folder, 'node_modules', 'fastify-app-insights')
-  mkdirSync(target, { recursive: true })
-  execFileSync('tar', ['-xzf', join(folder, packed[0]!.filename), '--strip-components=1', '-C', target])
+  const { filename } = pack(folder)
+  mkdirSync(join(folder, 'node_modules', 'fastify-app-insights'), { recursive: true })
+  // GNU tar takes the drive of a Windows path for a host.
+  execFileSync('tar', ['-xzf', filename, '--strip-components=1', '-C', 'node_modules/fastify-app-insights'], { cwd: folder })
   return folder
 }
 
@@ -53,10 +62,40 @@ t.test('the packed tarball can be imported, required and used', async t => {
 })
 
 t.test('it holds what is needed and nothing else', async t => {
-  const [pack] = JSON.parse(execFileSync('npm', ['pack', '--dry-run', '--json', '--ignore-scripts'], { cwd: root, encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'], shell: process.platform === 'win32' })) as Array<{ files: Array<{ path: string }> }>
-  const paths = pack!.files.map(file => file.path)
+  const { files, size, unpackedSize } = pack(t.testdir({}))
+  const paths = files.map(file => file.path)
   for (const path of ['dist/index.js', 'dist/index.d.ts', 'dist/delivery/worker.js', 'dist/emulator/index.js', 'dist/command/index.js', 'README.md', 'LICENSE', 'CHANGELOG.md', 'package.json']) {
     t.ok(paths.includes(path), path)
   }
   t.same(paths.filter(path => !/^(dist\/|README\.md$|LICENSE$|CHANGELOG\.md$|package\.json$)/.test(path)), [])
+  t.comment(`${paths.length} files, ${Math.round(size / 1024)} kB packed, ${Math.round(unpackedSize / 1024)} kB unpacked`)
+  t.ok(size < 512 * 1024, 'below half a megabyte')
+})
+
+t.test('publint and attw find nothing: every way to resolve it finds its types and its code', async t => {
+  const folder = t.testdir({})
+  const { filename } = pack(folder)
+  const check = async (bin: string, ...args: string[]): Promise<void> => {
+    try {
+      execFileSync(process.execPath, [join(root, 'node_modules', bin), ...args], { cwd: folder, encoding: 'utf8', stdio: 'pipe', timeout: 60_000 })
+      t.pass(bin)
+    } catch (error) {
+      t.fail(bin, { output: String((error as { stdout?: string }).stdout ?? error) })
+    }
+  }
+  await check('@arethetypeswrong/cli/dist/index.js', filename, '--no-emoji', '--no-color')
+  await check('publint/src/cli.js', 'run', filename, '--strict')
+})
+
+t.test('all that it installs may be used by anyone for anything', async t => {
+  const { packages } = JSON.parse(readFileSync(join(root, 'package-lock.json'), 'utf8')) as { packages: Record<string, { dev?: boolean, license?: string }> }
+  const PERMISSIVE = ['MIT', 'ISC', 'Apache-2.0', 'BSD-2-Clause', 'BSD-3-Clause', '0BSD', 'BlueOak-1.0.0']
+  const installed = Object.entries(packages).filter(([path, { dev }]) => path !== '' && dev !== true)
+  t.ok(installed.length > 10)
+  t.same(installed.filter(([, { license = '' }]) => !PERMISSIVE.includes(license)).map(([path, { license }]) => `${path}: ${license}`), [])
+})
+
+t.test('the exporter is pinned: a range would pick an ancient preview', async t => {
+  const { dependencies } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { dependencies: Record<string, string> }
+  t.match(dependencies['@azure/monitor-opentelemetry-exporter'], /^\d+\.\d+\.\d+-beta\.\d+$/)
 })

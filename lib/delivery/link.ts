@@ -43,6 +43,7 @@ const MAX_DEATHS = 3
 const LINGER = 1_000
 const PATIENCE = 250
 const QUIT_WAIT = 100
+const TAKE_BACK_AT = 0.85
 
 export class WorkerLink implements Link {
   readonly inherited = new Account()
@@ -125,14 +126,15 @@ export class WorkerLink implements Link {
     // Half of the time for the endpoint, the rest for the disk, where there is one.
     const forSending = this.#settings.storage === undefined ? timeout - Math.min(100, timeout / 10) : timeout / 2
     this.#post(worker, { is: 'settle', request: ++this.#requests, mode: 'drain', deadline: Date.now() + forSending, id: undefined, last, done: shared })
-    const done = Atomics.wait(new Int32Array(shared), 0, 0, Math.max(0, end - Date.now()))
-    if (done !== 'timed-out') {
-      this.#drained = true
-      this.#forgetTaken()
+    const done = new Int32Array(shared)
+    if (Atomics.wait(done, 0, 0, timeout * TAKE_BACK_AT) === 'timed-out') {
+      this.#takeBack(worker)
+      // What it has begun it must store itself.
+      if (Atomics.wait(done, 0, 0, Math.max(0, end - Date.now())) === 'timed-out') this.#unfinished = done
       return
     }
-    this.#unfinished = new Int32Array(shared)
-    this.#takeBack(worker)
+    this.#drained = true
+    this.#forgetTaken()
   }
 
   async release (id: number): Promise<void> {

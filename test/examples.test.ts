@@ -1,0 +1,112 @@
+/** Every folder of docs/examples is run as a process of its own, against an emulator. */
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { cpSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { type Emulator, startEmulator } from 'fastify-app-insights/emulator'
+import t, { type Test } from 'tap'
+import ts from 'typescript'
+
+const root = join(__dirname, '..')
+const examples = join(root, 'docs', 'examples')
+
+interface Running { emulator: Emulator, url: string, stop: () => Promise<void> }
+
+function spawnNode (t: Test, args: string[], env: NodeJS.ProcessEnv = {}): ChildProcess & { output: () => string } {
+  const { NODE_OPTIONS: _, NODE_TEST_CONTEXT: __, ...inherited } = process.env
+  const child = spawn(process.execPath, args, { cwd: root, env: { ...inherited, ...env }, stdio: ['ignore', 'pipe', 'pipe'] })
+  let output = ''
+  child.stdout.on('data', chunk => { output += chunk })
+  child.stderr.on('data', chunk => { output += chunk })
+  t.teardown(() => { child.kill('SIGKILL') })
+  return Object.assign(child, { output: () => output })
+}
+
+/** Starts a server of the examples, as its reader would. */
+async function serve (t: Test, file: string): Promise<Running> {
+  const emulator = await startEmulator()
+  t.teardown(async () => await emulator.close())
+  const child = spawnNode(t, [file], { APPLICATIONINSIGHTS_CONNECTION_STRING: emulator.connectionString, PORT: '0' })
+  const ended = once(child, 'exit')
+  const url = await new Promise<string>((resolve, reject) => {
+    child.stdout!.on('data', () => {
+      const found = /"Server listening at (http:\/\/127\.0\.0\.1:\d+)"/.exec(child.output())
+      if (found !== null) resolve(found[1]!)
+    })
+    ended.then(() => reject(new Error(`It ended before it listened:\n${child.output()}`)), reject)
+  })
+  return {
+    emulator,
+    url,
+    async stop () {
+      child.kill('SIGTERM')
+      const [code] = await ended
+      // Windows has no signals: there the process is simply ended.
+      if (process.platform !== 'win32') t.equal(code, 0, 'it ends by itself after SIGTERM')
+    }
+  }
+}
+
+async function readsUser (t: Test, file: string, more: object = {}): Promise<void> {
+  const { emulator, url, stop } = await serve(t, file)
+  t.same(await (await fetch(`${url}/users/42`)).json(), { id: '42' })
+  const request = await emulator.waitFor({ type: 'request', name: 'GET /users/:id' })
+  t.match(request, { resultCode: '200', success: true, ...more })
+  await emulator.waitFor({ type: 'trace', message: 'user read', operation_Id: request.operation_Id, customDimensions: { userId: '42' } })
+  await stop()
+}
+
+t.test('commonjs', async t => await readsUser(t, join(examples, 'commonjs/server.js')))
+
+t.test('esm', async t => await readsUser(t, join(examples, 'esm/server.mjs'), { customDimensions: { deploymentName: 'blue' } }))
+
+t.test('typescript', async t => {
+  const source = readFileSync(join(examples, 'typescript/server.ts'), 'utf8')
+  // `npm run types` checks it; here it is only made to run on a Node.js that does not read types.
+  const { outputText } = ts.transpileModule(source, { compilerOptions: { module: ts.ModuleKind.CommonJS, target: ts.ScriptTarget.ES2022, esModuleInterop: true } })
+  const file = join(t.testdir({}), 'server.cjs')
+  writeFileSync(file, outputText)
+  await readsUser(t, file, { customDimensions: { deploymentName: 'blue', tenant: 'none', userId: '42' } })
+})
+
+t.test('entra-id', async t => {
+  const folder = t.testdir({})
+  cpSync(join(examples, 'entra-id'), folder, { recursive: true })
+  // The real one needs an identity of Azure's.
+  const identity = join(folder, 'node_modules/@azure/identity')
+  mkdirSync(identity, { recursive: true })
+  writeFileSync(join(identity, 'index.js'), "exports.DefaultAzureCredential = class { async getToken (scope) { console.log('asked for', scope); return { token: 'of-entra', expiresOnTimestamp: Date.now() + 3.6e6 } } }")
+  const { emulator, url, stop } = await serve(t, join(folder, 'server.mjs'))
+  let authorization: string | undefined
+  emulator.respondWith(request => { authorization = request.headers.authorization; return undefined })
+  await fetch(`${url}/users/42`)
+  await emulator.waitFor({ type: 'request', name: 'GET /users/:id' })
+  t.equal(authorization, 'Bearer of-entra')
+  await stop()
+})
+
+t.test('queue-worker', async t => {
+  const { emulator, url, stop } = await serve(t, join(examples, 'queue-worker/worker.mjs'))
+  for (const to of ['anna@example.org', 'nobody']) {
+    await fetch(`${url}/mails`, { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify({ to }) })
+  }
+  const sent = await emulator.waitFor({ type: 'request', name: 'JOB send-mail', success: true })
+  t.match(sent, { cloud_RoleName: 'mailer', customDimensions: { to: 'anna@example.org' } })
+  await emulator.waitFor({ type: 'trace', message: 'mail sent', operation_Id: sent.operation_Id })
+  await emulator.waitFor({ type: 'dependency', name: 'render', operation_Id: sent.operation_Id })
+  const failed = await emulator.waitFor({ type: 'request', name: 'JOB send-mail', success: false })
+  await emulator.waitFor({ type: 'exception', outerMessage: 'no address', operation_Id: failed.operation_Id })
+  await stop()
+})
+
+t.test('testing', async t => {
+  const child = spawnNode(t, [join(examples, 'testing/app.test.mjs')])
+  const [code] = await once(child, 'exit')
+  t.equal(code, 0, code === 0 ? 'passes' : child.output())
+})
+
+t.test('two services: the bookshop and its warehouse', async t => {
+  const child = spawnNode(t, [join(examples, 'start.mjs'), '--once'])
+  const [code] = await once(child, 'exit')
+  t.equal(code, 0, code === 0 ? 'passes' : child.output())
+})
