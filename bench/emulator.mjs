@@ -1,6 +1,6 @@
 /** The emulator with 100,000 rows: ingest rate, memory, how fast it answers, how fast the page shows them. */
 import { existsSync } from 'node:fs'
-import { startEmulator } from 'fastify-app-insights/emulator'
+import { startEmulator } from '../dist/emulator/index.js'
 
 const ROWS = 100_000
 const BATCH = 500

@@ -185,7 +185,7 @@ export async function closing (peer, generator, { mode, limit }) {
 }
 
 /** A process that answers a request and then ends: by an uncaught exception, or by process.exit(1). What arrives, and what does its successor bring? */
-export async function ending (peer, generator, { how }) {
+export async function ending (peer, generator, { how, successor: seconds }) {
   return await withApp(peer, { latency: 50 }, async (app, ingestion) => {
     await generator.ask('run', { port: app.port, connections: 4, count: 100, letter: 'm' })
     const since = performance.now()
@@ -197,9 +197,11 @@ export async function ending (peer, generator, { how }) {
     const arrived = async () => {
       const { unique } = await ingestion.ask('report')
       const rows = await ingestion.ask('rows')
+      // The successor's own request is no part of it.
+      const { s: _, ...own } = unique
       return {
-        requests: sum(unique, 'RequestData') / 101,
-        logs: sum(unique, 'MessageData') / 101,
+        requests: sum(own, 'RequestData') / 101,
+        logs: sum(own, 'MessageData') / 101,
         exceptions: rows.filter(row => row.data?.baseType === 'ExceptionData' && JSON.stringify(row).includes('crash after the response')).length
       }
     }
@@ -209,11 +211,16 @@ export async function ending (peer, generator, { how }) {
     const successor = await startApp(peer, ingestion.port, { successorOf: app })
     // Something of its own to send, and time to look at what was left behind.
     await generator.ask('run', { port: successor.port, connections: 1, count: 1, letter: 's' })
-    await sleep(5_000)
+    const until = performance.now() + seconds * 1_000
+    let later = await arrived()
+    while (performance.now() < until && (later.requests < 1 || later.logs < 1)) {
+      await sleep(500)
+      later = await arrived()
+    }
     await close(successor, 5_000)
-    const { requests, logs, exceptions } = await arrived()
+    later = await arrived()
     await successor.end()
-    return { ...result, later: { requests: requests - 1 / 101, logs: logs - 1 / 101, exceptions } }
+    return { ...result, later }
   })
 }
 

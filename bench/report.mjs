@@ -114,6 +114,7 @@ const section = (title, ...parts) => sections.push(`## ${title}`, ...parts)
 section('In short',
   `Ours with its defaults (a worker thread) against the others, each at its best:\n\n${verdicts.join('\n')}`,
   results.note === undefined ? undefined : `**${results.note}**`,
+  machine.loadBefore > 0.5 ? `**The machine was busy with other things when the run began (load ${number(machine.loadBefore, 1)} on ${machine.cores} cores): times and shares suffer, and not alike.**` : undefined,
   results.quick ? '**These numbers are from a quick run and stand here for the form only.**' : undefined)
 
 if (results.bursts) {

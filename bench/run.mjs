@@ -6,7 +6,7 @@
 import { execFileSync } from 'node:child_process'
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
-import { availableParallelism, cpus, totalmem } from 'node:os'
+import { availableParallelism, cpus, loadavg, totalmem } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
@@ -36,8 +36,8 @@ const { table } = await import('./table.mjs')
 const { peers: known } = createRequire(import.meta.url)('./peers.cjs')
 
 const settings = given.quick
-  ? { rounds: 1, seconds: 2.5, warmup: 1, connections: 32, latencies: [150], latencyRounds: 1, bursts: { latency: 150, rounds: 6, burst: 512, warmup: 2 }, rate: 1_000, pacedRounds: 0, startUps: 0, outage: { rate: 200, before: 2, outage: 6, after: [5, 12] }, closeLimit: 15_000 }
-  : { rounds: 5, seconds: 8, warmup: 2, connections: 32, latencies: [150, 50, 0], latencyRounds: 2, bursts: { latency: 150, rounds: 40, burst: 512, warmup: 4 }, rate: 1_000, pacedRounds: 3, startUps: 7, outage: { rate: 500, before: 5, outage: 20, after: [30, 120] }, closeLimit: 120_000 }
+  ? { rounds: 1, seconds: 2, warmup: 0.8, connections: 32, latencies: [150], latencyRounds: 1, bursts: { latency: 150, rounds: 5, burst: 512, warmup: 2 }, rate: 1_000, pacedRounds: 0, startUps: 0, outage: { rate: 200, before: 2, outage: 6, after: [5, 12] }, closeLimit: 12_000, successor: 5 }
+  : { rounds: 5, seconds: 8, warmup: 2, connections: 32, latencies: [150, 50, 0], latencyRounds: 2, bursts: { latency: 150, rounds: 40, burst: 512, warmup: 4 }, rate: 1_000, pacedRounds: 3, startUps: 7, outage: { rate: 500, before: 5, outage: 20, after: [30, 120] }, closeLimit: 120_000, successor: 20 }
 if (given.rounds !== undefined) settings.rounds = Number(given.rounds)
 
 const names = given.peers === undefined ? Object.keys(known) : given.peers.split(',')
@@ -52,7 +52,7 @@ const results = {
   quick: given.quick,
   note: given.note,
   node: process.version,
-  machine: { cores: availableParallelism(), cpu: cpus()[0]?.model.trim(), memory: `${Math.round(totalmem() / 2 ** 30)} GB`, platform: `${process.platform} ${process.arch}`, pinned },
+  machine: { cores: availableParallelism(), cpu: cpus()[0]?.model.trim(), memory: `${Math.round(totalmem() / 2 ** 30)} GB`, platform: `${process.platform} ${process.arch}`, pinned, loadBefore: loadavg()[0] },
   versions: versions(),
   settings,
   peers: Object.fromEntries(names.map(name => [name, known[name].label])),
@@ -169,8 +169,8 @@ const steps = {
     return { hang, refuse }
   },
   async ending () {
-    const crash = await (given.quick ? atOnce : inLine)('an uncaught exception after the answer', name => ending(name, generator, { how: 'crash' }))
-    const exit = given.quick ? undefined : await inLine('process.exit() after the answer', name => ending(name, generator, { how: 'exit' }))
+    const crash = await (given.quick ? atOnce : inLine)('an uncaught exception after the answer', name => ending(name, generator, { how: 'crash', successor: settings.successor }))
+    const exit = given.quick ? undefined : await inLine('process.exit() after the answer', name => ending(name, generator, { how: 'exit', successor: settings.successor }))
     return { crash, exit }
   },
   cases: () => inLine('what each one sends', name => runCases(name))
@@ -190,5 +190,6 @@ mkdirSync(dirname(out), { recursive: true })
 writeFileSync(out, `${JSON.stringify(results, (_key, value) => typeof value === 'number' ? Number(value.toPrecision(5)) : value, 1)}\n`)
 
 console.log(table(results))
+if (results.machine.loadBefore > 0.5) console.log(`\nThe machine was busy before the run began (load ${results.machine.loadBefore.toFixed(1)}): times and shares suffer, and not alike. Repeat it when it is quiet.`)
 say(`done; the numbers are in ${out}`)
 process.exit(results.errors.length > 0 ? 1 : 0)

@@ -1,10 +1,14 @@
-/** What the docs say of options and error codes is what the code has. */
-import { readFileSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+/** What the docs say of options and error codes is what the code has; their code runs, their links lead somewhere. */
+import { execFile } from 'node:child_process'
+import { existsSync, readFileSync, readdirSync, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { promisify } from 'node:util'
+import { startEmulator } from 'fastify-app-insights/emulator'
 import t, { type Test } from 'tap'
 import ts from 'typescript'
 
 const root = join(__dirname, '..')
+const run = promisify(execFile)
 
 /** Replaces the marked part of a document where UPDATE_DOCS=1, and checks that it is `expected`. */
 function checkMarked (t: Test, name: string, mark: string, expected: string): void {
@@ -44,4 +48,92 @@ t.test('every error code is in docs/errors.md, and the other way round', async t
   const codes = (text: string): string[] => [...new Set(text.match(/FAI_(?:ERR|WARN)_[A-Z_]+/g))].sort()
   const inCode = codes(['errors.ts', 'plugin.ts'].map(name => readFileSync(join(root, 'lib', name), 'utf8')).join('\n'))
   t.same(codes(readFileSync(join(root, 'docs', 'errors.md'), 'utf8')), inCode)
+})
+
+const documents = ['README.md', ...readdirSync(join(root, 'docs')).filter(name => name.endsWith('.md')).map(name => `docs/${name}`)]
+const textOf = (name: string): string => readFileSync(join(root, name), 'utf8').replaceAll('\r\n', '\n')
+
+interface Block { name: string, runs: boolean, whole: boolean, url: string | undefined, code: string }
+
+/**
+ * The ```js blocks of a document. `<!-- runs -->` on the line above has one run, `<!-- runs: /users/42 -->` sends a
+ * GET to the block's app besides and expects its row. `<!-- is: file -->` shows a file, which test/examples.test.ts runs.
+ */
+function blocksOf (document: string): Block[] {
+  const text = textOf(document)
+  return [...text.matchAll(/(?:<!-- (runs|is)(?:: (\S+))? -->\n)?^```js\n([^]*?)^```/gm)].map(({ 1: mark, 2: of, 3: code, index }) =>
+    ({ name: `${document}:${text.slice(0, index).split('\n').length}`, runs: mark === 'runs', whole: mark === 'is', url: mark === 'runs' ? of : undefined, code: code! }))
+}
+
+/** A whole program: what a reader is told to have already comes before the block. */
+function programOf ({ code, url, whole }: Block): string {
+  if (whole) return code
+  const imports = code.split('\n').filter(line => line.startsWith('import '))
+  let body = code.split('\n').filter(line => !line.startsWith('import ')).join('\n').replaceAll('port: 3000', 'port: 0')
+  // Options are shown without the call.
+  if (/^\w+: [{[]/.test(body)) body = `app.register(appInsightsPlugin, {\n${body}\n})`
+  const lacks = (name: string): boolean => !new RegExp(`(?:import|const|let|function) .*\\b${name}\\b.*(?: from | = |\\()`).test(code)
+  const before = [
+    lacks('appInsightsPlugin') && "import appInsightsPlugin from 'fastify-app-insights'",
+    ...imports,
+    "import createFastifyOfTheTest from 'fastify'",
+    lacks('connectionString') && 'const connectionString = process.env.APPLICATIONINSIGHTS_CONNECTION_STRING',
+    lacks('app') && 'const app = createFastifyOfTheTest({ logger: { stream: { write () {} } } })',
+    lacks('app') && lacks('fastify') && 'const fastify = app',
+    lacks('handler') && "const handler = async () => 'ok'",
+    lacks('app') && !body.includes('appInsightsPlugin') && 'app.register(appInsightsPlugin)'
+  ]
+  const after = url === undefined ? [] : [`await app.inject(${JSON.stringify(url)})`]
+  // A block of tests of its own closes what it opens.
+  const closes = lacks('app') || url !== undefined ? ['await app.close()'] : []
+  return [...before.filter(line => line !== false), body, ...after, ...closes].join('\n')
+}
+
+t.test('every js block in README.md and docs can be read, and those marked so run', async t => {
+  const folder = t.testdir({})
+  const emulator = await startEmulator()
+  t.teardown(async () => await emulator.close())
+  const { NODE_OPTIONS: _, NODE_TEST_CONTEXT: __, ...inherited } = process.env
+  const env = { ...inherited, APPLICATIONINSIGHTS_CONNECTION_STRING: emulator.connectionString }
+  for (const block of documents.flatMap(blocksOf)) {
+    const file = join(folder, 'block.mjs')
+    writeFileSync(file, programOf(block))
+    emulator.clear()
+    try {
+      await run(process.execPath, block.runs ? [file] : ['--check', file], { env, timeout: 60_000 })
+      if (block.url !== undefined) t.equal(emulator.items({ type: 'request' }).length, 1, `${block.name} reports its request`)
+      else t.pass(`${block.name} ${block.runs ? 'runs' : 'can be read'}`)
+    } catch (error) {
+      const { stdout, stderr } = error as { stdout?: string, stderr?: string }
+      t.fail(block.name, { error: `${stdout ?? ''}${stderr ?? String(error)}` })
+    }
+  }
+})
+
+t.test('a block that shows a file of the examples shows what it holds', async t => {
+  for (const document of documents) {
+    for (const { 1: name, 2: code } of textOf(document).matchAll(/<!-- is: (\S+) -->\n```\w+\n([^]*?)^```/gm)) {
+      t.equal(code, textOf(`docs/${name!}`), `${document} shows ${name!}`)
+    }
+  }
+})
+
+t.test('links between the documents lead somewhere', async t => {
+  const anchor = (title: string): string => title.trim().toLowerCase().replaceAll(/[^\p{L}\p{N} _-]/gu, '').replaceAll(' ', '-')
+  for (const document of documents) {
+    const dead = [...textOf(document).replaceAll(/```[^]*?```/g, '').matchAll(/\]\(([^)\s]+)\)/g)].map(match => match[1]!).filter(link => {
+      if (/^[a-z]+:/.test(link)) return false
+      const [path, fragment] = link.split('#') as [string, string?]
+      const target = path === '' ? join(root, document) : join(root, dirname(document), path)
+      if (!existsSync(target)) return true
+      if (fragment === undefined) return false
+      return ![...readFileSync(target, 'utf8').matchAll(/^#+ (.*)$/gm)].some(heading => anchor(heading[1]!) === fragment)
+    })
+    t.same(dead, [], document)
+  }
+})
+
+t.test('docs/README.md leads to every guide', async t => {
+  const index = textOf('docs/README.md')
+  t.same(documents.filter(name => name.startsWith('docs/') && name !== 'docs/README.md' && !index.includes(`(${name.slice(5)})`)), [])
 })

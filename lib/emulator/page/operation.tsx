@@ -72,14 +72,15 @@ export function Operation ({ route, state, paused }: { route: Route, state: Stat
 function Mark ({ line, from, width }: { line: Line, from: number, width: number }) {
   const left = (line.time - from) / width * 100
   const color = line.success === false || line.type === 'exception' ? 'failed' : `kind-${line.type}`
-  if (line.duration === undefined) return <span class={`moment ${color}`} style={{ left: `${Math.min(left, 99)}%` }} />
+  if (line.duration === undefined) return <span class={`moment ${color}`} style={{ left: `clamp(5px, ${left}%, 100% - 5px)` }} />
   const wide = line.duration / width * 100
-  // The number stands beside its bar, on the side that has room.
-  const side = left + wide < 62 ? { left: `${left + wide}%` } : left > 20 ? { right: `${100 - left}%` } : { left: '0' }
+  // The number stands beside its bar where there is room, else on its end: its beginning must be seen.
+  const right = 100 - left - wide
+  const [side, style] = right > 38 ? ['', { left: `${left + wide}%` }] : left > 38 ? ['', { right: `${100 - left}%` }] : [' over', { right: `${right}%` }]
   return (
     <>
       <span class={`bar ${color}`} style={{ left: `${left}%`, width: `${wide}%` }} />
-      <span class={left + wide < 62 || left > 20 ? 'length' : 'length over'} style={side}>{duration(line.duration)}{line.resultCode && line.resultCode !== '0' ? ` · ${line.resultCode}` : ''}</span>
+      <span class={`length${side}`} style={style}>{duration(line.duration)}{line.resultCode && line.resultCode !== '0' ? ` · ${line.resultCode}` : ''}</span>
     </>
   )
 }
