@@ -50,7 +50,8 @@ export function spoolDirectory (connection: Connection, base: string | undefined
 export function whyUnwritable (directory: string): string | undefined {
   try {
     accessSync(directory, constants.W_OK | constants.X_OK)
-    return undefined
+    // Windows says of a path below a file only that it is not there.
+    return statSync(directory).isDirectory() ? undefined : 'ENOTDIR'
   } catch (error) {
     const code = (error as NodeJS.ErrnoException).code ?? 'unknown'
     const parent = dirname(directory)
