@@ -3,7 +3,8 @@ import { type Link, ROOT_CONTEXT, SpanKind, SpanStatusCode, TraceFlags, context,
 import { SeverityNumber } from '@opentelemetry/api-logs'
 import { Fate, Operation, kOperation } from './operation'
 import { SAMPLE_RATE } from './sampling'
-import { OPERATION_NAME, type SpanWithOperation, type Telemetry } from './telemetry'
+import { OPERATION_NAME } from './marks'
+import { type SpanWithOperation, type Telemetry } from './telemetry'
 
 /**
  * Runs `work`, and waits for its promise where it gives one. What it throws is thrown on, after it was reported once.

@@ -1,33 +1,28 @@
 /** Log line → log record: a trace row, or an exception row where the line brings an error. */
-import { hostname } from 'node:os'
 import { types } from 'node:util'
-import { type Attributes, type Context, context } from '@opentelemetry/api'
+import { type Context, context } from '@opentelemetry/api'
 import { SeverityNumber } from '@opentelemetry/api-logs'
 import { isTracingSuppressed } from '@opentelemetry/core'
 import type { FastifyBaseLogger } from 'fastify'
+import { LINE_SEPARATOR } from './delivery'
 import { FAI_ERR_OPTION_INVALID } from './errors'
 import type { Exceptions } from './exceptions'
+import { type Content, type LineFormat, bodyOf, fieldsToAttributes, parseLine } from './line'
 import { type Operation, kOperation, operationOf } from './operation'
 import type { Config } from './options'
-import { type Line, type LineFormat, type Tap, comparisonOf, formatOf, isQuiet, levelsOf, tap } from './pino'
-import { LIMITS, cut, propertyName, propertyValue } from './properties'
+import { type Line, type Tap, comparisonOf, formatOf, isQuiet, levelsOf, tap } from './pino'
 import { createSeverities } from './severity'
 import type { Telemetry } from './telemetry'
-import { type Redaction, define, isObject, readProperty, scrubbed, writtenInLine } from './written'
+import { type Redaction, isObject, readProperty, scrubbed, writtenInLine } from './written'
 
-type Fields = Record<string, unknown>
 type LogConfig = Exclude<Config['logs'], false>
+
+// In characters. What is longer is cut to what a row may hold before it travels.
+const LONGEST_WHOLE = 32_768
 
 export interface LogCollector extends Tap {
   /** A request has its operation: what was written before is sent now. */
   readonly release: (logger: object) => void
-}
-
-/** What the line says, apart from where it belongs. */
-interface Content {
-  message: string | undefined
-  readonly timestamp: number
-  fields: Fields
 }
 
 /**
@@ -47,6 +42,7 @@ export function collectLogs (
   const severityOf = createSeverities()
   const isWanted = createThreshold(logger, options)
   const { filter, requestLogs } = options === false ? { filter: undefined, requestLogs: false } : options
+  const takesWhole = filter === undefined && redaction.paths === undefined && telemetry.takesLines
   const early = new WeakMap<object, Line>()
 
   // Whatever goes wrong here must not reach the app's log call.
@@ -90,6 +86,7 @@ export function collectLogs (
     const live = liveError(line, format, severity, exceptions?.expected(operation))
     if (live === undefined && options === false) return
 
+    if (live === undefined && passOn(line, severity, operation, where)) return
     const content = read(line, format, redaction)
     if (live === undefined) {
       if (isKept(line, content)) emitTrace(line, content, severity, where)
@@ -119,14 +116,25 @@ export function collectLogs (
         written,
         context: where,
         severity: Math.max(severity, SeverityNumber.ERROR),
-        timestamp: content.timestamp,
-        attributes: toAttributes(others),
+        timestamp: timeOf(valueOf(line.time)),
+        attributes: fieldsToAttributes(others),
         message: content.message
       })
       // What Fastify's handler says a second time, the exception row has said.
       if (reported || ofFastify) return
     }
     if (options !== false) emitTrace(line, content, severity, where)
+  }
+
+  /** Most lines need no look into them here: whoever sends them takes them apart. */
+  function passOn (line: Line, severity: SeverityNumber, operation: Operation | undefined, where: Context): boolean {
+    const { text, time, level, message, logger } = line
+    if (!takesWhole || message === undefined || message === '' || levelsOf(logger) !== format.levels) return false
+    const timestamp = Number(time)
+    // Any other time has to be found out first; and a hook may have made anything of the line.
+    if (!(timestamp >= 1e11 && timestamp < 1e14) || typeof text !== 'string' || text.length > LONGEST_WHOLE || text.indexOf('\n') !== text.length - 1 || text.includes(LINE_SEPARATOR)) return false
+    telemetry.line({ text: redaction.line(text), timestamp, level, severityNumber: severity, format }, operation, where)
+    return true
   }
 
   function isKept ({ level }: Line, { message, fields }: Content): boolean {
@@ -142,10 +150,10 @@ export function collectLogs (
   function emitTrace (line: Line, content: Content, severityNumber: SeverityNumber, where: Context): void {
     telemetry.emit({
       context: where,
-      timestamp: content.timestamp,
+      timestamp: timeOf(valueOf(line.time)),
       severityNumber,
-      body: bodyOf(line, content, format),
-      attributes: toAttributes(content.fields)
+      body: textOfLine(line, content, format),
+      attributes: fieldsToAttributes(content.fields)
     })
   }
 
@@ -203,56 +211,10 @@ function isReportable (error: unknown, expected: ReadonlySet<unknown> | undefine
   return Boolean(error) || expected?.has(error) === true
 }
 
+/** Redacted and taken apart. */
 function read (line: Line, format: LineFormat, { line: redactLine, paths }: Redaction): Content {
-  const text = redactLine(String(line.text))
-  let parsed: unknown
-  try {
-    parsed = JSON.parse(text)
-  } catch {
-    // A streamWrite hook may write anything.
-  }
-  if (!isObject(parsed)) return { message: text.trim(), fields: {}, timestamp: timeOf(valueOf(line.time)) }
-
-  const { messageKey, nestedKey } = format
-  const time = valueOf(line.time)
-  const nested = nestedKey === undefined ? undefined : parsed[nestedKey]
-  let fields: Fields = {}
-  let message: unknown
-  let isTimeSeen = time === undefined
-  for (const name of Object.keys(parsed)) {
-    const value = parsed[name]
-    if (name === messageKey) message = value
-    else if (!isTimeSeen && value === time && name !== 'level') isTimeSeen = true
-    else if (value === nested && name === nestedKey && isObject(nested)) continue
-    else if (isImplied(name, value, line)) continue
-    else if (name === '__proto__') define(fields, name, value)
-    else fields[name] = value
-  }
-  if (isObject(nested)) {
-    for (const name of Object.keys(nested)) define(fields, Object.hasOwn(fields, name) ? `${nestedKey}.${name}` : name, nested[name])
-  }
-  if (paths !== undefined) {
-    const { [messageKey]: redacted, ...others } = paths(message === undefined ? fields : { ...fields, [messageKey]: message }) as Fields
-    message = redacted
-    fields = others
-  }
-  return {
-    message: typeof message === 'string' ? message : message === undefined || message === null ? undefined : propertyValue(message, LIMITS.message),
-    fields,
-    timestamp: timeOf(time)
-  }
-}
-
-const HOSTNAME = hostname()
-
-/** The row has it in a column: severity, role instance. */
-function isImplied (name: string, value: unknown, { level, logger }: Line): boolean {
-  switch (name) {
-    case 'level': return value === level || (typeof value === 'string' && levelsOf(logger)[value.toLowerCase()] === level)
-    case 'pid': return value === process.pid
-    case 'hostname': return value === HOSTNAME
-    default: return false
-  }
+  const levels = levelsOf(line.logger)
+  return parseLine(redactLine(String(line.text)), line.level, valueOf(line.time), levels === format.levels ? format : { ...format, levels }, paths)
 }
 
 function valueOf (json: string): unknown {
@@ -280,29 +242,11 @@ function timeOf (value: unknown): number {
   return Number.isNaN(time) ? now : time
 }
 
-function toAttributes (fields: Fields): Attributes {
-  const attributes: Attributes = {}
-  const names = Object.keys(fields)
-  const count = Math.min(names.length, LIMITS.properties)
-  for (let i = 0; i < count; i++) {
-    const name = names[i]!
-    attributes[propertyName(name)] = propertyValue(fields[name])
-  }
-  if (names.length > count) attributes.droppedFields = String(names.length - count)
-  return attributes
-}
-
 /** A row without a text says what the line was about. */
-function bodyOf ({ object }: Line, { message, fields }: Content, { errorKey }: LineFormat): string {
-  if (message !== undefined && message !== '') return cut(message, LIMITS.message)
-  const error = fields[errorKey]
-  if (typeof error === 'string' && error !== '') return cut(error, LIMITS.message)
-  const text = readProperty(error, 'message')
-  if (typeof text === 'string' && text !== '') return cut(text, LIMITS.message)
-  // The bindings are the same for every line of a logger.
-  const given = isObject(object) ? Object.entries(fields).filter(([name]) => Object.hasOwn(object, name)) : []
-  const shown = given.length > 0 ? Object.fromEntries(given.slice(0, 20)) : fields
-  return Object.keys(shown).length === 0 ? '(no message)' : cut(propertyValue(shown), 256)
+function textOfLine ({ object }: Line, content: Content, format: LineFormat): string {
+  if (content.message !== undefined && content.message !== '') return bodyOf(content, format)
+  const isGiven = isObject(object) ? (name: string) => Object.hasOwn(object, name) : undefined
+  return bodyOf(content, format, readProperty(readProperty(object, format.errorKey), 'message'), isGiven)
 }
 
 function textOf (error: unknown): string {

@@ -1,5 +1,7 @@
 /** The app's logger → its lines, exactly as they are written. */
+import { hostname } from 'node:os'
 import type { FastifyBaseLogger } from 'fastify'
+import type { LineFormat } from './line'
 
 /** A line as it goes to the app's own destination, and what pino knew while it wrote it. */
 export interface Line {
@@ -17,13 +19,6 @@ export interface Line {
   readonly logger: object
 }
 
-/** How a logger names the parts of its lines. */
-export interface LineFormat {
-  readonly messageKey: string
-  readonly errorKey: string
-  readonly nestedKey: string | undefined
-}
-
 /** Who takes the lines of a logger. */
 export interface Taker {
   /** Must not throw: it runs inside the app's log call. */
@@ -38,6 +33,7 @@ export interface Tap {
   readonly stop: () => void
 }
 
+const HOSTNAME = hostname()
 const METADATA = Symbol.for('pino.metadata')
 const OUR_STREAM = Symbol('fastify-app-insights.stream')
 
@@ -188,13 +184,18 @@ export function formatOf (logger: object): LineFormat {
   return {
     messageKey: text('pino.messageKey', 'msg'),
     errorKey: text('pino.errorKey', 'err'),
-    nestedKey: nestedKey === '' ? undefined : nestedKey
+    nestedKey: nestedKey === '' ? undefined : nestedKey,
+    levels: levelsOf(logger),
+    pid: process.pid,
+    hostname: HOSTNAME
   }
 }
 
+const NO_LEVELS: Readonly<Record<string, number>> = Object.freeze({})
+
 /** Level names to values, custom ones included; empty where the logger is not pino. */
 export function levelsOf (logger: object): Readonly<Record<string, number>> {
-  return (logger as { levels?: { values?: Record<string, number> } }).levels?.values ?? {}
+  return (logger as { levels?: { values?: Record<string, number> } }).levels?.values ?? NO_LEVELS
 }
 
 /** Whether a line of level `current` is written where `wanted` is the level set: inverted levels compare otherwise. */

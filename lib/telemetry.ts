@@ -1,10 +1,12 @@
 /** Finished spans and log records of one instance → enriched, sampled, and handed to delivery. */
-import { ROOT_CONTEXT, type Span as ApiSpan, type Attributes, type Context, type Exception, type TimeInput, type Tracer, TraceFlags, context, trace } from '@opentelemetry/api'
+import { ROOT_CONTEXT, type Span as ApiSpan, type Attributes, type Context, type Exception, type SpanContext, type TimeInput, type Tracer, TraceFlags, context, trace } from '@opentelemetry/api'
 import { type LogRecord, type Logger, SeverityNumber } from '@opentelemetry/api-logs'
 import { LoggerProvider, type LogRecordProcessor, type SdkLogRecord } from '@opentelemetry/sdk-logs'
 import { NodeTracerProvider, type ReadableSpan, type Span, type SpanProcessor } from '@opentelemetry/sdk-trace-node'
-import { type CloseReport, type Delivery, type DeliveryStats, type FlushReport, RECORD_PROCESSED, RECORD_RATE, createDelivery } from './delivery'
+import { type CloseReport, type Delivery, type DeliveryStats, type FlushReport, type LineOrigin, createDelivery } from './delivery'
 import type { Exceptions } from './exceptions'
+import type { LineFormat } from './line'
+import { OPERATION_NAME, RECORD_PROCESSED, RECORD_RATE } from './marks'
 import { type Metrics, PROCESSED_EXCEPTION, createMetrics } from './metrics'
 import { Fate, type Operation, kOperation, operationOf } from './operation'
 import type { Config, Properties } from './options'
@@ -18,7 +20,6 @@ const SCOPE = 'fastify-app-insights'
 // Outside of lib, which is the compiler's root.
 const { version } = require('../package.json') as { version: string }
 const MAX_EVENT_NAME = 512
-export const OPERATION_NAME = 'ai.operation.name'
 
 // Above what a row may hold, so that no limit of the SDK's own drops a field in silence.
 const LIMITS = { attributeCountLimit: 512 }
@@ -29,6 +30,18 @@ export interface Stats extends DeliveryStats {
   readonly sampledOut: number
   /** Requests that have begun and not ended. */
   readonly openRequests: number
+}
+
+/** A log line as it was written, redacted. */
+export interface WholeLine {
+  readonly text: string
+  /** Milliseconds since 1970. */
+  readonly timestamp: number
+  /** The logger's value. */
+  readonly level: number
+  readonly severityNumber: SeverityNumber
+  /** The same object for all lines of a logger. */
+  readonly format: LineFormat
 }
 
 export interface SpanWithOperation { [kOperation]?: Operation }
@@ -50,7 +63,10 @@ export class Telemetry {
   readonly metrics: Metrics | undefined
   /** Where `recordException` of a span goes; undefined where errors are no rows. */
   exceptions: Exceptions | undefined = undefined
+  /** Whether log lines may go by `line()`: nobody else wants their records. */
+  readonly takesLines: boolean
   readonly #properties: Attributes
+  readonly #origins = new WeakMap<LineFormat, LineOrigin>()
   readonly #delivery: Delivery
   readonly #logger: Logger
   readonly #loggerProvider: LoggerProvider
@@ -65,6 +81,7 @@ export class Telemetry {
     this.#warnOnce = warnOnce
     this.redactor = createRedactor(config.requests.redactQuery)
     this.holds = config.keepErrors || config.keepSlowerThan !== undefined
+    this.takesLines = config.logRecordProcessors.length === 0
     this.#properties = toAttributes(config.properties)
     this.#delivery = createDelivery({
       connection: config.connection,
@@ -108,6 +125,29 @@ export class Telemetry {
 
   emit (record: LogRecord): void {
     this.#logger.emit(record)
+  }
+
+  /** A log line that becomes a record only where it is sent from. */
+  line (line: WholeLine, operation: Operation | undefined, where: Context): void {
+    const span = trace.getSpanContext(where)
+    if (operation === undefined) {
+      if (span !== undefined && (span.traceFlags & TraceFlags.SAMPLED) === 0) this.sampledOut++
+      else this.#deliverLine(line, undefined, span, undefined)
+      return
+    }
+    if (operation.fate === Fate.Kept) {
+      this.#deliverLine(line, operation, span, operation.attributes)
+      return
+    }
+    // As they are now: what is set later belongs to later rows.
+    const attributes = operation.attributes === undefined ? undefined : { ...operation.attributes }
+    if (!operation.hold(() => this.#deliverLine(line, operation, span, attributes))) this.sampledOut++
+  }
+
+  #deliverLine ({ text, timestamp, level, severityNumber, format }: WholeLine, operation: Operation | undefined, span: SpanContext | undefined, attributes: Attributes | undefined): void {
+    let origin = this.#origins.get(format)
+    if (origin === undefined) this.#origins.set(format, origin = { format, properties: this.#properties })
+    this.#delivery.line({ text, timestamp, level, severityNumber, origin, traceId: span?.traceId, spanId: span?.spanId, operationName: operation?.name, rate: rateOf(operation), attributes })
   }
 
   event (context: Context, name: string, properties?: Properties, measurements?: Record<string, number>): void {
@@ -214,8 +254,8 @@ export class Telemetry {
   }
 
   #deliverRecord (record: SdkLogRecord, operation?: Operation): void {
-    const rate = operation === undefined || operation.certain ? undefined : (operation.span as Partial<ReadableSpan>).attributes?.[SAMPLE_RATE] as number | undefined
-    if (rate !== undefined && rate < 100) record.setAttribute(RECORD_RATE, rate)
+    const rate = rateOf(operation)
+    if (rate !== undefined) record.setAttribute(RECORD_RATE, rate)
     if (this.metrics !== undefined && record.attributes['exception.type'] !== undefined) {
       this.metrics.exception(100 / (rate ?? 100))
       record.setAttribute(RECORD_PROCESSED, PROCESSED_EXCEPTION)
@@ -228,14 +268,15 @@ export class Telemetry {
     return {
       onEmit (record: SdkLogRecord, context?: Context) {
         const operation = context === undefined ? undefined : operationOf(context)
-        addMissing(record, telemetry.#properties)
         if (operation === undefined) {
+          addMissing(record, telemetry.#properties)
           if (record.spanContext !== undefined && (record.spanContext.traceFlags & TraceFlags.SAMPLED) === 0) telemetry.sampledOut++
           else telemetry.#deliverRecord(record)
           return
         }
         record.setAttribute(OPERATION_NAME, operation.name)
         if (operation.attributes !== undefined) addMissing(record, operation.attributes)
+        addMissing(record, telemetry.#properties)
         if (operation.fate === Fate.Kept) telemetry.#deliverRecord(record, operation)
         else if (!operation.hold(() => telemetry.#deliverRecord(record, operation))) telemetry.sampledOut++
       },
@@ -289,6 +330,13 @@ function recordException (this: OurSpan, exception: Exception, time?: TimeInput)
     context: trace.setSpan(this[kOperation]?.context ?? context.active(), this),
     severity: SeverityNumber.ERROR
   })
+}
+
+/** In percent, where a row of the operation stands for more than itself. */
+function rateOf (operation: Operation | undefined): number | undefined {
+  if (operation === undefined || operation.certain) return undefined
+  const rate = (operation.span as Partial<ReadableSpan>).attributes?.[SAMPLE_RATE] as number | undefined
+  return rate !== undefined && rate < 100 ? rate : undefined
 }
 
 const URLS = ['url.full', 'url.query', 'url.path', 'http.url', 'http.target']

@@ -9,6 +9,7 @@ import type { ReadableSpan } from '@opentelemetry/sdk-trace-node'
 import type * as Azure from '@azure/monitor-opentelemetry-exporter'
 import type * as RestPipeline from '@azure/core-rest-pipeline'
 import type { Connection } from '../connection'
+import { RECORD_PROCESSED, RECORD_RATE } from '../marks'
 
 /** Converting one batch at a time is enough: it is all computation. */
 export interface Exporters {
@@ -18,10 +19,6 @@ export interface Exporters {
 }
 
 interface Poll { worker?: unknown, shutdown: () => void }
-
-/** A record's attributes for what the exporter has no place for: its sample rate in percent, and the mark of a counted row. */
-export const RECORD_RATE = 'fai.sample_rate'
-export const RECORD_PROCESSED = 'fai.processed'
 
 interface Item { sampleRate: number, data: { baseData: { properties?: Record<string, string> } } }
 

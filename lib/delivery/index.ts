@@ -6,13 +6,13 @@ import type { ResourceMetrics } from '@opentelemetry/sdk-metrics'
 import type { ReadableSpan } from '@opentelemetry/sdk-trace-node'
 import type { Connection } from '../connection'
 import { LOCAL_CHUNK, LocalLink, WorkerLink, type Client, type Link, type LinkSettings } from './link'
-import { kindOfRecord, kindOfSpan, DEPENDENCIES, METRIC_POINTS, Packer } from './pack'
+import { kindOfRecord, kindOfSpan, DEPENDENCIES, METRIC_POINTS, Packer, TRACES, type PackableLine } from './pack'
 import type { Timing } from './pipeline'
 import { spoolDirectory, whyUnwritable } from './spool'
 import { Account, add, countsOf, droppedIn, droppedText, settledIn, statsFrom, sumOf, total, type Counts, type DeliveryStats, type Reason } from './stats'
 
 export { emptyStats } from './stats'
-export { RECORD_PROCESSED, RECORD_RATE } from './exporters'
+export { LINE_SEPARATOR, type LineOrigin, type PackableLine } from './pack'
 export type { DeliveryStats, Kind, KindStats, Reason } from './stats'
 
 export interface DeliveryOptions {
@@ -53,6 +53,7 @@ export interface FlushReport extends CloseReport {
 export interface Delivery {
   span: (span: ReadableSpan) => void
   record: (record: ReadableLogRecord) => void
+  line: (line: PackableLine) => void
   metrics: (metrics: ResourceMetrics) => void
   /** Resolves when everything taken so far was sent, stored or given up; after `timeout` milliseconds (30,000) at the latest. */
   flush: (timeout?: number) => Promise<FlushReport>
@@ -182,6 +183,12 @@ class QueuedDelivery implements Delivery {
     } catch {
       return this.#drop(kindOfRecord(record.attributes), 1, 'unpackable')
     }
+    this.#packed()
+  }
+
+  line (line: PackableLine): void {
+    if (!this.#hasRoom(line.severityNumber < WARN_SEVERITY)) return this.#refuse(TRACES, 1)
+    this.#packer.line(line)
     this.#packed()
   }
 

@@ -5,7 +5,9 @@ import type { Resource } from '@opentelemetry/resources'
 import type { ReadableLogRecord } from '@opentelemetry/sdk-logs'
 import type { ResourceMetrics } from '@opentelemetry/sdk-metrics'
 import type { ReadableSpan } from '@opentelemetry/sdk-trace-node'
-import { EXCEPTIONS, kindOfRecord, kindOfSpan, METRICS, METRIC_POINTS, RECORD, SPAN_WITH_MORE, TRACES, type PackedBatch, type PackedMetric } from './pack'
+import { addMissing, bodyOf, fieldsToAttributes, parseLine } from '../line'
+import { OPERATION_NAME, RECORD_RATE } from '../marks'
+import { EXCEPTIONS, kindOfRecord, kindOfSpan, LINE, LINE_SEPARATOR, METRICS, METRIC_POINTS, RECORD, SPAN_WITH_MORE, TRACES, type PackedBatch, type PackedMetric } from './pack'
 import { countsOf, type Counts } from './stats'
 
 const SCOPE: InstrumentationScope = { name: 'fastify-app-insights' }
@@ -25,7 +27,9 @@ export function emptyUnpacked (): Unpacked {
 
 /** @throws where the string is not what Packer sealed */
 export function unpack (sealed: string, resource: Resource, into: Unpacked): void {
-  const { shapes, values } = JSON.parse(sealed) as PackedBatch
+  const [packed, ...lines] = sealed.split(LINE_SEPARATOR)
+  const { shapes, values, origins = [] } = JSON.parse(packed) as PackedBatch
+  let lineAt = 0
   let at = 0
   const next = <T>(): T => values[at++] as T
 
@@ -64,6 +68,36 @@ export function unpack (sealed: string, resource: Resource, into: Unpacked): voi
         spanContext: traceId === null ? undefined : { traceId, spanId: spanId ?? '', traceFlags: TraceFlags.SAMPLED },
         severityNumber,
         body: body === null ? undefined : read['_MS.baseType'] === undefined ? body : parsed(body),
+        resource,
+        instrumentationScope: SCOPE,
+        attributes: read,
+        droppedAttributesCount: 0
+      })
+    } else if (type === LINE) {
+      const traceId = next<string | null>()
+      const spanId = next<string | null>()
+      const severityNumber = next<number>()
+      const timestamp = next<number>()
+      const level = next<number>()
+      const { format, properties } = origins[next<number>()]
+      const name = next<string | null>()
+      const rate = next<number | null>()
+      const ofOperation = attributes()
+      const content = parseLine(lines[lineAt++], level, timestamp, format)
+      const read = fieldsToAttributes(content.fields)
+      // The nearer source has the word: a field of the line, then the request, then the instance.
+      addMissing(read, ofOperation)
+      addMissing(read, properties)
+      if (name !== null) read[OPERATION_NAME] = name
+      if (rate !== null) read[RECORD_RATE] = rate
+      const hrTime: HrTime = [Math.floor(timestamp / 1_000), Math.round(timestamp % 1_000 * 1e6)]
+      into.recordCounts[TRACES]++
+      into.records.push({
+        hrTime,
+        hrTimeObserved: hrTime,
+        spanContext: traceId === null ? undefined : { traceId, spanId: spanId ?? '', traceFlags: TraceFlags.SAMPLED },
+        severityNumber,
+        body: bodyOf(content, format),
         resource,
         instrumentationScope: SCOPE,
         attributes: read,
