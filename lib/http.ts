@@ -9,10 +9,11 @@ const CLIENT_CLOSED_REQUEST = 499
 const OTHER = '_OTHER'
 
 // What the conventions know; any other would let a client invent names.
-const METHODS = new Set(['GET', 'HEAD', 'POST', 'PUT', 'DELETE', 'CONNECT', 'OPTIONS', 'TRACE', 'PATCH', 'QUERY'])
+export const METHODS: readonly string[] = Object.freeze(['GET', 'HEAD', 'POST', 'PUT', 'DELETE', 'CONNECT', 'OPTIONS', 'TRACE', 'PATCH', 'QUERY', OTHER])
+const known = new Set(METHODS)
 
 export function knownMethod ({ method }: IncomingMessage): string {
-  return METHODS.has(method!) ? method! : OTHER
+  return known.has(method!) ? method! : OTHER
 }
 
 export interface Outcome {
@@ -57,19 +58,17 @@ function clientWentAway (response: ServerResponse, request: IncomingMessage): bo
 }
 
 /** @see https://opentelemetry.io/docs/specs/semconv/http/http-spans/#http-server-span */
-export function httpAttributes (raw: IncomingMessage, protocol: string, host: string, route: string): Attributes {
+export function httpAttributes (raw: IncomingMessage, protocol: string, host: string, route: string, attributes: Attributes = {}): Attributes {
   const method = knownMethod(raw)
-  const attributes: Attributes = {
-    'http.request.method': method,
-    // Without it the exporter would name the operation by the raw path.
-    'http.route': route,
-    'network.protocol.version': raw.httpVersion
-  }
+  attributes['http.request.method'] = method
+  // Without it the exporter would name the operation by the raw path.
+  attributes['http.route'] = route
+  attributes['network.protocol.version'] = raw.httpVersion
   if (method === OTHER) attributes['http.request.method_original'] = raw.method
-  const authority = /^[\w.:[\]-]+$/.test(host) ? host : localAuthority(raw)
-  const port = /:(\d{1,5})$/.exec(authority)?.[1]
-  attributes['server.address'] = port === undefined ? authority : authority.slice(0, -port.length - 1)
-  attributes['server.port'] = port === undefined ? (protocol === 'https' ? 443 : 80) : Number(port)
+  const server = isHost(host) ? serverOf(host) : parseServer(localAuthority(raw))
+  const { authority } = server
+  attributes['server.address'] = server.address
+  attributes['server.port'] = server.port ?? (protocol === 'https' ? 443 : 80)
   const target = (raw as { originalUrl?: string }).originalUrl ?? raw.url ?? '/'
   // A proxy's client sends the whole url as the target.
   attributes['url.full'] = /^https?:\/\//i.test(target) ? target : `${protocol}://${authority}${target}`
@@ -77,6 +76,27 @@ export function httpAttributes (raw: IncomingMessage, protocol: string, host: st
   const agent = raw.headers['user-agent']
   if (agent !== undefined) attributes['user_agent.original'] = agent
   return attributes
+}
+
+interface HttpServer { readonly authority: string, readonly address: string, readonly port: number | undefined }
+
+function isHost (host: string): boolean {
+  return host === lastServer?.authority || /^[\w.:[\]-]+$/.test(host)
+}
+
+// Nearly every request of an app is for the same host.
+let lastServer: HttpServer | undefined
+
+function serverOf (authority: string): HttpServer {
+  if (lastServer?.authority !== authority) lastServer = parseServer(authority)
+  return lastServer
+}
+
+function parseServer (authority: string): HttpServer {
+  const port = /:(\d{1,5})$/.exec(authority)?.[1]
+  return port === undefined
+    ? { authority, address: authority, port: undefined }
+    : { authority, address: authority.slice(0, -port.length - 1), port: Number(port) }
 }
 
 /** Availability tests of Azure's, and App Service's own pings. */

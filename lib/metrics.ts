@@ -8,6 +8,7 @@ import { millisToHrTime } from '@opentelemetry/core'
 import type { Resource } from '@opentelemetry/resources'
 import type { ResourceMetrics } from '@opentelemetry/sdk-metrics'
 import type { DeliveryStats } from './delivery'
+import { METHODS } from './http'
 import type { AppMeter } from './meter'
 import type { Properties } from './options'
 import { propertyName, propertyValue } from './properties'
@@ -104,7 +105,10 @@ class Series {
 class Store {
   readonly name: string
   readonly #max: number
-  #series = new Map<string, Series>()
+  // By a text and a number: texts put together for every value would have to be hashed for every value.
+  #groups = new Map<string, Map<number, Series>>()
+  #size = 0
+  #overflow: Series | undefined
 
   constructor (name: string, max: number) {
     this.name = name
@@ -112,21 +116,25 @@ class Store {
   }
 
   /** Its dimensions are asked for once, not for each value. */
-  of (key: string, attributes: () => Attributes): Series {
-    let series = this.#series.get(key)
-    if (series !== undefined) return series
-    const full = this.#series.size >= this.#max
-    if (full) key = 'overflow'
-    series = this.#series.get(key)
-    if (series === undefined) this.#series.set(key, series = new Series(full ? OVERFLOW : attributes()))
-    return series
+  of (group: string, code: number, attributes: () => Attributes): Series {
+    let series = this.#groups.get(group)
+    let found = series?.get(code)
+    if (found !== undefined) return found
+    if (this.#size >= this.#max) return (this.#overflow ??= new Series(OVERFLOW))
+    if (series === undefined) this.#groups.set(group, series = new Map())
+    series.set(code, found = new Series(attributes()))
+    this.#size++
+    return found
   }
 
   take (): Series[] {
-    if (this.#series.size === 0) return []
-    const series = [...this.#series.values()]
-    this.#series = new Map()
-    return series
+    const taken: Series[] = []
+    for (const group of this.#groups.values()) taken.push(...group.values())
+    if (this.#overflow !== undefined) taken.push(this.#overflow)
+    if (this.#size > 0) this.#groups = new Map()
+    this.#size = 0
+    this.#overflow = undefined
+    return taken
   }
 }
 
@@ -150,12 +158,13 @@ export function createMetrics ({ interval, runtime, resource, properties, role, 
   }
 
   function request ({ method, route, scheme, status, success, synthetic, duration }: RequestOutcome): void {
-    requests.of(`${status} ${success} ${synthetic}`, () => standard('requests/duration', {
+    const outcome = (status ?? 0) * 2 + Number(success)
+    requests.of(synthetic ? 'synthetic' : '', outcome, () => standard('requests/duration', {
       'Request.Success': truth(success),
       'request/resultCode': String(status ?? 0),
       ...(synthetic ? { 'operation/synthetic': 'True' } : {})
     })).add(duration)
-    served.of(`${method} ${route} ${status} ${scheme}`, () => ({
+    served.of(route, ((status ?? 0) * 2 + Number(scheme === 'https')) * METHODS.length + METHODS.indexOf(method), () => ({
       'http.request.method': method,
       'url.scheme': scheme,
       'http.route': route,
@@ -168,7 +177,7 @@ export function createMetrics ({ interval, runtime, resource, properties, role, 
     // A client may be sent anywhere: names of hosts are bounded for good, not per interval.
     if (!targets.has(target) && targets.size < MAX_TARGETS) targets.add(target)
     const known = targets.has(target) ? target : '(other)'
-    calls.of(`${known} ${status} ${success}`, () => standard('dependencies/duration', {
+    calls.of(known, (status ?? 0) * 2 + Number(success), () => standard('dependencies/duration', {
       'Dependency.Type': 'Http',
       'dependency/target': known,
       'Dependency.Success': truth(success),
@@ -184,7 +193,7 @@ export function createMetrics ({ interval, runtime, resource, properties, role, 
       custom.set(name, store = new Store(String(name).slice(0, 150), MAX_SERIES))
     }
     const names = properties === undefined ? [] : Object.keys(properties).sort()
-    store.of(JSON.stringify(names.map(key => [key, properties![key]])), () =>
+    store.of(JSON.stringify(names.map(key => [key, properties![key]])), 0, () =>
       Object.fromEntries(names.map(key => [propertyName(key), propertyValue(properties![key])]))).add(value)
   }
 
@@ -297,7 +306,7 @@ function watchProcess (): ProcessWatch {
   const observer = new PerformanceObserver(list => {
     for (const { duration, detail } of list.getEntries() as unknown as Array<{ duration: number, detail: { kind: number } }>) {
       const kind = GC_KINDS[detail.kind] ?? 'other'
-      pauses.of(kind, () => ({ 'v8js.gc.type': kind })).add(duration / 1_000)
+      pauses.of(kind, 0, () => ({ 'v8js.gc.type': kind })).add(duration / 1_000)
     }
   })
   observer.observe({ entryTypes: ['gc'] })

@@ -30,12 +30,46 @@ export interface Owner {
 // A held operation may log without end; what is beyond this is dropped and counted.
 const MAX_HELD = 200
 
+/** What the API's own functions store a span under. */
+const SPAN_KEY = createContextKey('OpenTelemetry Context Key SPAN')
+
+/** The context of an operation without a copy of all that is in its parent: one is made with every request. */
+class OperationContext implements Context {
+  readonly #parent: Context
+  readonly #operation: Operation
+  #copy: Context | undefined
+
+  constructor (parent: Context, operation: Operation) {
+    this.#parent = parent
+    this.#operation = operation
+  }
+
+  getValue (key: symbol): unknown {
+    if (key === kContextOperation) return this.#operation
+    if (key === SPAN_KEY) return this.#operation.span
+    return this.#parent.getValue(key)
+  }
+
+  setValue (key: symbol, value: unknown): Context {
+    return this.#whole().setValue(key, value)
+  }
+
+  deleteValue (key: symbol): Context {
+    return this.#whole().deleteValue(key)
+  }
+
+  #whole (): Context {
+    this.#copy ??= trace.setSpan(this.#parent.setValue(kContextOperation, this.#operation), this.#operation.span)
+    return this.#copy
+  }
+}
+
 export class Operation {
   readonly owner: Owner
   /** `ai.operation.name` of every row. */
   readonly name: string
-  span: Span
-  context: Context
+  readonly span: Span
+  readonly context: Context
   fate: Fate
   /** What the app has set for the later rows of this operation. */
   attributes: Attributes | undefined = undefined
@@ -53,7 +87,7 @@ export class Operation {
     this.name = name
     this.span = span
     this.fate = fate
-    this.context = trace.setSpan(context.setValue(kContextOperation, this), span)
+    this.context = new OperationContext(context, this)
   }
 
   /** Nothing of this operation is ever sent: there is nothing to collect either. */

@@ -42,7 +42,7 @@ const ESCAPED_HEADER_FIELD = new RegExp(`(\\\\"(?:${HEADERS})\\\\"\\s*[:,]\\s*\\
 // `Cookie: …` as it goes over the wire, where a line begins.
 const HEADER_LINE = new RegExp(`((?:^|["\\n]|\\\\n)(?:${HEADERS}) ?: ?)(?:[^"\\\\\\r\\n]|\\\\[^rn])+`, 'gi')
 // One look decides for most texts that there is nothing of the kind in them. Each of SECRET_HEADERS matches it.
-const HEADER_HINT = /authorization|cookie|-key|-token|-principal|cert/i
+const HEADER_HINT = /-(?:key|token|principal)|ookie|uthoriz|lient-?cert/i
 
 /** @param names the parameters to redact, in lower case, or true for every one */
 export function createRedactor (names: ReadonlySet<string> | true): Redactor {
@@ -56,18 +56,24 @@ export function createRedactor (names: ReadonlySet<string> | true): Redactor {
     return isSecret(name) ? `${separator}${name}=${REDACTED}` : whole
   }
 
-  function text (input: string): string {
+  /** All but headers. */
+  function clean (input: string): string {
     let output = input
     if (output.includes('=') && (output.includes('?') || output.includes('&') || output.includes(';'))) output = output.replace(PAIR, pair)
     if (output.includes('@') && output.includes('://')) output = output.replace(USERINFO, `$1${REDACTED}@`)
     if (output.includes('earer ') || output.includes('EARER ')) output = output.replace(BEARER, `$1${REDACTED}`)
+    return output
+  }
+
+  function text (input: string): string {
+    const output = clean(input)
     return HEADER_HINT.test(output) ? output.replace(HEADER_LINE, `$1${REDACTED}`) : output
   }
 
   function line (input: string): string {
-    const output = text(input)
+    const output = clean(input)
     if (!HEADER_HINT.test(output)) return output
-    return output.replace(HEADER_FIELD, `$1"${REDACTED}"`).replace(ESCAPED_HEADER_FIELD, `$1${REDACTED}`)
+    return output.replace(HEADER_LINE, `$1${REDACTED}`).replace(HEADER_FIELD, `$1"${REDACTED}"`).replace(ESCAPED_HEADER_FIELD, `$1${REDACTED}`)
   }
 
   return { url: text, text, line }

@@ -2,7 +2,7 @@
 import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 import type { TLSSocket } from 'node:tls'
-import { type Attributes, type Context, type Span, SpanKind, TraceFlags, context, trace } from '@opentelemetry/api'
+import { type Context, type Span, SpanKind, TraceFlags, context, trace } from '@opentelemetry/api'
 import { TraceState, parseTraceParent, suppressTracing } from '@opentelemetry/core'
 import type { ReadableSpan } from '@opentelemetry/sdk-trace-node'
 import type { FastifyBaseLogger, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
@@ -14,7 +14,7 @@ import { Fate, Operation, SILENT_REQUEST, kOperation, operationOf } from './oper
 import type { Config } from './options'
 import { createBindingCheck } from './pino'
 import { SAMPLE_RATE, kHold } from './sampling'
-import { type SpanWithOperation, type Telemetry, toAttributes } from './telemetry'
+import { type SpanWithOperation, type Telemetry, attributesOf, toAttributes } from './telemetry'
 import { messageOf } from './warnings'
 
 interface WithOperation { [kOperation]?: Operation | null }
@@ -171,7 +171,7 @@ export function traceRequests (
     enrich(operation, request, reply)
     telemetry.enrich(span, operation)
     if (!operation.foreign) {
-      span.setAttributes(requestAttributes(operation, status))
+      describe(operation, status)
       setStatus(span, status, success)
     }
     const slow = config.keepSlowerThan !== undefined && reply.elapsedTime > config.keepSlowerThan
@@ -185,11 +185,13 @@ export function traceRequests (
     if (!operation.foreign) span.end()
   }
 
-  function requestAttributes (operation: RequestOperation, status: number | undefined): Attributes {
+  function describe (operation: RequestOperation, status: number | undefined): void {
     const { request, reply } = operation
     const { raw } = request
     const { headers } = raw
-    const attributes = httpAttributes(raw, request.protocol, request.host, operation.route)
+    const attributes = attributesOf(operation.span)
+    if (attributes === undefined) return
+    httpAttributes(raw, request.protocol, request.host, operation.route, attributes)
     attributes['url.full'] = telemetry.redactor.url(attributes['url.full'] as string).slice(0, MAX_URL)
     if (status !== undefined) attributes['http.response.status_code'] = status
     if (operation.clientAddress !== undefined) attributes['client.address'] = operation.clientAddress
@@ -201,7 +203,6 @@ export function traceRequests (
       const value = reply.getHeader(name) ?? reply.raw.getHeader(name)
       if (value !== undefined) attributes[`http.response.header.${name}`] = String(value)
     }
-    return attributes
   }
 
   function isSuccess (status: number | undefined, finished: boolean, request: FastifyRequest): boolean {

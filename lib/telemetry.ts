@@ -166,8 +166,10 @@ export class Telemetry {
 
   /** Attributes of the request's row and of its children's: what the instance and the app have set. */
   enrich (span: ApiSpan, operation: Operation): void {
-    span.setAttributes(this.#properties)
-    if (operation.attributes !== undefined) span.setAttributes(operation.attributes)
+    const attributes = attributesOf(span)
+    // Another instrumentation's span, perhaps of another SDK.
+    if (attributes === undefined) span.setAttributes({ ...this.#properties, ...operation.attributes })
+    else Object.assign(attributes, this.#properties, operation.attributes)
   }
 
   async flush (): Promise<FlushReport> {
@@ -214,11 +216,11 @@ export class Telemetry {
         span[kTelemetry] = telemetry
         span.recordException = recordException
         if (operation === undefined) {
-          span.setAttributes(telemetry.#properties)
+          Object.assign(span.attributes, telemetry.#properties)
           return
         }
         span[kOperation] = operation
-        span.setAttribute(OPERATION_NAME, operation.name)
+        span.attributes[OPERATION_NAME] = operation.name
         telemetry.enrich(span, operation)
       },
       onEnd (span: ReadableSpan & SpanWithOperation) {
@@ -330,6 +332,15 @@ function recordException (this: OurSpan, exception: Exception, time?: TimeInput)
     context: trace.setSpan(this[kOperation]?.context ?? context.active(), this),
     severity: SeverityNumber.ERROR
   })
+}
+
+/**
+ * The attributes of a span that is not yet ended, to be written: its own methods check each name and value, and what we
+ * write is checked.
+ */
+export function attributesOf (span: ApiSpan): Attributes | undefined {
+  const { attributes } = span as Partial<ReadableSpan>
+  return attributes !== undefined && span.isRecording() ? attributes : undefined
 }
 
 /** In percent, where a row of the operation stands for more than itself. */
