@@ -10,6 +10,8 @@ import ts from 'typescript'
 const root = join(__dirname, '..')
 const examples = join(root, 'docs', 'examples')
 
+const NO_THREAD = 'the worker thread cannot be started'
+
 interface Running { emulator: Emulator, url: string, output: () => string, stop: () => Promise<void> }
 
 function spawnNode (t: Test, args: string[], env: NodeJS.ProcessEnv = {}, cwd = root): ChildProcess & { output: () => string } {
@@ -49,12 +51,13 @@ async function serve (t: Test, file: string): Promise<Running> {
 }
 
 async function readsUser (t: Test, file: string, more: object = {}): Promise<void> {
-  const { emulator, url, stop } = await serve(t, file)
+  const { emulator, url, stop, output } = await serve(t, file)
   t.same(await (await fetch(`${url}/users/42`)).json(), { id: '42' })
   const request = await emulator.waitFor({ type: 'request', name: 'GET /users/:id' })
   t.match(request, { resultCode: '200', success: true, ...more })
   await emulator.waitFor({ type: 'trace', message: 'user read', operation_Id: request.operation_Id, customDimensions: { userId: '42' } })
   await stop()
+  t.notMatch(output(), NO_THREAD, 'a worker thread has sent them')
 }
 
 t.test('commonjs', async t => await readsUser(t, join(examples, 'commonjs/server.js')))
@@ -123,5 +126,19 @@ t.test('bundle-esbuild: the bundle alone, with and without the file of the worke
   for (const id of [1, 2]) await fetch(`${url}/users/${id}`)
   await emulator.waitFor({ type: 'request', url: /users\/2/ })
   await stop()
-  t.equal(output().split('the worker thread cannot be started').length, 2, 'one warning')
+  t.equal(output().split(NO_THREAD).length, 2, 'one warning')
+})
+
+t.test('bundle-webpack: the bundle alone', async t => {
+  const folder = t.testdir({})
+  // What webpack's own command does, which is a package more.
+  const build = `
+    const webpack = require('webpack')
+    const config = require('./webpack.config.js')
+    webpack({ ...config, output: { ...config.output, path: process.env.OUT } }, (error, stats) => {
+      if (error !== null || stats.hasErrors()) throw error ?? new Error(stats.toString())
+    })`
+  const built = spawnNode(t, ['--eval', build], { OUT: folder }, join(examples, 'bundle-webpack'))
+  t.equal((await once(built, 'exit'))[0], 0, built.output())
+  await readsUser(t, join(folder, 'server.js'))
 })
