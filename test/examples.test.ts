@@ -1,7 +1,8 @@
 /** Every folder of docs/examples is run as a process of its own, against an emulator. */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type Emulator, startEmulator } from 'fastify-app-insights/emulator'
 import t, { type Test } from 'tap'
@@ -115,11 +116,20 @@ t.test('two services: the bookshop and its warehouse', async t => {
   t.equal(code, 0, code === 0 ? 'passes' : child.output())
 })
 
+/** Built by `args` beside its node_modules, and taken away from there. */
+async function bundle (t: Test, example: string, args: string[]): Promise<string> {
+  const source = t.testdir({})
+  cpSync(join(examples, example), source, { recursive: true })
+  const built = spawnNode(t, args, {}, source)
+  t.equal((await once(built, 'exit'))[0], 0, `it is built ${built.output()}`)
+  const folder = mkdtempSync(join(tmpdir(), 'bundle-'))
+  t.teardown(() => rmSync(folder, { recursive: true, force: true, maxRetries: 3 }))
+  cpSync(join(source, 'dist'), folder, { recursive: true })
+  return folder
+}
+
 t.test('bundle-esbuild: the bundle alone, with and without the file of the worker thread', async t => {
-  const folder = t.testdir({})
-  const example = join(examples, 'bundle-esbuild')
-  const built = spawnNode(t, [join(example, 'build.mjs')], { OUT: folder }, example)
-  t.equal((await once(built, 'exit'))[0], 0, built.output())
+  const folder = await bundle(t, 'bundle-esbuild', ['build.mjs'])
   await readsUser(t, join(folder, 'server.js'))
   rmSync(join(folder, 'app-insights-worker.js'))
   const { emulator, url, stop, output } = await serve(t, join(folder, 'server.js'))
@@ -129,16 +139,22 @@ t.test('bundle-esbuild: the bundle alone, with and without the file of the worke
   t.equal(output().split(NO_THREAD).length, 2, 'one warning')
 })
 
+t.test('bundle-esbuild as an ES module, with the banner of the guide', async t => {
+  const guide = readFileSync(join(root, 'docs/bundling.md'), 'utf8').replaceAll('\r\n', '\n')
+  const banner = /^```js\n(banner: [^]*?)\n```/m.exec(guide)![1]!
+  const build = readFileSync(join(examples, 'bundle-esbuild/build.mjs'), 'utf8')
+  const esm = build.replace("platform: 'node',", `platform: 'node', format: 'esm', ${banner},`)
+  t.not(esm, build)
+  const folder = await bundle(t, 'bundle-esbuild', ['--input-type=module', '--eval', esm])
+  writeFileSync(join(folder, 'package.json'), '{ "type": "module" }')
+  await readsUser(t, join(folder, 'server.js'))
+})
+
 t.test('bundle-webpack: the bundle alone', async t => {
-  const folder = t.testdir({})
   // What webpack's own command does, which is a package more.
-  const build = `
-    const webpack = require('webpack')
-    const config = require('./webpack.config.js')
-    webpack({ ...config, output: { ...config.output, path: process.env.OUT } }, (error, stats) => {
+  const folder = await bundle(t, 'bundle-webpack', ['--eval', `
+    require('webpack')(require('./webpack.config.js'), (error, stats) => {
       if (error !== null || stats.hasErrors()) throw error ?? new Error(stats.toString())
-    })`
-  const built = spawnNode(t, ['--eval', build], { OUT: folder }, join(examples, 'bundle-webpack'))
-  t.equal((await once(built, 'exit'))[0], 0, built.output())
+    })`])
   await readsUser(t, join(folder, 'server.js'))
 })
