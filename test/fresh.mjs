@@ -70,17 +70,22 @@ const MANAGERS = {
   npm: { command: 'npm', install: 'install', add: 'install' },
   // Strict: nothing is found that is not declared.
   pnpm: { command: 'npx --yes pnpm@10', install: 'install', add: 'add' },
-  yarn: { command: 'npx --yes yarn@1', install: `install --silent${engines}`, add: `add --silent${engines}` }
+  yarn: { command: 'npx --yes yarn@1', install: `install --silent${engines}`, add: `add --silent${engines}` },
+  // Without Plug'n'Play, as docs/bundling.md says. The lock file makes the folder a project of its own.
+  yarn4: { command: 'npx --yes @yarnpkg/cli-dist@4', install: 'install --no-immutable', add: 'add', files: { 'yarn.lock': '', '.yarnrc.yml': 'nodeLinker: node-modules\nenableTelemetry: false\n' } }
 }
 
 /** Makes the project, follows the README, and looks at what it reports. */
 async function begin (manager, kind, tarball) {
-  const { command, install, add } = MANAGERS[manager]
+  const { command, install, add, files = {} } = MANAGERS[manager]
   const name = `${kind}-${manager}`
   sh(`npx --yes fastify-cli@8 generate ${name} ${kind === 'typescript' ? '--lang=ts' : '--esm'}`, folder)
   const project = join(folder, name)
-  sh(`${command} ${install}`, project)
-  sh(`${command} ${add} ../${tarball}`, project)
+  for (const [file, text] of Object.entries(files)) writeFileSync(join(project, file), text)
+  // It does not read npm's configuration.
+  const env = { YARN_NPM_REGISTRY_SERVER: sh('npm config get registry', folder).trim().replace(/\/$/, '') }
+  sh(`${command} ${install}`, project, env)
+  sh(`${command} ${add} ../${tarball}`, project, env)
   followReadme(join(project, kind === 'typescript' ? 'src/app.ts' : 'app.js'))
   // TypeScript 6 wants what fastify-cli's template does not say.
   if (kind === 'typescript') sh('npx tsc --rootDir src', project)
