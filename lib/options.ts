@@ -295,15 +295,11 @@ export function readOptions (input: unknown, env: NodeJS.ProcessEnv): Config | u
     keepSlowerThan: options.keepSlowerThan,
     ignore: readIgnore(options.ignore),
     requests: readRequests(options.requests ?? {}),
-    logs: logs === false ? false : Object.freeze({ requestLogs: false, ...(logs === true ? {} : logs) }),
-    exceptions: exceptions === false
-      ? false
-      : Object.freeze({ clientErrors: false, uncaught: true, ...(exceptions === true ? {} : exceptions) }),
+    logs: logs === false ? false : readLogs(logs === true ? {} : logs),
+    exceptions: exceptions === false ? false : readExceptions(exceptions === true ? {} : exceptions),
     dependencies: readDependencies(options.dependencies ?? true, options.instrumentations ?? []),
     instrumentations: Object.freeze([...options.instrumentations ?? []]),
-    metrics: metrics === false
-      ? false
-      : Object.freeze({ interval: (metrics === true ? undefined : metrics.interval) ?? 60_000, runtime: (metrics === true ? undefined : metrics.runtime) ?? true }),
+    metrics: metrics === false ? false : readMetrics(metrics === true ? {} : metrics),
     credential: options.credential,
     storageDirectory: options.storageDirectory,
     maxStorageBytes: options.maxStorageBytes ?? 50 * 1024 * 1024,
@@ -340,6 +336,18 @@ function readIgnore (ignore: AppInsightsOptions['ignore']): Ignore {
   if (typeof ignore === 'function') return { kind: 'function', test: ignore }
   if (Array.isArray(ignore)) return { kind: 'routes', routes: Object.freeze([...ignore]), keepFailures: false }
   return { kind: 'routes', routes: Object.freeze([...ignore.routes]), keepFailures: ignore.keepFailures ?? false }
+}
+
+function readLogs (given: LogOptions): Config['logs'] {
+  return Object.freeze({ ...given, requestLogs: given.requestLogs ?? false })
+}
+
+function readExceptions ({ clientErrors, uncaught }: ExceptionOptions): Config['exceptions'] {
+  return Object.freeze({ clientErrors: clientErrors ?? false, uncaught: uncaught ?? true })
+}
+
+function readMetrics ({ interval, runtime }: MetricOptions): Config['metrics'] {
+  return Object.freeze({ interval: interval ?? 60_000, runtime: runtime ?? true })
 }
 
 function readDependencies (given: boolean | DependencyOptions, instrumentations: Instrumentation[]): Config['dependencies'] {

@@ -1,7 +1,8 @@
 /** Every folder of docs/examples is run as a process of its own, against an emulator. */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type Emulator, startEmulator } from 'fastify-app-insights/emulator'
 import t, { type Test } from 'tap'
@@ -9,6 +10,8 @@ import ts from 'typescript'
 
 const root = join(__dirname, '..')
 const examples = join(root, 'docs', 'examples')
+
+const NO_THREAD = 'the worker thread cannot be started'
 
 interface Running { emulator: Emulator, url: string, output: () => string, stop: () => Promise<void> }
 
@@ -49,12 +52,13 @@ async function serve (t: Test, file: string): Promise<Running> {
 }
 
 async function readsUser (t: Test, file: string, more: object = {}): Promise<void> {
-  const { emulator, url, stop } = await serve(t, file)
+  const { emulator, url, stop, output } = await serve(t, file)
   t.same(await (await fetch(`${url}/users/42`)).json(), { id: '42' })
   const request = await emulator.waitFor({ type: 'request', name: 'GET /users/:id' })
   t.match(request, { resultCode: '200', success: true, ...more })
   await emulator.waitFor({ type: 'trace', message: 'user read', operation_Id: request.operation_Id, customDimensions: { userId: '42' } })
   await stop()
+  t.notMatch(output(), NO_THREAD, 'a worker thread has sent them')
 }
 
 t.test('commonjs', async t => await readsUser(t, join(examples, 'commonjs/server.js')))
@@ -112,16 +116,45 @@ t.test('two services: the bookshop and its warehouse', async t => {
   t.equal(code, 0, code === 0 ? 'passes' : child.output())
 })
 
+/** Built by `args` beside its node_modules, and taken away from there. */
+async function bundle (t: Test, example: string, args: string[]): Promise<string> {
+  const source = t.testdir({})
+  cpSync(join(examples, example), source, { recursive: true })
+  const built = spawnNode(t, args, {}, source)
+  t.equal((await once(built, 'exit'))[0], 0, `it is built ${built.output()}`)
+  const folder = mkdtempSync(join(tmpdir(), 'bundle-'))
+  t.teardown(() => rmSync(folder, { recursive: true, force: true, maxRetries: 3 }))
+  cpSync(join(source, 'dist'), folder, { recursive: true })
+  return folder
+}
+
 t.test('bundle-esbuild: the bundle alone, with and without the file of the worker thread', async t => {
-  const folder = t.testdir({})
-  const example = join(examples, 'bundle-esbuild')
-  const built = spawnNode(t, [join(example, 'build.mjs')], { OUT: folder }, example)
-  t.equal((await once(built, 'exit'))[0], 0, built.output())
+  const folder = await bundle(t, 'bundle-esbuild', ['build.mjs'])
   await readsUser(t, join(folder, 'server.js'))
   rmSync(join(folder, 'app-insights-worker.js'))
   const { emulator, url, stop, output } = await serve(t, join(folder, 'server.js'))
   for (const id of [1, 2]) await fetch(`${url}/users/${id}`)
   await emulator.waitFor({ type: 'request', url: /users\/2/ })
   await stop()
-  t.equal(output().split('the worker thread cannot be started').length, 2, 'one warning')
+  t.equal(output().split(NO_THREAD).length, 2, 'one warning')
+})
+
+t.test('bundle-esbuild as an ES module, with the banner of the guide', async t => {
+  const guide = readFileSync(join(root, 'docs/bundling.md'), 'utf8').replaceAll('\r\n', '\n')
+  const banner = /^```js\n(banner: [^]*?)\n```/m.exec(guide)![1]!
+  const build = readFileSync(join(examples, 'bundle-esbuild/build.mjs'), 'utf8')
+  const esm = build.replace("platform: 'node',", `platform: 'node', format: 'esm', ${banner},`)
+  t.not(esm, build)
+  const folder = await bundle(t, 'bundle-esbuild', ['--input-type=module', '--eval', esm])
+  writeFileSync(join(folder, 'package.json'), '{ "type": "module" }')
+  await readsUser(t, join(folder, 'server.js'))
+})
+
+t.test('bundle-webpack: the bundle alone', async t => {
+  // What webpack's own command does, which is a package more.
+  const folder = await bundle(t, 'bundle-webpack', ['--eval', `
+    require('webpack')(require('./webpack.config.js'), (error, stats) => {
+      if (error !== null || stats.hasErrors()) throw error ?? new Error(stats.toString())
+    })`])
+  await readsUser(t, join(folder, 'server.js'))
 })

@@ -1,6 +1,6 @@
 /**
  * New projects, made with fastify-cli, with the packed tarball and the README's line: node test/fresh.mjs
- * Needs the registry, so it is a job of CI and no part of npm test. Package managers: --with=npm,pnpm,yarn
+ * Needs the registry, so it is a job of CI and no part of npm test. All package managers, or --with=npm,pnpm
  */
 import assert from 'node:assert/strict'
 import { execFileSync, spawn } from 'node:child_process'
@@ -13,21 +13,22 @@ import { startEmulator } from '../dist/emulator/index.js'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 const folder = mkdtempSync(join(tmpdir(), 'fresh-'))
-const managers = (process.argv.find(argument => argument.startsWith('--with='))?.slice(7) ?? 'npm').split(',')
+const asked = process.argv.find(argument => argument.startsWith('--with='))?.slice(7).split(',')
 
 function sh (command, cwd, env = {}) {
   console.log(`$ ${command}`)
   return execFileSync(command, { cwd, shell: true, encoding: 'utf8', env: { ...process.env, npm_config_audit: 'false', npm_config_fund: 'false', npm_config_loglevel: 'error', ...env }, stdio: ['ignore', 'pipe', 'inherit'] })
 }
 
-/** The two lines that the README tells, where fastify-cli has the app. */
+/** The two lines of the README's first program, where fastify-cli has the app. */
 function followReadme (file) {
   const source = readFileSync(file, 'utf8')
-  const readme = readFileSync(join(root, 'README.md'), 'utf8')
-  for (const line of ["import appInsightsPlugin from 'fastify-app-insights'", 'register(appInsightsPlugin, process.env.APPLICATIONINSIGHTS_CONNECTION_STRING)']) assert.ok(readme.includes(line), `the README says: ${line}`)
+  const program = /## Install\n[^]*?```js\n([^]*?)```/.exec(readFileSync(join(root, 'README.md'), 'utf8'))[1].split('\n')
+  const [line, call] = ['import appInsightsPlugin ', 'app.register(appInsightsPlugin'].map(begin => program.find(line => line.startsWith(begin)))
+  assert.ok(line !== undefined && call !== undefined, 'the README has both')
   const place = '// Place here your custom code!'
   assert.ok(source.includes(place), 'fastify-cli makes apps as it did')
-  writeFileSync(file, "import appInsightsPlugin from 'fastify-app-insights'\n" + source.replace(place, 'fastify.register(appInsightsPlugin, process.env.APPLICATIONINSIGHTS_CONNECTION_STRING)'))
+  writeFileSync(file, `${line}\n${source.replace(place, call.replace('app.', 'fastify.'))}`)
 }
 
 async function freePort () {
@@ -63,30 +64,57 @@ async function works (project, app) {
   }
 }
 
-const INSTALL = {
-  npm: ['npm install', 'npm install'],
+// Yarn 1 takes a package's wish for Node 22 for a command, as the README says; Fastify's own template has such packages.
+const engines = Number(process.versions.node.split('.')[0]) < 22 ? ' --ignore-engines' : ''
+const MANAGERS = {
+  npm: { command: 'npm', install: 'install', add: 'install' },
   // Strict: nothing is found that is not declared.
-  pnpm: ['npx --yes pnpm@10 install', 'npx --yes pnpm@10 add'],
-  yarn: ['npx --yes yarn@1 install --silent', 'npx --yes yarn@1 add --silent']
+  pnpm: { command: 'npx --yes pnpm@10', install: 'install', add: 'add' },
+  yarn: { command: 'npx --yes yarn@1', install: `install --silent${engines}`, add: `add --silent${engines}` },
+  // Without Plug'n'Play, as docs/bundling.md says. The lock file makes the folder a project of its own.
+  yarn4: { command: 'npx --yes @yarnpkg/cli-dist@4', install: 'install --no-immutable', add: 'add', files: { 'yarn.lock': '', '.yarnrc.yml': 'nodeLinker: node-modules\nenableTelemetry: false\n' } }
 }
 
+/** Makes the project, follows the README, and looks at what it reports. */
+async function begin (manager, kind, tarball) {
+  const { command, install, add, files = {} } = MANAGERS[manager]
+  const name = `${kind}-${manager}`
+  sh(`npx --yes fastify-cli@8 generate ${name} ${kind === 'typescript' ? '--lang=ts' : '--esm'}`, folder)
+  const project = join(folder, name)
+  for (const [file, text] of Object.entries(files)) writeFileSync(join(project, file), text)
+  // It does not read npm's configuration.
+  const env = { YARN_NPM_REGISTRY_SERVER: sh('npm config get registry', folder).trim().replace(/\/$/, '') }
+  sh(`${command} ${install}`, project, env)
+  sh(`${command} ${add} ../${tarball}`, project, env)
+  followReadme(join(project, kind === 'typescript' ? 'src/app.ts' : 'app.js'))
+  // TypeScript 6 wants what fastify-cli's template does not say.
+  if (kind === 'typescript') sh('npx tsc --rootDir src', project)
+  await works(project, kind === 'typescript' ? 'dist/app.js' : 'app.js')
+}
+
+const results = []
 try {
   const [{ filename }] = JSON.parse(sh('npm pack --json --ignore-scripts', root, { npm_config_pack_destination: folder }))
-  for (const manager of managers) {
-    for (const [kind, generate, file, app] of [['typescript', '--lang=ts', 'src/app.ts', 'dist/app.js'], ['esm', '--esm', 'app.js', 'app.js']]) {
-      const name = `${kind}-${manager}`
-      sh(`npx --yes fastify-cli@8 generate ${name} ${generate}`, folder)
-      const project = join(folder, name)
-      const [install, add] = INSTALL[manager]
-      sh(install, project)
-      sh(`${add} ../${filename}`, project)
-      followReadme(join(project, file))
-      // TypeScript 6 wants what fastify-cli's template does not say.
-      if (kind === 'typescript') sh('npx tsc --rootDir src', project)
-      await works(project, app)
-      console.log(`${name}: works`)
+  for (const manager of asked ?? Object.keys(MANAGERS)) {
+    assert.ok(manager in MANAGERS, `--with takes ${Object.keys(MANAGERS).join(', ')}`)
+    try {
+      sh(`${MANAGERS[manager].command} --version`, folder)
+    } catch {
+      results.push(`${manager}: NOT TESTED, it cannot be had on this machine`)
+      continue
+    }
+    for (const kind of ['typescript', 'esm']) {
+      try {
+        await begin(manager, kind, filename)
+        results.push(`${manager}, ${kind}: works`)
+      } catch (error) {
+        // What the compiler says is on its standard output.
+        results.push(`${manager}, ${kind}: FAILED, ${error.message}\n${error.stdout ?? ''}`)
+      }
     }
   }
 } finally {
   rmSync(folder, { recursive: true, force: true, maxRetries: 3 })
 }
+console.log(`\n${results.join('\n')}`)
+process.exitCode = results.every(result => result.endsWith(': works')) ? 0 : 1

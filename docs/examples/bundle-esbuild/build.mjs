@@ -1,12 +1,12 @@
-import { buildSync } from 'esbuild'
+import { build } from 'esbuild'
 
-buildSync({
-  // The worker is a second bundle, beside the app's and under the name that the plugin looks for.
+await build({
   entryPoints: {
     server: 'server.js',
+    // A second bundle, beside the app's and under the name that the plugin looks for.
     'app-insights-worker': 'fastify-app-insights/worker'
   },
-  outdir: process.env.OUT ?? 'dist',
+  outdir: 'dist',
   bundle: true,
   platform: 'node',
   target: 'node20'
