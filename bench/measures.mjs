@@ -47,6 +47,7 @@ export async function load (peer, generator, { latency, seconds, warmup, connect
     await generator.ask('run', { ...traffic, rate: undefined, seconds: warmup, letter: 'w' })
     // Rows of the warm-up must not be counted against the measure, nor for it.
     await settle(ingestion, latency + 300, 5_000)
+    await app.ask('age')
     await app.ask('begin')
     const answers = await generator.ask('run', { ...traffic, seconds, letter: 'm' })
     const loop = await app.ask('end')
@@ -106,6 +107,7 @@ export async function bursts (peers, generator, { latency, rounds, burst, warmup
       for (let turn = 0; turn < peers.length; turn++) {
         const index = round % 2 === 0 ? turn : peers.length - 1 - turn
         if (round < 0) {
+          if (round === -1) await apps[index].ask('age')
           await run(index, 4 * burst)
           await settle(ingestions[index], latency + 150, 5_000)
           continue

@@ -96,19 +96,24 @@ export class Operation {
   }
 
   set (key: string, value: PropertyValue): void {
-    if (this.fate === Fate.Dropped) return
+    // Whoever is not signed in, for example, has no plan to tell.
+    if (this.fate === Fate.Dropped || value === undefined || value === null) return
     this.attributes ??= {}
     this.attributes[propertyName(String(key))] = propertyValue(value)
   }
 
   setUser (id: string): void {
-    this.attributes ??= {}
-    this.attributes['enduser.id'] = String(id)
+    this.#setId('enduser.id', id)
   }
 
   setSession (id: string): void {
+    this.#setId('session.id', id)
+  }
+
+  #setId (name: string, id: string): void {
+    if (id === undefined || id === null) return
     this.attributes ??= {}
-    this.attributes['session.id'] = String(id)
+    this.attributes[name] = String(id)
   }
 
   trackEvent (name: string, properties?: Record<string, PropertyValue>, measurements?: Record<string, number>): void {

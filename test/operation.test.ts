@@ -55,6 +55,49 @@ t.test('what a hook or handler sets is on the request, and on its later logs and
   t.match(emulator.items({ type: 'exception' })[0], { customDimensions: { tenant: 'acme' } })
 })
 
+t.test('the nearer source has the word: the line, then the request, then the instance', async t => {
+  const { app, emulator, send } = await start(t, {
+    options: { properties: { from: 'instance', tenant: 'instance', slot: 'instance' } },
+    routes: app => {
+      app.get('/', async request => {
+        request.appInsights.set('from', 'request')
+        request.appInsights.set('tenant', 'request')
+        request.log.info({ from: 'line' }, 'a whole line')
+        request.log.warn({ from: 'line', err: new Error('a line with an error') }, 'a line that is looked into')
+        request.appInsights.trackEvent('happened', { from: 'event' })
+        return { ok: true }
+      })
+    }
+  })
+  await send('/')
+  await app.close()
+  t.match(emulator.items({ type: 'request' })[0]!.customDimensions, { from: 'request', tenant: 'request', slot: 'instance' })
+  for (const message of ['a whole line', 'a line that is looked into']) {
+    t.match(emulator.items({ message })[0]!.customDimensions, { from: 'line', tenant: 'request', slot: 'instance' }, message)
+  }
+  t.match(emulator.items({ type: 'event' })[0]!.customDimensions, { from: 'event', tenant: 'request', slot: 'instance' })
+})
+
+t.test('what is undefined sets nothing', async t => {
+  const { app, emulator, send } = await start(t, {
+    routes: app => {
+      app.get('/', async request => {
+        const nobody = undefined as unknown as string
+        request.appInsights.set('plan', nobody)
+        request.appInsights.set('nothing', null as unknown as string)
+        request.appInsights.setUser(nobody)
+        request.appInsights.setSession(nobody)
+        return { ok: true }
+      })
+    }
+  })
+  await send('/')
+  await app.close()
+  const [row] = emulator.items({ type: 'request' })
+  t.strictSame(Object.keys(row!.customDimensions ?? {}).filter(name => ['plan', 'nothing'].includes(name)), [])
+  t.strictSame([row!.user_AuthenticatedId, row!.session_Id], [undefined, undefined])
+})
+
 t.test('names that the exporter would swallow, and values of any kind, are safe to set', async t => {
   const { app, emulator, send } = await start(t, {
     routes: app => {

@@ -44,8 +44,8 @@ export interface Link {
 
 // A bundle may lack the file, and an ES module even the name. Ours is one that no file of the app's beside a bundle has.
 const WORKER = typeof __dirname === 'string' ? join(__dirname, 'app-insights-worker.js') : undefined
-/** Beside the app, long computations are the app's pauses. */
-export const LOCAL_CHUNK = 64
+/** Beside the app, long computations are the app's pauses, and rows wait long enough for their batch. */
+export const LOCAL_TIMING = Object.freeze({ chunk: 64, gather: 0 })
 const SCOPE = 'https://monitor.azure.com/.default'
 const MAX_DEATHS = 3
 const LINGER = 1_000
@@ -228,7 +228,7 @@ export class WorkerLink implements Link {
 
   #fallBack (why: string): LocalLink {
     const { timing } = this.#settings
-    const fallback = this.#fallback = new LocalLink({ ...this.#settings, timing: { ...timing, chunk: Math.min(timing.chunk, LOCAL_CHUNK) } }, this.#clients, this.inherited)
+    const fallback = this.#fallback = new LocalLink({ ...this.#settings, timing: { ...timing, ...LOCAL_TIMING } }, this.#clients, this.inherited)
     for (const client of this.#clients.values()) {
       client.warn(`the worker thread cannot be started (${why}): rows are sent from the main thread, which costs it time. { worker: false } says that this is meant; docs/bundling.md tells how to have the thread.`)
     }

@@ -29,6 +29,8 @@ export interface Timing {
   parallelFromDisk: number
   /** Items in one body. */
   chunk: number
+  /** How long a batch waits for others to fill a body with. */
+  gather: number
   /** How often to look for what other processes left behind. */
   claimEvery: number
   compress: boolean
@@ -242,7 +244,9 @@ export class Pipeline {
       this.#send(next)
     }
     if (this.#converting.length === 0 && this.#queue.length > 0 && this.#ready.length < READY_AHEAD && this.#air.size < limit) {
-      this.#convert().catch(error => this.#stumbled(error))
+      const due = this.#gathersUntil()
+      if (due > now) this.#wake(due)
+      else this.#convert().catch(error => this.#stumbled(error))
     }
     if (this.#spool === undefined || this.#resting) return
     if (down && (this.#air.size > 0 || this.#converting.length > 0 || this.#ready.length > 0)) return
@@ -265,6 +269,17 @@ export class Pipeline {
       }
     }, Math.max(1, at - Date.now()))
     this.#timer.unref()
+  }
+
+  /** One large body costs less to make and to send than several small ones. */
+  #gathersUntil (): number {
+    if (this.#waits.size > 0) return 0
+    let items = 0
+    for (const each of this.#queue) {
+      items += total(each.counts)
+      if (items >= this.#settings.timing.chunk) return 0
+    }
+    return this.#queue[0].since + this.#settings.timing.gather
   }
 
   async #convert (): Promise<void> {
