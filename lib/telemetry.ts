@@ -1,11 +1,14 @@
 /** Finished spans and log records of one instance → enriched, sampled, and handed to delivery. */
 import { ROOT_CONTEXT, type Span as ApiSpan, type Attributes, type Context, type Exception, type SpanContext, type TimeInput, type Tracer, TraceFlags, context, trace } from '@opentelemetry/api'
 import { type LogRecord, type Logger, SeverityNumber } from '@opentelemetry/api-logs'
-import { LoggerProvider, type LogRecordProcessor, type SdkLogRecord } from '@opentelemetry/sdk-logs'
+import { timeInputToHrTime } from '@opentelemetry/core'
+import type { LogRecordProcessor, ReadableLogRecord } from '@opentelemetry/sdk-logs'
+import type * as SdkLogs from '@opentelemetry/sdk-logs'
+import type { Resource } from '@opentelemetry/resources'
 import { NodeTracerProvider, type ReadableSpan, type Span, type SpanProcessor } from '@opentelemetry/sdk-trace-node'
 import { type CloseReport, type Delivery, type DeliveryStats, type FlushReport, type LineOrigin, createDelivery } from './delivery'
 import type { Exceptions } from './exceptions'
-import type { LineFormat } from './line'
+import { type LineFormat, addMissing } from './line'
 import { OPERATION_NAME, RECORD_PROCESSED, RECORD_RATE } from './marks'
 import { type Metrics, PROCESSED_EXCEPTION, createMetrics } from './metrics'
 import { Fate, type Operation, kOperation, operationOf } from './operation'
@@ -16,9 +19,9 @@ import { detectRole, roleOf } from './role'
 import { type Warn, messageOf } from './warnings'
 import { OperationSampler, SAMPLE_RATE, adaptiveRate, fixedRate } from './sampling'
 
-const SCOPE = 'fastify-app-insights'
 // Outside of lib, which is the compiler's root.
 const { version } = require('../package.json') as { version: string }
+const SCOPE = Object.freeze({ name: 'fastify-app-insights', version })
 const MAX_EVENT_NAME = 512
 
 // Above what a row may hold, so that no limit of the SDK's own drops a field in silence.
@@ -68,8 +71,9 @@ export class Telemetry {
   readonly #properties: Attributes
   readonly #origins = new WeakMap<LineFormat, LineOrigin>()
   readonly #delivery: Delivery
-  readonly #logger: Logger
-  readonly #loggerProvider: LoggerProvider
+  /** Only where somebody else wants the records too. */
+  readonly #logger: Logger | undefined
+  readonly #resource: Resource
   readonly #extra: Array<{ shutdown: () => Promise<void>, forceFlush: () => Promise<void> }>
   readonly #warnOnce: Warn
   #closed: Promise<CloseReport> | undefined
@@ -114,17 +118,27 @@ export class Telemetry {
       spanLimits: LIMITS,
       spanProcessors: [this.#spans(), ...config.spanProcessors.map(processor => this.#guardSpans(processor))]
     })
-    this.tracer = this.tracerProvider.getTracer(SCOPE, version)
-    this.#loggerProvider = new LoggerProvider({
-      resource,
-      logRecordLimits: LIMITS,
-      processors: [this.#records(), ...config.logRecordProcessors.map(processor => this.#guardRecords(processor))]
-    })
-    this.#logger = this.#loggerProvider.getLogger(SCOPE, version)
+    this.tracer = this.tracerProvider.getTracer(SCOPE.name, SCOPE.version)
+    this.#resource = resource
+    this.#logger = this.takesLines ? undefined : this.#createLogger(config.logRecordProcessors)
   }
 
+  /** What has a body of its own: events, exceptions, and log lines that had to be looked into. */
   emit (record: LogRecord): void {
-    this.#logger.emit(record)
+    if (this.#logger !== undefined) return this.#logger.emit(record)
+    const { context: where = context.active(), timestamp, severityNumber, body, attributes } = record
+    const hrTime = timeInputToHrTime(timestamp ?? Date.now())
+    this.#take({
+      hrTime,
+      hrTimeObserved: hrTime,
+      spanContext: trace.getSpanContext(where),
+      severityNumber,
+      body,
+      attributes: { ...attributes },
+      resource: this.#resource,
+      instrumentationScope: SCOPE,
+      droppedAttributesCount: 0
+    }, where)
   }
 
   /** A log line that becomes a record only where it is sent from. */
@@ -255,36 +269,41 @@ export class Telemetry {
     }
   }
 
-  #deliverRecord (record: SdkLogRecord, operation?: Operation): void {
+  #deliverRecord (record: ReadableLogRecord, operation?: Operation): void {
     const rate = rateOf(operation)
-    if (rate !== undefined) record.setAttribute(RECORD_RATE, rate)
+    if (rate !== undefined) record.attributes[RECORD_RATE] = rate
     if (this.metrics !== undefined && record.attributes['exception.type'] !== undefined) {
       this.metrics.exception(100 / (rate ?? 100))
-      record.setAttribute(RECORD_PROCESSED, PROCESSED_EXCEPTION)
+      record.attributes[RECORD_PROCESSED] = PROCESSED_EXCEPTION
     }
     this.#delivery.record(record)
   }
 
-  #records (): LogRecordProcessor {
-    const telemetry = this
-    return {
-      onEmit (record: SdkLogRecord, context?: Context) {
-        const operation = context === undefined ? undefined : operationOf(context)
-        if (operation === undefined) {
-          addMissing(record, telemetry.#properties)
-          if (record.spanContext !== undefined && (record.spanContext.traceFlags & TraceFlags.SAMPLED) === 0) telemetry.sampledOut++
-          else telemetry.#deliverRecord(record)
-          return
-        }
-        record.setAttribute(OPERATION_NAME, operation.name)
-        if (operation.attributes !== undefined) addMissing(record, operation.attributes)
-        addMissing(record, telemetry.#properties)
-        if (operation.fate === Fate.Kept) telemetry.#deliverRecord(record, operation)
-        else if (!operation.hold(() => telemetry.#deliverRecord(record, operation))) telemetry.sampledOut++
-      },
-      async forceFlush () {},
-      async shutdown () {}
+  #take (record: ReadableLogRecord, where: Context): void {
+    const operation = operationOf(where)
+    if (operation === undefined) {
+      addMissing(record.attributes as Attributes, this.#properties)
+      if (record.spanContext !== undefined && (record.spanContext.traceFlags & TraceFlags.SAMPLED) === 0) this.sampledOut++
+      else this.#deliverRecord(record)
+      return
     }
+    record.attributes[OPERATION_NAME] = operation.name
+    if (operation.attributes !== undefined) addMissing(record.attributes as Attributes, operation.attributes)
+    addMissing(record.attributes as Attributes, this.#properties)
+    if (operation.fate === Fate.Kept) this.#deliverRecord(record, operation)
+    else if (!operation.hold(() => this.#deliverRecord(record, operation))) this.sampledOut++
+  }
+
+  /** Ours is the first of the processors. */
+  #createLogger (others: readonly LogRecordProcessor[]): Logger {
+    const { LoggerProvider } = require('@opentelemetry/sdk-logs') as typeof SdkLogs
+    const own: LogRecordProcessor = {
+      onEmit: (record, where = ROOT_CONTEXT) => this.#take(record, where),
+      forceFlush: async () => {},
+      shutdown: async () => {}
+    }
+    const provider = new LoggerProvider({ resource: this.#resource, logRecordLimits: LIMITS, processors: [own, ...others.map(processor => this.#guardRecords(processor))] })
+    return provider.getLogger(SCOPE.name, SCOPE.version)
   }
 
   // A destination of the user's must not disturb ours.
@@ -366,13 +385,6 @@ function fieldsOf (attributes: Attributes | undefined): Attributes {
   const fields: Attributes = {}
   for (const [name, value] of Object.entries(attributes ?? {})) fields[propertyName(name)] = propertyValue(value)
   return fields
-}
-
-/** The nearer source has the word: a field of the line, then the request, then the instance. */
-function addMissing (record: SdkLogRecord, attributes: Attributes): void {
-  for (const name in attributes) {
-    if (!Object.hasOwn(record.attributes, name)) record.setAttribute(name, attributes[name])
-  }
 }
 
 export function toAttributes (properties: Properties): Attributes {
