@@ -1,10 +1,11 @@
 /** Error → exactly one exception record, however often it is thrown, seen and logged. */
 import { type Attributes, type Context } from '@opentelemetry/api'
-import { SeverityNumber } from '@opentelemetry/api-logs'
+import type { SeverityNumber } from '@opentelemetry/api-logs'
 import { Fate, type Operation, operationOf } from './operation'
 import { LIMITS, cut, propertyName, propertyValue } from './properties'
 import type { Telemetry } from './telemetry'
 import { type Written, isObject, readProperty, scrubbed } from './written'
+import { Severity } from './severity'
 
 /** What is known of an error beside itself. */
 export interface Sighting {
@@ -129,7 +130,7 @@ export function createExceptions (telemetry: Telemetry, clientErrors: boolean, w
       if (clientErrors || statusCode < 400 || statusCode >= 500) {
         for (const error of [...errors]) {
           // What was the cause of another one is not here any more.
-          if (errors.has(error)) report({ error, context: operation.context, severity: SeverityNumber.ERROR })
+          if (errors.has(error)) report({ error, context: operation.context, severity: Severity.ERROR })
         }
       }
       operation.errors = undefined

@@ -1,9 +1,9 @@
 /** The process is ending → what is pending is handed over, and the fatal error is reported. */
 import { context } from '@opentelemetry/api'
-import { SeverityNumber } from '@opentelemetry/api-logs'
 import type { Exceptions } from './exceptions'
 import { operationOf } from './operation'
 import type { Telemetry } from './telemetry'
+import { Severity } from './severity'
 
 export interface Watched {
   readonly telemetry: Telemetry
@@ -62,7 +62,7 @@ function reportFatal (error: unknown): void {
   for (const instance of watched) {
     // One row for one error: the instance whose operation it broke, else the first that wants it.
     if (instance.exceptions === undefined || (owner !== undefined && instance.telemetry !== owner)) continue
-    instance.exceptions.report({ error, context: active, severity: SeverityNumber.FATAL })
+    instance.exceptions.report({ error, context: active, severity: Severity.FATAL })
     return
   }
 }

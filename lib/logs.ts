@@ -1,7 +1,7 @@
 /** Log line → log record: a trace row, or an exception row where the line brings an error. */
 import { types } from 'node:util'
 import { type Context, context } from '@opentelemetry/api'
-import { SeverityNumber } from '@opentelemetry/api-logs'
+import type { SeverityNumber } from '@opentelemetry/api-logs'
 import { isTracingSuppressed } from '@opentelemetry/core'
 import type { FastifyBaseLogger } from 'fastify'
 import { LINE_SEPARATOR } from './delivery'
@@ -11,7 +11,7 @@ import { type Content, type LineFormat, bodyOf, fieldsToAttributes, parseLine } 
 import { type Operation, kOperation, operationOf } from './operation'
 import type { Config } from './options'
 import { type Line, type Tap, comparisonOf, formatOf, isQuiet, levelsOf, tap } from './pino'
-import { createSeverities } from './severity'
+import { Severity, createSeverities } from './severity'
 import type { Telemetry } from './telemetry'
 import { type Redaction, isObject, readProperty, scrubbed, writtenInLine } from './written'
 
@@ -99,7 +99,7 @@ export function collectLogs (
     content.fields = scrubbed(content.fields, written.secrets)
     if (!isKept(line, content)) return
     const ofFastify = isOfErrorHandler(line, error)
-    const isException = severity >= SeverityNumber.ERROR ||
+    const isException = severity >= Severity.ERROR ||
       // For the 4xx that are to be exceptions, Fastify's line at `info` is what it says of them.
       (ofFastify && exceptions?.clientErrors === true && exceptions.expected(operation)?.has(error) === true)
     if (exceptions !== undefined && isException && isReportable(error, exceptions.expected(operation))) {
@@ -115,7 +115,7 @@ export function collectLogs (
         key,
         written,
         context: where,
-        severity: Math.max(severity, SeverityNumber.ERROR),
+        severity: Math.max(severity, Severity.ERROR),
         timestamp: timeOf(valueOf(line.time)),
         attributes: fieldsToAttributes(others),
         message: content.message
@@ -198,7 +198,7 @@ function liveError ({ object }: Line, { errorKey }: LineFormat, severity: Severi
   if (!isObject(object)) return undefined
   const error = readProperty(object, errorKey)
   if ((error !== undefined && error !== null) || (expected?.has(error) === true && Object.hasOwn(object, errorKey))) return { key: errorKey, error }
-  if (severity < SeverityNumber.ERROR) return undefined
+  if (severity < Severity.ERROR) return undefined
   for (const key of Object.keys(object)) {
     const value = readProperty(object, key)
     if (types.isNativeError(value)) return { key, error: value }

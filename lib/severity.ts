@@ -1,28 +1,34 @@
 /** A logger's level → severity. */
-import { SeverityNumber } from '@opentelemetry/api-logs'
+import type { SeverityNumber } from '@opentelemetry/api-logs'
 import { comparisonOf, levelsOf } from './pino'
 
+/**
+ * OpenTelemetry's scale. Its package has the same, with a logs API beside it, and is not loaded for twenty numbers.
+ * @see https://opentelemetry.io/docs/specs/otel/logs/data-model/#field-severitynumber
+ */
+export const Severity = Object.freeze({ TRACE: 1, DEBUG: 5, INFO: 9, INFO2: 10, WARN: 13, ERROR: 17, FATAL: 21 }) satisfies Partial<typeof SeverityNumber>
+
 const NAMED: Readonly<Record<string, SeverityNumber>> = Object.freeze({
-  trace: SeverityNumber.TRACE,
-  silly: SeverityNumber.TRACE,
-  verbose: SeverityNumber.TRACE,
-  debug: SeverityNumber.DEBUG,
-  info: SeverityNumber.INFO,
-  http: SeverityNumber.INFO,
-  notice: SeverityNumber.INFO2,
-  warn: SeverityNumber.WARN,
-  warning: SeverityNumber.WARN,
-  error: SeverityNumber.ERROR,
-  err: SeverityNumber.ERROR,
-  fatal: SeverityNumber.FATAL,
-  crit: SeverityNumber.FATAL,
-  critical: SeverityNumber.FATAL,
-  alert: SeverityNumber.FATAL,
-  emerg: SeverityNumber.FATAL,
-  emergency: SeverityNumber.FATAL
+  trace: Severity.TRACE,
+  silly: Severity.TRACE,
+  verbose: Severity.TRACE,
+  debug: Severity.DEBUG,
+  info: Severity.INFO,
+  http: Severity.INFO,
+  notice: Severity.INFO2,
+  warn: Severity.WARN,
+  warning: Severity.WARN,
+  error: Severity.ERROR,
+  err: Severity.ERROR,
+  fatal: Severity.FATAL,
+  crit: Severity.FATAL,
+  critical: Severity.FATAL,
+  alert: Severity.FATAL,
+  emerg: Severity.FATAL,
+  emergency: Severity.FATAL
 })
 
-const RANKS = [SeverityNumber.TRACE, SeverityNumber.DEBUG, SeverityNumber.INFO, SeverityNumber.WARN, SeverityNumber.ERROR, SeverityNumber.FATAL]
+const RANKS = [Severity.TRACE, Severity.DEBUG, Severity.INFO, Severity.WARN, Severity.ERROR, Severity.FATAL]
 
 /**
  * By the level's name where it is a common one; else as the common one below it, in the logger's own order, which may
@@ -57,5 +63,5 @@ function severitiesOf (logger: object, levels: Readonly<Record<string, number>>)
 }
 
 function byValue (level: number): SeverityNumber {
-  return RANKS[Math.min(RANKS.length, Math.max(1, Math.floor(level / 10))) - 1] ?? SeverityNumber.INFO
+  return RANKS[Math.min(RANKS.length, Math.max(1, Math.floor(level / 10))) - 1] ?? Severity.INFO
 }

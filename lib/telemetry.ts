@@ -1,6 +1,6 @@
 /** Finished spans and log records of one instance → enriched, sampled, and handed to delivery. */
 import { ROOT_CONTEXT, type Span as ApiSpan, type Attributes, type Context, type Exception, type SpanContext, type TimeInput, type Tracer, TraceFlags, context, trace } from '@opentelemetry/api'
-import { type LogRecord, type Logger, SeverityNumber } from '@opentelemetry/api-logs'
+import type { LogRecord, Logger, SeverityNumber } from '@opentelemetry/api-logs'
 import { timeInputToHrTime } from '@opentelemetry/core'
 import type { LogRecordProcessor, ReadableLogRecord } from '@opentelemetry/sdk-logs'
 import type * as SdkLogs from '@opentelemetry/sdk-logs'
@@ -18,6 +18,7 @@ import { type Redactor, createRedactor } from './redaction'
 import { detectRole, roleOf } from './role'
 import { type Warn, messageOf } from './warnings'
 import { OperationSampler, SAMPLE_RATE, adaptiveRate, fixedRate } from './sampling'
+import { Severity } from './severity'
 
 // Outside of lib, which is the compiler's root.
 const { version } = require('../package.json') as { version: string }
@@ -175,7 +176,7 @@ export class Telemetry {
     }
     // Without a name it would be a trace.
     attributes['microsoft.custom_event.name'] = cut(String(name), MAX_EVENT_NAME) || '(no name)'
-    this.emit({ severityNumber: SeverityNumber.INFO, attributes, context })
+    this.emit({ severityNumber: Severity.INFO, attributes, context })
   }
 
   /** Attributes of the request's row and of its children's: what the instance and the app have set. */
@@ -265,7 +266,7 @@ export class Telemetry {
     const where = trace.setSpanContext(operation?.context ?? ROOT_CONTEXT, span.spanContext())
     for (const { name, time, attributes } of span.events) {
       // recordException has reported it.
-      if (name !== 'exception') this.emit({ context: where, timestamp: time, body: name, severityNumber: SeverityNumber.INFO, attributes: fieldsOf(attributes) })
+      if (name !== 'exception') this.emit({ context: where, timestamp: time, body: name, severityNumber: Severity.INFO, attributes: fieldsOf(attributes) })
     }
   }
 
@@ -349,7 +350,7 @@ function recordException (this: OurSpan, exception: Exception, time?: TimeInput)
   telemetry?.exceptions?.report({
     error: exception,
     context: trace.setSpan(this[kOperation]?.context ?? context.active(), this),
-    severity: SeverityNumber.ERROR
+    severity: Severity.ERROR
   })
 }
 
