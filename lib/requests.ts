@@ -20,8 +20,6 @@ import { messageOf } from './warnings'
 interface WithOperation { [kOperation]?: Operation | null }
 type Response = ServerResponse & WithOperation
 
-const SERVER = Object.freeze({ kind: SpanKind.SERVER })
-
 class RequestOperation extends Operation {
   readonly request: FastifyRequest
   readonly reply: FastifyReply
@@ -58,7 +56,6 @@ export function traceRequests (
   warn: (message: string) => void,
   onLogger?: (logger: FastifyBaseLogger) => void
 ): () => void {
-  const { tracer } = telemetry
   const isBoundTo = createBindingCheck()
   const isIgnored = createIgnore(config.ignore, warn)
   const keepsFailuresOfIgnored = config.ignore.kind === 'routes' && config.ignore.keepFailures
@@ -113,7 +110,7 @@ export function traceRequests (
     if (span === undefined) {
       parent = withRemoteParent(active, request.raw)
       if (ignored) parent = parent.setValue(kHold, true)
-      span = tracer.startSpan(name, config.sampler === undefined ? SERVER : { kind: SpanKind.SERVER, attributes: { 'http.request.method': request.raw.method, 'http.route': route, 'url.path': request.raw.url?.split('?')[0] } }, parent)
+      span = telemetry.startRequest(name, parent, config.sampler === undefined ? undefined : { 'http.request.method': request.raw.method, 'http.route': route, 'url.path': request.raw.url?.split('?')[0] })
     } else {
       adopt(existing as Span, route)
     }
@@ -231,7 +228,7 @@ export function traceRequests (
     if (response[kOperation] !== undefined) return
     response[kOperation] = null
     if (ignoresUnmatched(config.ignore)) return
-    const span = tracer.startSpan(`${knownMethod(raw)} ${UNMATCHED}`, SERVER, withRemoteParent(context.active(), raw))
+    const span = telemetry.startRequest(`${knownMethod(raw)} ${UNMATCHED}`, withRemoteParent(context.active(), raw))
     const protocol = (raw.socket as TLSSocket).encrypted ? 'https' : 'http'
     count(raw, protocol, UNMATCHED, response.statusCode, response.statusCode < 400, 0)
     if (!span.isRecording()) {

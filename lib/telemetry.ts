@@ -1,11 +1,14 @@
 /** Finished spans and log records of one instance → enriched, sampled, and handed to delivery. */
-import { ROOT_CONTEXT, type Span as ApiSpan, type Attributes, type Context, type Exception, type SpanContext, type TimeInput, type Tracer, TraceFlags, context, trace } from '@opentelemetry/api'
+import {
+  type Attributes, type Context, type Exception, type Span as ApiSpan, type SpanContext, type TimeInput, type Tracer,
+  INVALID_SPAN_CONTEXT, ROOT_CONTEXT, SpanKind, TraceFlags, context, isSpanContextValid, trace
+} from '@opentelemetry/api'
 import type { LogRecord, Logger, SeverityNumber } from '@opentelemetry/api-logs'
-import { timeInputToHrTime } from '@opentelemetry/core'
+import { isTracingSuppressed, timeInputToHrTime } from '@opentelemetry/core'
 import type { LogRecordProcessor, ReadableLogRecord } from '@opentelemetry/sdk-logs'
 import type * as SdkLogs from '@opentelemetry/sdk-logs'
 import type { Resource } from '@opentelemetry/resources'
-import { NodeTracerProvider, type ReadableSpan, type Span, type SpanProcessor } from '@opentelemetry/sdk-trace-node'
+import { NodeTracerProvider, RandomIdGenerator, SamplingDecision, type ReadableSpan, type Span, type SpanProcessor } from '@opentelemetry/sdk-trace-node'
 import { type CloseReport, type Delivery, type DeliveryStats, type FlushReport, type LineOrigin, createDelivery } from './delivery'
 import type { Exceptions } from './exceptions'
 import { type LineFormat, addMissing } from './line'
@@ -16,13 +19,15 @@ import type { Config, Properties } from './options'
 import { cut, propertyName, propertyValue } from './properties'
 import { type Redactor, createRedactor } from './redaction'
 import { detectRole, roleOf } from './role'
-import { type Warn, messageOf } from './warnings'
 import { OperationSampler, SAMPLE_RATE, adaptiveRate, fixedRate } from './sampling'
 import { Severity } from './severity'
+import { RequestSpan, type SpanOwner } from './span'
+import { type Warn, messageOf } from './warnings'
 
 // Outside of lib, which is the compiler's root.
 const { version } = require('../package.json') as { version: string }
 const SCOPE = Object.freeze({ name: 'fastify-app-insights', version })
+const SILENT_SPAN = trace.wrapSpanContext(INVALID_SPAN_CONTEXT)
 const MAX_EVENT_NAME = 512
 
 // Above what a row may hold, so that no limit of the SDK's own drops a field in silence.
@@ -70,6 +75,10 @@ export class Telemetry {
   /** Whether log lines may go by `line()`: nobody else wants their records. */
   readonly takesLines: boolean
   readonly #properties: Attributes
+  readonly #sampler: OperationSampler
+  readonly #ids = new RandomIdGenerator()
+  readonly #spanOwner: SpanOwner
+  readonly #spanProcessors: readonly SpanProcessor[]
   readonly #origins = new WeakMap<LineFormat, LineOrigin>()
   readonly #delivery: Delivery
   /** Only where somebody else wants the records too. */
@@ -113,15 +122,41 @@ export class Telemetry {
       })
     this.#extra = [...config.spanProcessors, ...config.logRecordProcessors]
     const rate = config.tracesPerSecond === undefined ? fixedRate(config.samplingRatio) : adaptiveRate(config.tracesPerSecond)
-    this.tracerProvider = new NodeTracerProvider({
+    this.#sampler = new OperationSampler(rate, this.holds, config.sampler)
+    const others = config.spanProcessors.map(processor => this.#guardSpans(processor))
+    this.tracerProvider = new NodeTracerProvider({ resource, sampler: this.#sampler, spanLimits: LIMITS, spanProcessors: [this.#spans(), ...others] })
+    this.#spanOwner = {
       resource,
-      sampler: new OperationSampler(rate, this.holds, config.sampler),
-      spanLimits: LIMITS,
-      spanProcessors: [this.#spans(), ...config.spanProcessors.map(processor => this.#guardSpans(processor))]
-    })
+      instrumentationScope: SCOPE,
+      onEnd: span => {
+        this.#ended(span)
+        for (const other of others) other.onEnd(span)
+      },
+      onException: (span, exception) => this.reportException(span, exception)
+    }
+    this.#spanProcessors = others
     this.tracer = this.tracerProvider.getTracer(SCOPE.name, SCOPE.version)
     this.#resource = resource
     this.#logger = this.takesLines ? undefined : this.#createLogger(config.logRecordProcessors)
+  }
+
+  /** What `tracer.startSpan()` does for a SERVER span, for every request. */
+  startRequest (name: string, parent: Context, attributes: Attributes = {}): ApiSpan {
+    if (isTracingSuppressed(parent)) return SILENT_SPAN
+    const known = trace.getSpanContext(parent)
+    const caller = known !== undefined && isSpanContextValid(known) ? known : undefined
+    const traceId = caller?.traceId ?? this.#ids.generateTraceId()
+    const sampled = this.#sampler.shouldSample(parent, traceId, name, SpanKind.SERVER, attributes, [])
+    const spanContext: SpanContext = {
+      traceId,
+      spanId: this.#ids.generateSpanId(),
+      traceFlags: sampled.decision === SamplingDecision.RECORD_AND_SAMPLED ? TraceFlags.SAMPLED : TraceFlags.NONE,
+      traceState: sampled.traceState ?? caller?.traceState
+    }
+    if (sampled.decision === SamplingDecision.NOT_RECORD) return trace.wrapSpanContext(spanContext)
+    const span = new RequestSpan(this.#spanOwner, name, spanContext, caller, Object.assign(attributes, sampled.attributes, this.#properties))
+    for (const processor of this.#spanProcessors) processor.onStart(span, parent)
+    return span
   }
 
   /** What has a body of its own: events, exceptions, and log lines that had to be looked into. */
@@ -238,20 +273,31 @@ export class Telemetry {
         span.attributes[OPERATION_NAME] = operation.name
         telemetry.enrich(span, operation)
       },
-      onEnd (span: ReadableSpan & SpanWithOperation) {
-        const operation = span[kOperation]
-        redactUrls(span, telemetry.redactor)
-        if (operation === undefined) {
-          if ((span.spanContext().traceFlags & TraceFlags.SAMPLED) !== 0) telemetry.#deliverSpan(span)
-          else telemetry.sampledOut++
-          return
-        }
-        if (operation.fate === Fate.Kept) telemetry.#deliverSpan(span, operation)
-        else if (!operation.hold(() => telemetry.#deliverSpan(span, operation))) telemetry.sampledOut++
-      },
+      onEnd: (span: ReadableSpan & SpanWithOperation) => this.#ended(span),
       async forceFlush () {},
       async shutdown () {}
     }
+  }
+
+  #ended (span: ReadableSpan & SpanWithOperation): void {
+    const operation = span[kOperation]
+    redactUrls(span, this.redactor)
+    if (operation === undefined) {
+      if ((span.spanContext().traceFlags & TraceFlags.SAMPLED) !== 0) this.#deliverSpan(span)
+      else this.sampledOut++
+      return
+    }
+    if (operation.fate === Fate.Kept) this.#deliverSpan(span, operation)
+    else if (!operation.hold(() => this.#deliverSpan(span, operation))) this.sampledOut++
+  }
+
+  /** What `recordException` of a span was given. */
+  reportException (span: ApiSpan & SpanWithOperation, exception: Exception): void {
+    this.exceptions?.report({
+      error: exception,
+      context: trace.setSpan(span[kOperation]?.context ?? context.active(), span),
+      severity: Severity.ERROR
+    })
   }
 
   #deliverSpan (span: ReadableSpan, operation?: Operation): void {
@@ -262,7 +308,8 @@ export class Telemetry {
       return
     }
     // The exporter's rows of events have no operation name. Other destinations keep the span as it is.
-    this.#delivery.span(Object.create(span, { events: { value: [] } }) as ReadableSpan)
+    const { name, kind, parentSpanContext, startTime, duration, status, attributes, links } = span
+    this.#delivery.span({ spanContext: () => span.spanContext(), name, kind, parentSpanContext, startTime, duration, status, attributes, links, events: [] })
     const where = trace.setSpanContext(operation?.context ?? ROOT_CONTEXT, span.spanContext())
     for (const { name, time, attributes } of span.events) {
       // recordException has reported it.
@@ -342,16 +389,11 @@ export class Telemetry {
   }
 }
 
-// One function for all spans: a span is made for every request.
+// One function for all spans.
 function recordException (this: OurSpan, exception: Exception, time?: TimeInput): void {
   Object.getPrototypeOf(this).recordException.call(this, exception, time)
   const telemetry = this[kTelemetry]
-  if (!this.isRecording()) return
-  telemetry?.exceptions?.report({
-    error: exception,
-    context: trace.setSpan(this[kOperation]?.context ?? context.active(), this),
-    severity: Severity.ERROR
-  })
+  if (this.isRecording()) telemetry?.reportException(this, exception)
 }
 
 /**

@@ -3,10 +3,9 @@ import type { TokenCredential } from '@azure/core-auth'
 import type { Resource } from '@opentelemetry/resources'
 import type { ReadableLogRecord } from '@opentelemetry/sdk-logs'
 import type { ResourceMetrics } from '@opentelemetry/sdk-metrics'
-import type { ReadableSpan } from '@opentelemetry/sdk-trace-node'
 import type { Connection } from '../connection'
 import { LOCAL_TIMING, LocalLink, WorkerLink, type Client, type Link, type LinkSettings } from './link'
-import { kindOfRecord, kindOfSpan, DEPENDENCIES, METRIC_POINTS, Packer, TRACES, type PackableLine } from './pack'
+import { kindOfRecord, kindOfSpan, DEPENDENCIES, METRIC_POINTS, Packer, TRACES, type PackableLine, type PackableSpan } from './pack'
 import type { Timing } from './pipeline'
 import { spoolDirectory, whyUnwritable } from './spool'
 import { Account, add, countsOf, droppedIn, droppedText, settledIn, statsFrom, sumOf, total, type Counts, type DeliveryStats, type Reason } from './stats'
@@ -51,7 +50,7 @@ export interface FlushReport extends CloseReport {
 
 /** Takes what is finished and sends it. No method throws; none but drainSync blocks. */
 export interface Delivery {
-  span: (span: ReadableSpan) => void
+  span: (span: PackableSpan) => void
   record: (record: ReadableLogRecord) => void
   line: (line: PackableLine) => void
   metrics: (metrics: ResourceMetrics) => void
@@ -171,7 +170,7 @@ class QueuedDelivery implements Delivery {
     if (why !== undefined) this.#tell(`telemetry cannot wait on disk (${why}): what cannot be sent stays in memory. Set storageDirectory to a folder that is writable, or to false.`)
   }
 
-  span (span: ReadableSpan): void {
+  span (span: PackableSpan): void {
     const kind = kindOfSpan(span.kind)
     if (!this.#hasRoom(kind === DEPENDENCIES && span.status.code !== 2)) return this.#refuse(kind, 1)
     try {

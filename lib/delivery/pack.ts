@@ -9,6 +9,9 @@ import { countsOf, type Counts } from './stats'
 /** Names of attributes, and what else many items share, are written once per batch. */
 export interface PackedBatch { shapes: string[][], values: unknown[], origins?: LineOrigin[] }
 
+/** As much of a finished span as a row needs. */
+export type PackableSpan = Pick<ReadableSpan, 'spanContext' | 'parentSpanContext' | 'name' | 'kind' | 'startTime' | 'duration' | 'status' | 'attributes' | 'events' | 'links'>
+
 /** What many log lines have in common. */
 export interface LineOrigin {
   readonly format: LineFormat
@@ -82,7 +85,7 @@ export class Packer {
   #origins: LineOrigin[] = []
   #lines: string[] = []
 
-  span (span: ReadableSpan): void {
+  span (span: PackableSpan): void {
     const { traceId, spanId } = span.spanContext()
     const more = span.events.length > 0 || span.links.length > 0
     const values = this.#values

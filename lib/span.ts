@@ -1,0 +1,146 @@
+/** The span that every request has: OpenTelemetry's, without what its SDK checks of values that are known to be right. */
+import { type Attributes, type AttributeValue, type Exception, type HrTime, type Link, type Span, type SpanContext, type SpanStatus, type TimeInput, SpanKind, SpanStatusCode } from '@opentelemetry/api'
+import { type InstrumentationScope, addHrTimes, hrTimeDuration, isAttributeValue, isTimeInput, millisToHrTime, sanitizeAttributes, timeInputToHrTime } from '@opentelemetry/core'
+import type { Resource } from '@opentelemetry/resources'
+import type { ReadableSpan, TimedEvent } from '@opentelemetry/sdk-trace-node'
+
+/** Whose spans they are. */
+export interface SpanOwner {
+  readonly resource: Resource
+  readonly instrumentationScope: InstrumentationScope
+  onEnd: (span: RequestSpan) => void
+  onException: (span: RequestSpan, exception: Exception) => void
+}
+
+// As the SDK's tracers have them here.
+const MAX_ATTRIBUTES = 512
+const MAX_EVENTS = 128
+const MAX_LINKS = 128
+
+/** @see https://opentelemetry.io/docs/specs/otel/trace/api/#span */
+export class RequestSpan implements Span, ReadableSpan {
+  readonly kind = SpanKind.SERVER
+  readonly parentSpanContext: SpanContext | undefined
+  readonly startTime: HrTime
+  readonly attributes: Attributes
+  name: string
+  status: SpanStatus = { code: SpanStatusCode.UNSET }
+  endTime: HrTime = [0, 0]
+  duration: HrTime = [0, 0]
+  ended = false
+  events: TimedEvent[] = []
+  links: Link[] = []
+  droppedAttributesCount = 0
+  droppedEventsCount = 0
+  droppedLinksCount = 0
+  readonly #owner: SpanOwner
+  readonly #context: SpanContext
+  readonly #started = performance.now()
+
+  /** @param attributes are its own from now on */
+  constructor (owner: SpanOwner, name: string, context: SpanContext, parent: SpanContext | undefined, attributes: Attributes) {
+    this.#owner = owner
+    this.#context = context
+    this.name = name
+    this.parentSpanContext = parent
+    this.attributes = attributes
+    this.startTime = millisToHrTime(Date.now())
+  }
+
+  get resource (): Resource {
+    return this.#owner.resource
+  }
+
+  get instrumentationScope (): InstrumentationScope {
+    return this.#owner.instrumentationScope
+  }
+
+  spanContext (): SpanContext {
+    return this.#context
+  }
+
+  isRecording (): boolean {
+    return !this.ended
+  }
+
+  setAttribute (name: string, value: AttributeValue): this {
+    if (this.ended || value === undefined || value === null || name === '' || !isAttributeValue(value)) return this
+    if (!Object.hasOwn(this.attributes, name) && Object.keys(this.attributes).length >= MAX_ATTRIBUTES) this.droppedAttributesCount++
+    else this.attributes[name] = value
+    return this
+  }
+
+  setAttributes (attributes: Attributes): this {
+    for (const name of Object.keys(attributes)) this.setAttribute(name, attributes[name]!)
+    return this
+  }
+
+  addEvent (name: string, attributesOrTime?: Attributes | TimeInput, time?: TimeInput): this {
+    if (this.ended) return this
+    const hasTime = isTimeInput(attributesOrTime)
+    if (this.events.length >= MAX_EVENTS) {
+      this.events.shift()
+      this.droppedEventsCount++
+    }
+    this.events.push({
+      name,
+      time: this.#timeOf(time ?? (hasTime ? attributesOrTime : undefined)),
+      attributes: hasTime ? {} : sanitizeAttributes(attributesOrTime),
+      droppedAttributesCount: 0
+    })
+    return this
+  }
+
+  addLink (link: Link): this {
+    if (this.ended) return this
+    if (this.links.length >= MAX_LINKS) {
+      this.links.shift()
+      this.droppedLinksCount++
+    }
+    this.links.push({ context: link.context, attributes: sanitizeAttributes(link.attributes) })
+    return this
+  }
+
+  addLinks (links: Link[]): this {
+    for (const link of links) this.addLink(link)
+    return this
+  }
+
+  setStatus ({ code, message }: SpanStatus): this {
+    // OK is the app's last word.
+    if (this.ended || code === SpanStatusCode.UNSET || this.status.code === SpanStatusCode.OK) return this
+    this.status = code === SpanStatusCode.ERROR && typeof message === 'string' ? { code, message } : { code }
+    return this
+  }
+
+  updateName (name: string): this {
+    if (!this.ended) this.name = name
+    return this
+  }
+
+  /** An event, as other destinations expect it, and a row of its own. */
+  recordException (exception: Exception, time?: TimeInput): void {
+    if (this.ended) return
+    const { code, name, message, stack } = (typeof exception === 'string' ? { message: exception } : exception) as { code?: string | number, name?: string, message?: string, stack?: string }
+    const type = code === undefined ? name : String(code)
+    this.addEvent('exception', { 'exception.type': type, 'exception.message': message, 'exception.stacktrace': stack }, time)
+    this.#owner.onException(this, exception)
+  }
+
+  end (time?: TimeInput): void {
+    if (this.ended) return
+    this.endTime = this.#timeOf(time)
+    this.duration = hrTimeDuration(this.startTime, this.endTime)
+    if (this.duration[0] < 0) {
+      this.endTime = [...this.startTime]
+      this.duration = [0, 0]
+    }
+    this.ended = true
+    this.#owner.onEnd(this)
+  }
+
+  /** A clock that is set while a request runs must not change how long it took. */
+  #timeOf (time: TimeInput | undefined): HrTime {
+    return time === undefined ? addHrTimes(this.startTime, millisToHrTime(performance.now() - this.#started)) : timeInputToHrTime(time)
+  }
+}
