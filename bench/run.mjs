@@ -37,7 +37,7 @@ const { peers: known } = createRequire(import.meta.url)('./peers.cjs')
 
 const settings = given.quick
   ? { rounds: 1, seconds: 2, warmup: 0.8, connections: 32, latencies: [150], latencyRounds: 1, bursts: { latency: 150, rounds: 5, burst: 512, warmup: 2 }, rate: 1_000, pacedRounds: 0, startUps: 0, outage: { rate: 200, before: 2, outage: 6, after: [5, 12] }, closeLimit: 12_000, successor: 5 }
-  : { rounds: 5, seconds: 8, warmup: 2, connections: 32, latencies: [150, 50, 0], latencyRounds: 2, bursts: { latency: 150, rounds: 40, burst: 512, warmup: 4 }, rate: 1_000, pacedRounds: 3, startUps: 21, outage: { rate: 500, before: 5, outage: 20, after: [30, 120] }, closeLimit: 120_000, successor: 20 }
+  : { rounds: 5, seconds: 8, warmup: 2, connections: 32, latencies: [150, 50, 0], latencyRounds: 2, bursts: { latency: 150, rounds: 40, burst: 512, warmup: 4 }, rate: 1_000, pacedRounds: 3, startUps: 15, outage: { rate: 500, before: 5, outage: 20, after: [30, 120] }, closeLimit: 120_000, successor: 20 }
 if (given.rounds !== undefined) settings.rounds = Number(given.rounds)
 
 const names = given.peers === undefined ? Object.keys(known) : given.peers.split(',')
