@@ -3,7 +3,7 @@
  *
  * node bench/report.mjs [FILE]
  */
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readFileSync, readdirSync, writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { cases } from './cases.mjs'
 import { bars, lines } from './svg.mjs'
@@ -129,6 +129,19 @@ if (results.bursts) {
       })))
 }
 
+/** Runs of the bursts alone: npm run bench -- --only bursts --out bench/results/node-NN.json */
+const others = readdirSync(new URL('results/', import.meta.url))
+  .filter(name => /^node-\d+\.json$/.test(name))
+  .map(name => JSON.parse(readFileSync(new URL(`results/${name}`, import.meta.url), 'utf8')))
+if (others.length > 0) {
+  const all = [results, ...others].sort((a, b) => Number(a.node.slice(1).split('.')[0]) - Number(b.node.slice(1).split('.')[0]))
+  section('Other versions of Node.js',
+    'The same bursts, main thread and all threads over bare Fastify, in microseconds.',
+    table(['', ...all.map(({ node }) => `${node}, main`), ...all.map(({ node }) => `${node}, all`)],
+      instrumented.filter(name => others.every(({ bursts }) => bursts[name] !== undefined)).map(name => row(name,
+        ...['mainOverBare', 'totalOverBare'].flatMap(metric => all.map(({ bursts }) => number(bursts[name][metric]?.median)))))))
+}
+
 if (results.load[150]) {
   section('Full load',
     `${settings.connections} connections, as fast as answers come, for ${settings.seconds} s; ${settings.rounds} rounds, medians, in brackets the lowest and the highest. Two things to know when reading it: whoever drops rows has less work, and the load generator and the endpoint run on the same ${machine.cores} cores.`,
@@ -191,6 +204,7 @@ section('How it is measured',
 - The load: a process of its own${machine.pinned ? ', on the last core, with the endpoint; the app may use all cores' : ''}.
 - Sampling: 100 % for all. Exporter: ${results.versions['@azure/monitor-opentelemetry-exporter']} for all.
 - CPU time of the main thread comes from the operating system's account of that thread, and is counted until the rows have been sent, so that work that is put off is work all the same.
+- Every process is brought to the state in which it would be after some minutes in production, by a dozen full garbage collections: from then on \`process.nextTick\` costs several times as much, in any Node.js process (20 to 26). Who has loaded more gets there sooner, so that comparing young processes would compare that.
 - Every peer is set up as its README says (\`bench/peers.cjs\`); those without logs of pino get instrumentation-pino, those without fetch get instrumentation-undici. Nobody is tuned, ours included.`,
   'What these numbers do not tell: how it is on your machine, with your handlers, behind your network. A handler that does real work makes every difference on this page smaller.')
 

@@ -16,6 +16,12 @@ export interface Watched {
 // A process ends once, for all instances in it.
 const watched = new Set<Watched>()
 
+// What ends a process that does not handle it. Whoever presses Ctrl-C waits for the answer. Process 1 of a container is
+// not ended by them, and on Windows the second signal would be another one.
+const SIGNALS: ReadonlyMap<string | symbol, { atMost: number }> = process.pid === 1 || process.platform === 'win32'
+  ? new Map()
+  : new Map([['SIGTERM', { atMost: Infinity }], ['SIGINT', { atMost: 1_000 }]])
+
 /** @returns the call that undoes it */
 export function watch (instance: Watched): () => void {
   if (watched.size === 0) listen()
@@ -29,14 +35,20 @@ function listen (): void {
   // A monitor sees the error and changes nothing of what the process then does.
   process.on('uncaughtExceptionMonitor', reportFatal)
   process.on('exit', handOver)
+  for (const signal of SIGNALS.keys()) standIn(signal)
   process.on('newListener', followRejections)
   process.on('removeListener', unfollowRejections)
+  process.on('newListener', giveWay)
+  process.on('removeListener', standIn)
   if (process.listenerCount('unhandledRejection') > 0) process.on('unhandledRejection', reportFatal)
 }
 
 function unlisten (): void {
   process.off('newListener', followRejections)
   process.off('removeListener', unfollowRejections)
+  process.off('newListener', giveWay)
+  process.off('removeListener', standIn)
+  for (const signal of SIGNALS.keys()) process.off(signal, endBySignal)
   process.off('uncaughtExceptionMonitor', reportFatal)
   process.off('unhandledRejection', reportFatal)
   process.off('exit', handOver)
@@ -67,9 +79,27 @@ function reportFatal (error: unknown): void {
   }
 }
 
-function handOver (): void {
+// A listener keeps a signal from ending the process, so ours is there only while there is none of the app's, and then
+// the signal comes a second time.
+function standIn (event: string | symbol, removed?: unknown): void {
+  if (SIGNALS.has(event) && removed !== endBySignal && process.listenerCount(event) === 0) process.on(event, endBySignal)
+}
+
+function giveWay (event: string | symbol, listener: unknown): void {
+  if (SIGNALS.has(event) && listener !== endBySignal) process.off(event, endBySignal)
+}
+
+function endBySignal (signal: NodeJS.Signals): void {
+  handOver(undefined, SIGNALS.get(signal)?.atMost)
+  // All of it: a second copy of this module would take its turn, and we ours, for ever.
+  unlisten()
+  process.kill(process.pid, signal)
+}
+
+/** @param _code of a process that exits */
+function handOver (_code?: number, atMost = Infinity): void {
   for (const { telemetry, stop } of watched) {
     stop()
-    telemetry.drainSync()
+    telemetry.drainSync(atMost)
   }
 }

@@ -14,7 +14,8 @@ import { Fate, Operation, SILENT_REQUEST, kOperation, operationOf } from './oper
 import type { Config } from './options'
 import { createBindingCheck } from './pino'
 import { SAMPLE_RATE, kHold } from './sampling'
-import { type SpanWithOperation, type Telemetry, attributesOf, toAttributes } from './telemetry'
+import { RequestSpan } from './span'
+import { type SpanWithOperation, type Telemetry, toAttributes } from './telemetry'
 import { messageOf } from './warnings'
 
 interface WithOperation { [kOperation]?: Operation | null }
@@ -183,11 +184,11 @@ export function traceRequests (
   }
 
   function describe (operation: RequestOperation, status: number | undefined): void {
-    const { request, reply } = operation
+    const { request, reply, span } = operation
     const { raw } = request
     const { headers } = raw
-    const attributes = attributesOf(operation.span)
-    if (attributes === undefined) return
+    if (!(span instanceof RequestSpan) || span.ended) return
+    const { attributes } = span
     httpAttributes(raw, request.protocol, request.host, operation.route, attributes)
     attributes['url.full'] = telemetry.redactor.url(attributes['url.full'] as string).slice(0, MAX_URL)
     if (status !== undefined) attributes['http.response.status_code'] = status

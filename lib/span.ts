@@ -75,6 +75,11 @@ export class RequestSpan implements Span, ReadableSpan {
     return this
   }
 
+  /** Attributes that are known to be right and few. */
+  assign (...attributes: Array<Attributes | undefined>): void {
+    if (!this.ended) Object.assign(this.attributes, ...attributes)
+  }
+
   addEvent (name: string, attributesOrTime?: Attributes | TimeInput, time?: TimeInput): this {
     if (this.ended) return this
     const hasTime = isTimeInput(attributesOrTime)
@@ -123,7 +128,11 @@ export class RequestSpan implements Span, ReadableSpan {
     if (this.ended) return
     const { code, name, message, stack } = (typeof exception === 'string' ? { message: exception } : exception) as { code?: string | number, name?: string, message?: string, stack?: string }
     const type = code === undefined ? name : String(code)
-    this.addEvent('exception', { 'exception.type': type, 'exception.message': message, 'exception.stacktrace': stack }, time)
+    this.addEvent('exception', {
+      ...(type === undefined ? {} : { 'exception.type': type }),
+      ...(message === undefined ? {} : { 'exception.message': message }),
+      ...(stack === undefined ? {} : { 'exception.stacktrace': stack })
+    }, time)
     this.#owner.onException(this, exception)
   }
 

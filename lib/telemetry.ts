@@ -214,12 +214,10 @@ export class Telemetry {
     this.emit({ severityNumber: Severity.INFO, attributes, context })
   }
 
-  /** Attributes of the request's row and of its children's: what the instance and the app have set. */
+  /** Attributes of the request's row: what the instance and the app have set. */
   enrich (span: ApiSpan, operation: Operation): void {
-    const attributes = attributesOf(span)
-    // Another instrumentation's span, perhaps of another SDK.
-    if (attributes === undefined) span.setAttributes({ ...this.#properties, ...operation.attributes })
-    else Object.assign(attributes, this.#properties, operation.attributes)
+    if (span instanceof RequestSpan) span.assign(this.#properties, operation.attributes)
+    else span.setAttributes({ ...this.#properties, ...operation.attributes })
   }
 
   async flush (): Promise<FlushReport> {
@@ -252,10 +250,10 @@ export class Telemetry {
     return report
   }
 
-  /** The process is ending: blocks until what is pending is safe, at most for `closeTimeout`. */
-  drainSync (): void {
+  /** The process is ending: blocks until what is pending is safe, at most for `closeTimeout`, or for `atMost` milliseconds. */
+  drainSync (atMost: number): void {
     this.metrics?.sendSync()
-    this.#delivery.drainSync(this.config.closeTimeout, true)
+    this.#delivery.drainSync(Math.min(this.config.closeTimeout, atMost), true)
   }
 
   #spans (): SpanProcessor {
@@ -270,8 +268,7 @@ export class Telemetry {
           return
         }
         span[kOperation] = operation
-        span.attributes[OPERATION_NAME] = operation.name
-        telemetry.enrich(span, operation)
+        Object.assign(span.attributes, { [OPERATION_NAME]: operation.name }, telemetry.#properties, operation.attributes)
       },
       onEnd: (span: ReadableSpan & SpanWithOperation) => this.#ended(span),
       async forceFlush () {},
@@ -394,15 +391,6 @@ function recordException (this: OurSpan, exception: Exception, time?: TimeInput)
   Object.getPrototypeOf(this).recordException.call(this, exception, time)
   const telemetry = this[kTelemetry]
   if (this.isRecording()) telemetry?.reportException(this, exception)
-}
-
-/**
- * The attributes of a span that is not yet ended, to be written: its own methods check each name and value, and what we
- * write is checked.
- */
-export function attributesOf (span: ApiSpan): Attributes | undefined {
-  const { attributes } = span as Partial<ReadableSpan>
-  return attributes !== undefined && span.isRecording() ? attributes : undefined
 }
 
 /** In percent, where a row of the operation stands for more than itself. */
