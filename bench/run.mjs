@@ -36,7 +36,7 @@ const { table } = await import('./table.mjs')
 const { peers: known } = createRequire(import.meta.url)('./peers.cjs')
 
 const settings = given.quick
-  ? { rounds: 1, seconds: 2, warmup: 0.8, connections: 32, latencies: [150], latencyRounds: 1, bursts: { latency: 150, rounds: 5, burst: 512, warmup: 2 }, rate: 1_000, pacedRounds: 0, startUps: 0, outage: { rate: 200, before: 2, outage: 6, after: [5, 12] }, closeLimit: 12_000, successor: 5 }
+  ? { rounds: 1, seconds: 2, warmup: 0.8, connections: 32, latencies: [150], latencyRounds: 1, bursts: { latency: 150, rounds: 4, burst: 512, warmup: 2 }, rate: 1_000, pacedRounds: 0, startUps: 0, outage: { rate: 200, before: 2, outage: 6, after: [5, 10] }, closeLimit: 10_000, successor: 4 }
   : { rounds: 5, seconds: 8, warmup: 2, connections: 32, latencies: [150, 50, 0], latencyRounds: 2, bursts: { latency: 150, rounds: 40, burst: 512, warmup: 4 }, rate: 1_000, pacedRounds: 3, startUps: 15, outage: { rate: 500, before: 5, outage: 20, after: [30, 120] }, closeLimit: 120_000, successor: 20 }
 if (given.rounds !== undefined) settings.rounds = Number(given.rounds)
 
@@ -137,15 +137,15 @@ if (wanted('bursts')) {
   const measured = await bursts(names, generator, settings.bursts)
   results.bursts = Object.fromEntries(names.map(name => [name, { ...measured[name], ...combine(measured[name].rounds, measured.bare?.rounds), rounds: undefined }]))
 }
-/** Two at a time: more would take the processor from each other, and what is late is not what is missing. */
-async function inLine (what, measure) {
+/** Few at a time: more would take the processor from each other, and what is late is not what is missing. */
+async function inLine (what, measure, atATime = 2) {
   say(what)
   const all = Object.fromEntries(instrumented.map(name => [name, undefined]))
   const left = [...instrumented]
   async function next () {
     for (let name = left.shift(); name !== undefined; name = left.shift()) all[name] = await attempt(what, name, () => measure(name))
   }
-  await Promise.all([next(), next()])
+  await Promise.all(Array.from({ length: atATime }, next))
   return all
 }
 
@@ -173,7 +173,7 @@ const steps = {
     const exit = given.quick ? undefined : await inLine('process.exit() after the answer', name => ending(name, generator, { how: 'exit', successor: settings.successor }))
     return { crash, exit }
   },
-  cases: () => inLine('what each one sends', name => runCases(name))
+  cases: () => inLine('what each one sends', name => runCases(name), given.quick ? 4 : 2)
 }
 async function step (name) {
   if (wanted(name)) results[name] = await steps[name]()
