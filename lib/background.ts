@@ -15,7 +15,7 @@ export function runOperation<T> (telemetry: Telemetry, name: string, work: (oper
   const caller = trace.getSpanContext(context.active())
   // Not a part of the operation that starts it, which may have ended long before; but tied to it.
   const links: Link[] = caller === undefined ? [] : [{ context: caller }]
-  const span = telemetry.tracer.startSpan(name, { kind: SpanKind.CONSUMER, links, attributes: { [OPERATION_NAME]: name } }, ROOT_CONTEXT)
+  const span = telemetry.startSpan(name, SpanKind.CONSUMER, ROOT_CONTEXT, { [OPERATION_NAME]: name }, links)
   const sampled = (span.spanContext().traceFlags & TraceFlags.SAMPLED) !== 0
   const fate = !span.isRecording() ? Fate.Dropped : sampled && !telemetry.holds ? Fate.Kept : Fate.Undecided
   const operation = new Operation(telemetry, name, span, ROOT_CONTEXT, fate)

@@ -79,17 +79,14 @@ export function traceCalls (options: Exclude<Config['dependencies'], false>, tel
 
     const known = METHODS.has(method)
     const port = /:(\d{1,5})$/.exec(authority)?.[1]
-    const span = telemetry.tracer.startSpan(known ? method : 'HTTP', {
-      kind: SpanKind.CLIENT,
-      attributes: {
-        'http.request.method': known ? method : '_OTHER',
-        'url.full': telemetry.redactor.url(url).slice(0, MAX_URL),
-        'server.address': port === undefined ? authority : authority.slice(0, -port.length - 1),
-        'server.port': port === undefined ? (secure ? 443 : 80) : Number(port),
-        // The exporter takes the target from here first, and leaves the port out otherwise.
-        ...(port === undefined ? {} : { 'peer.service': authority })
-      }
-    }, active)
+    const span = telemetry.startSpan(known ? method : 'HTTP', SpanKind.CLIENT, active, {
+      'http.request.method': known ? method : '_OTHER',
+      'url.full': telemetry.redactor.url(url).slice(0, MAX_URL),
+      'server.address': port === undefined ? authority : authority.slice(0, -port.length - 1),
+      'server.port': port === undefined ? (secure ? 443 : 80) : Number(port),
+      // The exporter takes the target from here first, and leaves the port out otherwise.
+      ...(port === undefined ? {} : { 'peer.service': authority })
+    })
     if (mayInject) inject(trace.setSpan(active, span), set)
     const call = new Call(telemetry, span, authority)
     open.add(call)

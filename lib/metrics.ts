@@ -5,13 +5,13 @@ import { type IntervalHistogram, PerformanceObserver, monitorEventLoopDelay, per
 import { getHeapStatistics } from 'node:v8'
 import { type Attributes, type HrTime, type Meter, type MeterProvider, createNoopMeter } from '@opentelemetry/api'
 import { millisToHrTime } from '@opentelemetry/core'
-import type { Resource } from '@opentelemetry/resources'
 import type { ResourceMetrics } from '@opentelemetry/sdk-metrics'
 import type { DeliveryStats } from './delivery'
 import { METHODS } from './http'
 import type { AppMeter } from './meter'
 import type { Properties } from './options'
 import { propertyName, propertyValue } from './properties'
+import type { Role } from './role'
 
 /** Stops Azure from counting a row that one of our metrics has counted. */
 export const PROCESSED = '_MS.ProcessedByMetricExtractors'
@@ -59,7 +59,7 @@ export interface MetricsOptions {
   /** Milliseconds. */
   readonly interval: number
   readonly runtime: boolean
-  readonly resource: Resource
+  readonly resource: Role
   /** Of every row. */
   readonly properties: Attributes
   /** Role and instance as rows carry them. */

@@ -1,5 +1,5 @@
 /** What all rows of one operation share; requests and logs meet here, through the request and the OpenTelemetry context. */
-import { type Attributes, type Context, type Span, type Tracer, ROOT_CONTEXT, SpanStatusCode, context, createContextKey, trace, INVALID_SPAN_CONTEXT } from '@opentelemetry/api'
+import { type Attributes, type Context, type Span, ROOT_CONTEXT, SpanKind, SpanStatusCode, context, createContextKey, trace, INVALID_SPAN_CONTEXT } from '@opentelemetry/api'
 import type { Properties, PropertyValue } from './options'
 import { propertyName, propertyValue } from './properties'
 
@@ -23,7 +23,7 @@ export const enum Fate {
 export interface Owner {
   /** Rows that sampling or `ignore` kept from being sent. */
   sampledOut: number
-  readonly tracer: Tracer
+  startSpan: (name: string, kind: SpanKind, parent: Context) => Span
   event: (context: Context, name: string, properties?: Properties, measurements?: Record<string, number>) => void
 }
 
@@ -125,7 +125,7 @@ export class Operation {
   startSpan<T> (name: string, work?: (span: Span) => T): T | Span {
     const active = context.active()
     const parent = operationOf(active) === this ? active : this.context
-    const span = this.owner.tracer.startSpan(name, {}, parent)
+    const span = this.owner.startSpan(name, SpanKind.INTERNAL, parent)
     return work === undefined ? span : within(span, trace.setSpan(parent, span), work)
   }
 

@@ -109,7 +109,7 @@ function start (fastify: FastifyInstance, config: Config): void {
   }
 
   fastify.decorate('appInsights', Object.freeze<AppInsights>({
-    tracer: telemetry.tracer,
+    get tracer () { return telemetry.tracer },
     trackEvent: (name, properties, measurements) => telemetry.event(context.active(), name, properties, measurements),
     operation: (name, work) => runOperation(telemetry, String(name), work),
     trackMetric: (name, value, properties) => telemetry.metrics?.track(name, value, properties),

@@ -14,7 +14,7 @@ import { Fate, Operation, SILENT_REQUEST, kOperation, operationOf } from './oper
 import type { Config } from './options'
 import { createBindingCheck } from './pino'
 import { SAMPLE_RATE, kHold } from './sampling'
-import { RequestSpan } from './span'
+import { LeanSpan } from './span'
 import { type SpanWithOperation, type Telemetry, toAttributes } from './telemetry'
 import { messageOf } from './warnings'
 
@@ -111,7 +111,7 @@ export function traceRequests (
     if (span === undefined) {
       parent = withRemoteParent(active, request.raw)
       if (ignored) parent = parent.setValue(kHold, true)
-      span = telemetry.startRequest(name, parent, config.sampler === undefined ? undefined : { 'http.request.method': request.raw.method, 'http.route': route, 'url.path': request.raw.url?.split('?')[0] })
+      span = telemetry.startSpan(name, SpanKind.SERVER, parent, config.sampler === undefined ? {} : { 'http.request.method': request.raw.method, 'http.route': route, 'url.path': request.raw.url?.split('?')[0] })
     } else {
       adopt(existing as Span, route)
     }
@@ -187,7 +187,7 @@ export function traceRequests (
     const { request, reply, span } = operation
     const { raw } = request
     const { headers } = raw
-    if (!(span instanceof RequestSpan) || span.ended) return
+    if (!(span instanceof LeanSpan) || span.ended) return
     const { attributes } = span
     httpAttributes(raw, request.protocol, request.host, operation.route, attributes)
     attributes['url.full'] = telemetry.redactor.url(attributes['url.full'] as string).slice(0, MAX_URL)
@@ -229,7 +229,7 @@ export function traceRequests (
     if (response[kOperation] !== undefined) return
     response[kOperation] = null
     if (ignoresUnmatched(config.ignore)) return
-    const span = telemetry.startRequest(`${knownMethod(raw)} ${UNMATCHED}`, withRemoteParent(context.active(), raw))
+    const span = telemetry.startSpan(`${knownMethod(raw)} ${UNMATCHED}`, SpanKind.SERVER, withRemoteParent(context.active(), raw))
     const protocol = (raw.socket as TLSSocket).encrypted ? 'https' : 'http'
     count(raw, protocol, UNMATCHED, response.statusCode, response.statusCode < 400, 0)
     if (!span.isRecording()) {

@@ -2,9 +2,15 @@
 import { readFileSync } from 'node:fs'
 import { hostname } from 'node:os'
 import { dirname, join } from 'node:path'
-import { type Resource, resourceFromAttributes } from '@opentelemetry/resources'
-import { ATTR_SERVICE_NAME, ATTR_SERVICE_VERSION } from '@opentelemetry/semantic-conventions'
 
+/** What OpenTelemetry calls a resource, as far as we need one. */
+export interface Role {
+  readonly attributes: Readonly<Record<string, string>>
+}
+
+// Written out: the package with all names takes 8 ms to load.
+const ATTR_SERVICE_NAME = 'service.name'
+const ATTR_SERVICE_VERSION = 'service.version'
 const ATTR_SERVICE_NAMESPACE = 'service.namespace'
 const ATTR_SERVICE_INSTANCE_ID = 'service.instance.id'
 
@@ -13,19 +19,21 @@ const ATTR_SERVICE_INSTANCE_ID = 'service.instance.id'
  * Apps gave the app, the Kubernetes deployment, package.json's name. Instance: the platform's id of it, else the host's name.
  * @see https://learn.microsoft.com/azure/azure-monitor/app/opentelemetry-configuration#set-the-cloud-role-name-and-the-cloud-role-instance
  */
-export function detectRole (serviceName: string | undefined, env: NodeJS.ProcessEnv): Resource {
+export function detectRole (serviceName: string | undefined, env: NodeJS.ProcessEnv): Role {
   const given = resourceAttributes(env.OTEL_RESOURCE_ATTRIBUTES)
   const manifest = ownPackage()
-  return resourceFromAttributes({
+  // The name is meant to be the whole of it.
+  if (serviceName !== undefined) delete given[ATTR_SERVICE_NAMESPACE]
+  const attributes = {
     ...given,
     [ATTR_SERVICE_NAME]: serviceName ?? filled(env.OTEL_SERVICE_NAME) ?? given[ATTR_SERVICE_NAME] ??
       filled(env.WEBSITE_SITE_NAME) ?? filled(env.CONTAINER_APP_NAME) ?? deploymentOf(env) ?? manifest.name ?? 'unknown_service:node',
     // Without it the exporter asks the system for the host's name once per row.
     [ATTR_SERVICE_INSTANCE_ID]: given[ATTR_SERVICE_INSTANCE_ID] ??
       filled(env.WEBSITE_INSTANCE_ID) ?? filled(env.CONTAINER_APP_REPLICA_NAME) ?? podOf(env) ?? hostname(),
-    ...(serviceName === undefined ? {} : { [ATTR_SERVICE_NAMESPACE]: undefined }),
     ...(given[ATTR_SERVICE_VERSION] === undefined && manifest.version !== undefined ? { [ATTR_SERVICE_VERSION]: manifest.version } : {})
-  })
+  }
+  return { attributes }
 }
 
 /** Kubernetes names a container's host like its pod. */
@@ -39,7 +47,7 @@ function deploymentOf (env: NodeJS.ProcessEnv): string | undefined {
 }
 
 /** `cloud_RoleName` as the exporter makes it of a resource. */
-export function roleOf ({ attributes }: Resource): string {
+export function roleOf ({ attributes }: Role): string {
   const kubernetes = ['deployment', 'replicaset', 'statefulset', 'job', 'cronjob', 'daemonset'].map(kind => attributes[`k8s.${kind}.name`])
   const [name, namespace] = [String(attributes[ATTR_SERVICE_NAME]), attributes[ATTR_SERVICE_NAMESPACE]]
   const service = namespace === undefined ? name : `${String(namespace)}.${name}`

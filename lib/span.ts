@@ -1,5 +1,5 @@
-/** The span that every request has: OpenTelemetry's, without what its SDK checks of values that are known to be right. */
-import { type Attributes, type AttributeValue, type Exception, type HrTime, type Link, type Span, type SpanContext, type SpanStatus, type TimeInput, SpanKind, SpanStatusCode } from '@opentelemetry/api'
+/** The spans that we make: OpenTelemetry's, without what its SDK checks of values that are known to be right. */
+import { type Attributes, type AttributeValue, type Exception, type HrTime, type Link, type Span, type SpanContext, type SpanKind, type SpanStatus, type TimeInput, SpanStatusCode } from '@opentelemetry/api'
 import { type InstrumentationScope, addHrTimes, hrTimeDuration, isAttributeValue, isTimeInput, millisToHrTime, sanitizeAttributes, timeInputToHrTime } from '@opentelemetry/core'
 import type { Resource } from '@opentelemetry/resources'
 import type { ReadableSpan, TimedEvent } from '@opentelemetry/sdk-trace-node'
@@ -8,8 +8,8 @@ import type { ReadableSpan, TimedEvent } from '@opentelemetry/sdk-trace-node'
 export interface SpanOwner {
   readonly resource: Resource
   readonly instrumentationScope: InstrumentationScope
-  onEnd: (span: RequestSpan) => void
-  onException: (span: RequestSpan, exception: Exception) => void
+  onEnd: (span: LeanSpan) => void
+  onException: (span: LeanSpan, exception: Exception) => void
 }
 
 // As the SDK's tracers have them here.
@@ -18,8 +18,8 @@ const MAX_EVENTS = 128
 const MAX_LINKS = 128
 
 /** @see https://opentelemetry.io/docs/specs/otel/trace/api/#span */
-export class RequestSpan implements Span, ReadableSpan {
-  readonly kind = SpanKind.SERVER
+export class LeanSpan implements Span, ReadableSpan {
+  readonly kind: SpanKind
   readonly parentSpanContext: SpanContext | undefined
   readonly startTime: HrTime
   readonly attributes: Attributes
@@ -29,7 +29,7 @@ export class RequestSpan implements Span, ReadableSpan {
   duration: HrTime = [0, 0]
   ended = false
   events: TimedEvent[] = []
-  links: Link[] = []
+  links: Link[]
   droppedAttributesCount = 0
   droppedEventsCount = 0
   droppedLinksCount = 0
@@ -37,13 +37,15 @@ export class RequestSpan implements Span, ReadableSpan {
   readonly #context: SpanContext
   readonly #started = performance.now()
 
-  /** @param attributes are its own from now on */
-  constructor (owner: SpanOwner, name: string, context: SpanContext, parent: SpanContext | undefined, attributes: Attributes) {
+  /** @param attributes and @param links are its own from now on */
+  constructor (owner: SpanOwner, name: string, kind: SpanKind, context: SpanContext, parent: SpanContext | undefined, attributes: Attributes, links: Link[]) {
     this.#owner = owner
     this.#context = context
     this.name = name
+    this.kind = kind
     this.parentSpanContext = parent
     this.attributes = attributes
+    this.links = links
     this.startTime = millisToHrTime(Date.now())
   }
 
@@ -150,6 +152,9 @@ export class RequestSpan implements Span, ReadableSpan {
 
   /** A clock that is set while a request runs must not change how long it took. */
   #timeOf (time: TimeInput | undefined): HrTime {
-    return time === undefined ? addHrTimes(this.startTime, millisToHrTime(performance.now() - this.#started)) : timeInputToHrTime(time)
+    const now = performance.now()
+    // A number as small as that is one of performance.now() too.
+    if (time === undefined || (typeof time === 'number' && time <= now)) return addHrTimes(this.startTime, millisToHrTime(Math.max(0, (time ?? now) - this.#started)))
+    return timeInputToHrTime(time)
   }
 }

@@ -1,14 +1,12 @@
 /** Finished spans and log records of one instance → enriched, sampled, and handed to delivery. */
 import {
-  type Attributes, type Context, type Exception, type Span as ApiSpan, type SpanContext, type TimeInput, type Tracer,
+  type Attributes, type Context, type Exception, type Link, type Span as ApiSpan, type SpanContext, type TimeInput, type Tracer, type TracerProvider,
   INVALID_SPAN_CONTEXT, ROOT_CONTEXT, SpanKind, TraceFlags, context, isSpanContextValid, trace
 } from '@opentelemetry/api'
 import type { LogRecord, Logger, SeverityNumber } from '@opentelemetry/api-logs'
 import { isTracingSuppressed, timeInputToHrTime } from '@opentelemetry/core'
 import type { LogRecordProcessor, ReadableLogRecord } from '@opentelemetry/sdk-logs'
-import type * as SdkLogs from '@opentelemetry/sdk-logs'
-import type { Resource } from '@opentelemetry/resources'
-import { NodeTracerProvider, RandomIdGenerator, SamplingDecision, type ReadableSpan, type Span, type SpanProcessor } from '@opentelemetry/sdk-trace-node'
+import type { ReadableSpan, Span, SpanProcessor } from '@opentelemetry/sdk-trace-node'
 import { type CloseReport, type Delivery, type DeliveryStats, type FlushReport, type LineOrigin, createDelivery } from './delivery'
 import type { Exceptions } from './exceptions'
 import { type LineFormat, addMissing } from './line'
@@ -17,11 +15,13 @@ import { type Metrics, PROCESSED_EXCEPTION, createMetrics } from './metrics'
 import { Fate, type Operation, kOperation, operationOf } from './operation'
 import type { Config, Properties } from './options'
 import { cut, propertyName, propertyValue } from './properties'
+import { newSpanId, newTraceId } from './ids'
 import { type Redactor, createRedactor } from './redaction'
-import { detectRole, roleOf } from './role'
-import { OperationSampler, SAMPLE_RATE, adaptiveRate, fixedRate } from './sampling'
+import { type Role, detectRole, roleOf } from './role'
+import { Decision, OperationSampler, SAMPLE_RATE, adaptiveRate, fixedRate } from './sampling'
+import type { Sdk } from './sdk'
 import { Severity } from './severity'
-import { RequestSpan, type SpanOwner } from './span'
+import { LeanSpan, type SpanOwner } from './span'
 import { type Warn, messageOf } from './warnings'
 
 // Outside of lib, which is the compiler's root.
@@ -29,9 +29,6 @@ const { version } = require('../package.json') as { version: string }
 const SCOPE = Object.freeze({ name: 'fastify-app-insights', version })
 const SILENT_SPAN = trace.wrapSpanContext(INVALID_SPAN_CONTEXT)
 const MAX_EVENT_NAME = 512
-
-// Above what a row may hold, so that no limit of the SDK's own drops a field in silence.
-const LIMITS = { attributeCountLimit: 512 }
 
 /** Something the user may call to see that nothing is lost. */
 export interface Stats extends DeliveryStats {
@@ -61,8 +58,6 @@ interface OurSpan extends Span, SpanWithOperation { [kTelemetry]?: Telemetry }
 export class Telemetry {
   readonly config: Config
   readonly redactor: Redactor
-  readonly tracerProvider: NodeTracerProvider
-  readonly tracer: Tracer
   /** Whether what is sampled out waits for its end. */
   readonly holds: boolean
   /** Operations of requests that have begun and not ended. */
@@ -76,21 +71,22 @@ export class Telemetry {
   readonly takesLines: boolean
   readonly #properties: Attributes
   readonly #sampler: OperationSampler
-  readonly #ids = new RandomIdGenerator()
   readonly #spanOwner: SpanOwner
   readonly #spanProcessors: readonly SpanProcessor[]
   readonly #origins = new WeakMap<LineFormat, LineOrigin>()
   readonly #delivery: Delivery
   /** Only where somebody else wants the records too. */
   readonly #logger: Logger | undefined
-  readonly #resource: Resource
+  readonly #role: Role
+  #sdk: Sdk | undefined
   readonly #extra: Array<{ shutdown: () => Promise<void>, forceFlush: () => Promise<void> }>
   readonly #warnOnce: Warn
   #closed: Promise<CloseReport> | undefined
 
   /** @param warn may be called often, @param warnOnce tells each trouble once */
   constructor (config: Config, warn: Warn, warnOnce: Warn) {
-    const resource = detectRole(config.serviceName, process.env)
+    const role = detectRole(config.serviceName, process.env)
+    this.#role = role
     this.config = config
     this.#warnOnce = warnOnce
     this.redactor = createRedactor(config.requests.redactQuery)
@@ -99,7 +95,7 @@ export class Telemetry {
     this.#properties = toAttributes(config.properties)
     this.#delivery = createDelivery({
       connection: config.connection,
-      resource,
+      resource: role,
       credential: config.credential,
       worker: config.worker,
       storageDirectory: config.storageDirectory,
@@ -112,10 +108,10 @@ export class Telemetry {
       ? undefined
       : createMetrics({
         ...config.metrics,
-        resource,
+        resource: role,
         properties: this.#properties,
-        role: roleOf(resource),
-        instance: String(resource.attributes['service.instance.id']),
+        role: roleOf(role),
+        instance: String(role.attributes['service.instance.id']),
         deliver: metrics => this.#delivery.metrics(metrics),
         stats: () => this.#delivery.stats(),
         sampledOut: () => this.sampledOut
@@ -124,9 +120,9 @@ export class Telemetry {
     const rate = config.tracesPerSecond === undefined ? fixedRate(config.samplingRatio) : adaptiveRate(config.tracesPerSecond)
     this.#sampler = new OperationSampler(rate, this.holds, config.sampler)
     const others = config.spanProcessors.map(processor => this.#guardSpans(processor))
-    this.tracerProvider = new NodeTracerProvider({ resource, sampler: this.#sampler, spanLimits: LIMITS, spanProcessors: [this.#spans(), ...others] })
+    const telemetry = this
     this.#spanOwner = {
-      resource,
+      get resource () { return telemetry.#getSdk().resource },
       instrumentationScope: SCOPE,
       onEnd: span => {
         this.#ended(span)
@@ -135,26 +131,47 @@ export class Telemetry {
       onException: (span, exception) => this.reportException(span, exception)
     }
     this.#spanProcessors = others
-    this.tracer = this.tracerProvider.getTracer(SCOPE.name, SCOPE.version)
-    this.#resource = resource
     this.#logger = this.takesLines ? undefined : this.#createLogger(config.logRecordProcessors)
   }
 
-  /** What `tracer.startSpan()` does for a SERVER span, for every request. */
-  startRequest (name: string, parent: Context, attributes: Attributes = {}): ApiSpan {
+  /** For the app and for other instrumentations. */
+  get tracerProvider (): TracerProvider {
+    return this.#getSdk().tracerProvider
+  }
+
+  get tracer (): Tracer {
+    return this.tracerProvider.getTracer(SCOPE.name, SCOPE.version)
+  }
+
+  #getSdk (): Sdk {
+    if (this.#sdk === undefined) {
+      const { createSdk } = require('./sdk') as typeof import('./sdk')
+      this.#sdk = createSdk(this.#role, this.#sampler, [this.#spans(), ...this.#spanProcessors])
+    }
+    return this.#sdk
+  }
+
+  /**
+   * What `tracer.startSpan()` does, for the spans that are ours.
+   * @param attributes and @param links are the span's from now on
+   */
+  startSpan (name: string, kind: SpanKind, parent: Context, attributes: Attributes = {}, links: Link[] = []): ApiSpan {
     if (isTracingSuppressed(parent)) return SILENT_SPAN
     const known = trace.getSpanContext(parent)
     const caller = known !== undefined && isSpanContextValid(known) ? known : undefined
-    const traceId = caller?.traceId ?? this.#ids.generateTraceId()
-    const sampled = this.#sampler.shouldSample(parent, traceId, name, SpanKind.SERVER, attributes, [])
+    const traceId = caller?.traceId ?? newTraceId()
+    const sampled = this.#sampler.shouldSample(parent, traceId, name, kind, attributes, links)
     const spanContext: SpanContext = {
       traceId,
-      spanId: this.#ids.generateSpanId(),
-      traceFlags: sampled.decision === SamplingDecision.RECORD_AND_SAMPLED ? TraceFlags.SAMPLED : TraceFlags.NONE,
+      spanId: newSpanId(),
+      traceFlags: sampled.decision === Decision.Sampled ? TraceFlags.SAMPLED : TraceFlags.NONE,
       traceState: sampled.traceState ?? caller?.traceState
     }
-    if (sampled.decision === SamplingDecision.NOT_RECORD) return trace.wrapSpanContext(spanContext)
-    const span = new RequestSpan(this.#spanOwner, name, spanContext, caller, Object.assign(attributes, sampled.attributes, this.#properties))
+    if (sampled.decision === Decision.Dropped) return trace.wrapSpanContext(spanContext)
+    Object.assign(attributes, sampled.attributes)
+    const span: LeanSpan & SpanWithOperation = new LeanSpan(this.#spanOwner, name, kind, spanContext, caller, attributes, links)
+    // A request begins an operation of its own, even within another.
+    this.#place(span, kind === SpanKind.SERVER ? undefined : operationOf(parent))
     for (const processor of this.#spanProcessors) processor.onStart(span, parent)
     return span
   }
@@ -171,7 +188,7 @@ export class Telemetry {
       severityNumber,
       body,
       attributes: { ...attributes },
-      resource: this.#resource,
+      resource: this.#role as ReadableLogRecord['resource'],
       instrumentationScope: SCOPE,
       droppedAttributesCount: 0
     }, where)
@@ -216,7 +233,7 @@ export class Telemetry {
 
   /** Attributes of the request's row: what the instance and the app have set. */
   enrich (span: ApiSpan, operation: Operation): void {
-    if (span instanceof RequestSpan) span.assign(this.#properties, operation.attributes)
+    if (span instanceof LeanSpan) span.assign(this.#properties, operation.attributes)
     else span.setAttributes({ ...this.#properties, ...operation.attributes })
   }
 
@@ -260,20 +277,24 @@ export class Telemetry {
     const telemetry = this
     return {
       onStart (span: OurSpan, parent: Context) {
-        const operation = operationOf(parent)
         span[kTelemetry] = telemetry
         span.recordException = recordException
-        if (operation === undefined) {
-          Object.assign(span.attributes, telemetry.#properties)
-          return
-        }
-        span[kOperation] = operation
-        Object.assign(span.attributes, { [OPERATION_NAME]: operation.name }, telemetry.#properties, operation.attributes)
+        telemetry.#place(span, operationOf(parent))
       },
       onEnd: (span: ReadableSpan & SpanWithOperation) => this.#ended(span),
       async forceFlush () {},
       async shutdown () {}
     }
+  }
+
+  #place (span: ReadableSpan & SpanWithOperation, operation: Operation | undefined): void {
+    if (operation === undefined) {
+      Object.assign(span.attributes, this.#properties)
+      return
+    }
+    span[kOperation] = operation
+    span.attributes[OPERATION_NAME] = operation.name
+    Object.assign(span.attributes, this.#properties, operation.attributes)
   }
 
   #ended (span: ReadableSpan & SpanWithOperation): void {
@@ -341,14 +362,12 @@ export class Telemetry {
 
   /** Ours is the first of the processors. */
   #createLogger (others: readonly LogRecordProcessor[]): Logger {
-    const { LoggerProvider } = require('@opentelemetry/sdk-logs') as typeof SdkLogs
     const own: LogRecordProcessor = {
       onEmit: (record, where = ROOT_CONTEXT) => this.#take(record, where),
       forceFlush: async () => {},
       shutdown: async () => {}
     }
-    const provider = new LoggerProvider({ resource: this.#resource, logRecordLimits: LIMITS, processors: [own, ...others.map(processor => this.#guardRecords(processor))] })
-    return provider.getLogger(SCOPE.name, SCOPE.version)
+    return this.#getSdk().createLoggerProvider([own, ...others.map(processor => this.#guardRecords(processor))]).getLogger(SCOPE.name, SCOPE.version)
   }
 
   // A destination of the user's must not disturb ours.

@@ -1,6 +1,5 @@
 /** Finished spans and log records → Azure: packed and counted here, converted and sent elsewhere. */
 import type { TokenCredential } from '@azure/core-auth'
-import type { Resource } from '@opentelemetry/resources'
 import type { ReadableLogRecord } from '@opentelemetry/sdk-logs'
 import type { ResourceMetrics } from '@opentelemetry/sdk-metrics'
 import type { Connection } from '../connection'
@@ -17,7 +16,7 @@ export type { DeliveryStats, Kind, KindStats, Reason } from './stats'
 export interface DeliveryOptions {
   connection: Connection
   /** The same for all items of this instance. */
-  resource: Resource
+  resource: { readonly attributes: Readonly<Record<string, unknown>> }
   /** Microsoft Entra ID. Stays on this thread. */
   credential?: TokenCredential
   /** Convert and send in a worker thread, not in this one. */
@@ -149,7 +148,7 @@ class QueuedDelivery implements Delivery {
     }
     shared.users++
     shared.clients.set(this.#id, {
-      resource: () => options.resource.attributes,
+      resource: () => ({ ...options.resource.attributes }),
       account: this.#far,
       near: this.#near,
       notice: (message, at) => {
