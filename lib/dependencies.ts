@@ -2,13 +2,13 @@
 import { type Channel, channel, subscribe, unsubscribe } from 'node:diagnostics_channel'
 import { ClientRequest } from 'node:http'
 import { type Context, type Span, type SpanContext, SpanKind, SpanStatusCode, TraceFlags, context, propagation, trace } from '@opentelemetry/api'
-import { isTracingSuppressed, parseTraceParent } from '@opentelemetry/core'
 import type { ReadableSpan } from '@opentelemetry/sdk-trace-node'
 import { PROCESSED, PROCESSED_DEPENDENCY } from './metrics'
 import { operationOf } from './operation'
 import type { Config, OutgoingCall } from './options'
 import { instanceOf } from './registration'
 import type { Telemetry } from './telemetry'
+import { isTracingSuppressed, parseTraceParent } from './trace-context'
 import { type Warn, messageOf } from './warnings'
 
 const kCall = Symbol('fastify-app-insights.call')
@@ -67,10 +67,10 @@ export function traceCalls (options: Exclude<Config['dependencies'], false>, tel
     const active = context.active()
     if (instanceOf(active) !== telemetry) return undefined
     if (isTracingSuppressed(active) || url.startsWith(endpoint)) return null
-    const theirs = existing === undefined ? null : parseTraceParent(existing)
-    if (theirs !== null && isAnothers(theirs, active)) return null
+    const theirs = existing === undefined ? undefined : parseTraceParent(existing)
+    if (theirs !== undefined && isAnothers(theirs, active)) return null
     // A trace of another id is what the app wants there.
-    const mayInject = theirs === null || theirs.traceId === trace.getSpanContext(active)?.traceId
+    const mayInject = theirs === undefined || theirs.traceId === trace.getSpanContext(active)?.traceId
     if (isIgnored(method, url)) {
       // Its callee belongs to the operation all the same.
       if (mayInject) inject(active, set)

@@ -2,7 +2,6 @@
 import { types } from 'node:util'
 import { type Context, context } from '@opentelemetry/api'
 import type { SeverityNumber } from '@opentelemetry/api-logs'
-import { isTracingSuppressed } from '@opentelemetry/core'
 import type { FastifyBaseLogger } from 'fastify'
 import { LINE_SEPARATOR } from './delivery'
 import { FAI_ERR_OPTION_INVALID } from './errors'
@@ -13,6 +12,7 @@ import type { Config } from './options'
 import { type Line, type Tap, comparisonOf, formatOf, isQuiet, levelsOf, tap } from './pino'
 import { Severity, createSeverities } from './severity'
 import type { Telemetry } from './telemetry'
+import { isTracingSuppressed } from './trace-context'
 import { type Redaction, isObject, readProperty, scrubbed, writtenInLine } from './written'
 
 type LogConfig = Exclude<Config['logs'], false>

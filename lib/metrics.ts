@@ -4,7 +4,6 @@ import { availableParallelism, freemem } from 'node:os'
 import { type IntervalHistogram, PerformanceObserver, monitorEventLoopDelay, performance } from 'node:perf_hooks'
 import { getHeapStatistics } from 'node:v8'
 import { type Attributes, type HrTime, type Meter, type MeterProvider, createNoopMeter } from '@opentelemetry/api'
-import { millisToHrTime } from '@opentelemetry/core'
 import type { ResourceMetrics } from '@opentelemetry/sdk-metrics'
 import type { DeliveryStats } from './delivery'
 import { METHODS } from './http'
@@ -12,6 +11,7 @@ import type { AppMeter } from './meter'
 import type { Properties } from './options'
 import { propertyName, propertyValue } from './properties'
 import type { Role } from './role'
+import { hrTimeOfMillis } from './time'
 
 /** Stops Azure from counting a row that one of our metrics has counted. */
 export const PROCESSED = '_MS.ProcessedByMetricExtractors'
@@ -247,7 +247,7 @@ export function createMetrics ({ interval, runtime, resource, properties, role, 
   }
 
   function toResourceMetrics (points: Point[], startTime: HrTime): ResourceMetrics {
-    const endTime = millisToHrTime(Date.now())
+    const endTime = hrTimeOfMillis(Date.now())
     const metrics = points.map(([name, dataPointType, attributes, value]) => ({
       descriptor: { name }, dataPointType, dataPoints: [{ attributes: { ...properties, ...attributes }, value, startTime, endTime }]
     }))
@@ -255,7 +255,7 @@ export function createMetrics ({ interval, runtime, resource, properties, role, 
   }
 
   function sendSync (): void {
-    const startTime = millisToHrTime(since)
+    const startTime = hrTimeOfMillis(since)
     deliver(toResourceMetrics(take(), startTime))
   }
 

@@ -4,9 +4,9 @@ import {
   INVALID_SPAN_CONTEXT, SpanKind, context, propagation, trace
 } from '@opentelemetry/api'
 import { AsyncLocalStorageContextManager } from '@opentelemetry/context-async-hooks'
-import { W3CTraceContextPropagator } from '@opentelemetry/core'
 import { operationOf } from './operation'
 import type { Telemetry } from './telemetry'
+import { propagator } from './trace-context'
 
 // The OpenTelemetry API is one per process, so is the list of those who share it.
 const members = new Set<Telemetry>()
@@ -27,7 +27,7 @@ export function join (telemetry: Telemetry): () => void {
 function register (): () => void {
   const manager = new AsyncLocalStorageContextManager()
   const ownsContext = context.setGlobalContextManager(manager.enable())
-  const ownsPropagation = propagation.setGlobalPropagator(new W3CTraceContextPropagator())
+  const ownsPropagation = propagation.setGlobalPropagator(propagator)
   const ownsTrace = trace.setGlobalTracerProvider(sharedTracerProvider)
   return function unregister () {
     if (ownsTrace) trace.disable()

@@ -3,7 +3,6 @@ import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 import type { TLSSocket } from 'node:tls'
 import { type Context, type Span, SpanKind, TraceFlags, context, trace } from '@opentelemetry/api'
-import { TraceState, parseTraceParent, suppressTracing } from '@opentelemetry/core'
 import type { ReadableSpan } from '@opentelemetry/sdk-trace-node'
 import type { FastifyBaseLogger, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { Exceptions } from './exceptions'
@@ -16,6 +15,7 @@ import { createBindingCheck } from './pino'
 import { SAMPLE_RATE, kHold } from './sampling'
 import { LeanSpan } from './span'
 import { type SpanWithOperation, type Telemetry, toAttributes } from './telemetry'
+import { remoteSpan, suppressTracing } from './trace-context'
 import { messageOf } from './warnings'
 
 interface WithOperation { [kOperation]?: Operation | null }
@@ -302,11 +302,6 @@ function foreignServerSpan (active: Context): Span | undefined {
 
 /** W3C Trace Context; what is malformed is passed over. */
 function withRemoteParent (active: Context, { headers }: IncomingMessage): Context {
-  const header = headers.traceparent
-  if (typeof header !== 'string') return active
-  const remote = parseTraceParent(header)
-  if (remote === null) return active
-  remote.isRemote = true
-  if (typeof headers.tracestate === 'string') remote.traceState = new TraceState(headers.tracestate)
-  return trace.setSpanContext(active, remote)
+  const remote = remoteSpan(headers.traceparent, headers.tracestate)
+  return remote === undefined ? active : trace.setSpanContext(active, remote)
 }

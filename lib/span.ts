@@ -1,13 +1,13 @@
 /** The spans that we make: OpenTelemetry's, without what its SDK checks of values that are known to be right. */
 import { type Attributes, type AttributeValue, type Exception, type HrTime, type Link, type Span, type SpanContext, type SpanKind, type SpanStatus, type TimeInput, SpanStatusCode } from '@opentelemetry/api'
-import { type InstrumentationScope, addHrTimes, hrTimeDuration, isAttributeValue, isTimeInput, millisToHrTime, sanitizeAttributes, timeInputToHrTime } from '@opentelemetry/core'
 import type { Resource } from '@opentelemetry/resources'
 import type { ReadableSpan, TimedEvent } from '@opentelemetry/sdk-trace-node'
+import { after, between, hrTimeOf, hrTimeOfMillis, isTime } from './time'
 
 /** Whose spans they are. */
 export interface SpanOwner {
   readonly resource: Resource
-  readonly instrumentationScope: InstrumentationScope
+  readonly instrumentationScope: ReadableSpan['instrumentationScope']
   onEnd: (span: LeanSpan) => void
   onException: (span: LeanSpan, exception: Exception) => void
 }
@@ -46,14 +46,14 @@ export class LeanSpan implements Span, ReadableSpan {
     this.parentSpanContext = parent
     this.attributes = attributes
     this.links = links
-    this.startTime = millisToHrTime(Date.now())
+    this.startTime = hrTimeOfMillis(Date.now())
   }
 
   get resource (): Resource {
     return this.#owner.resource
   }
 
-  get instrumentationScope (): InstrumentationScope {
+  get instrumentationScope (): ReadableSpan['instrumentationScope'] {
     return this.#owner.instrumentationScope
   }
 
@@ -84,7 +84,7 @@ export class LeanSpan implements Span, ReadableSpan {
 
   addEvent (name: string, attributesOrTime?: Attributes | TimeInput, time?: TimeInput): this {
     if (this.ended) return this
-    const hasTime = isTimeInput(attributesOrTime)
+    const hasTime = isTime(attributesOrTime)
     if (this.events.length >= MAX_EVENTS) {
       this.events.shift()
       this.droppedEventsCount++
@@ -92,7 +92,7 @@ export class LeanSpan implements Span, ReadableSpan {
     this.events.push({
       name,
       time: this.#timeOf(time ?? (hasTime ? attributesOrTime : undefined)),
-      attributes: hasTime ? {} : sanitizeAttributes(attributesOrTime),
+      attributes: hasTime ? {} : valid(attributesOrTime),
       droppedAttributesCount: 0
     })
     return this
@@ -104,7 +104,7 @@ export class LeanSpan implements Span, ReadableSpan {
       this.links.shift()
       this.droppedLinksCount++
     }
-    this.links.push({ context: link.context, attributes: sanitizeAttributes(link.attributes) })
+    this.links.push({ context: link.context, attributes: valid(link.attributes) })
     return this
   }
 
@@ -130,18 +130,14 @@ export class LeanSpan implements Span, ReadableSpan {
     if (this.ended) return
     const { code, name, message, stack } = (typeof exception === 'string' ? { message: exception } : exception) as { code?: string | number, name?: string, message?: string, stack?: string }
     const type = code === undefined ? name : String(code)
-    this.addEvent('exception', {
-      ...(type === undefined ? {} : { 'exception.type': type }),
-      ...(message === undefined ? {} : { 'exception.message': message }),
-      ...(stack === undefined ? {} : { 'exception.stacktrace': stack })
-    }, time)
+    this.addEvent('exception', { 'exception.type': type, 'exception.message': message, 'exception.stacktrace': stack }, time)
     this.#owner.onException(this, exception)
   }
 
   end (time?: TimeInput): void {
     if (this.ended) return
     this.endTime = this.#timeOf(time)
-    this.duration = hrTimeDuration(this.startTime, this.endTime)
+    this.duration = between(this.startTime, this.endTime)
     if (this.duration[0] < 0) {
       this.endTime = [...this.startTime]
       this.duration = [0, 0]
@@ -154,7 +150,27 @@ export class LeanSpan implements Span, ReadableSpan {
   #timeOf (time: TimeInput | undefined): HrTime {
     const now = performance.now()
     // A number as small as that is one of performance.now() too.
-    if (time === undefined || (typeof time === 'number' && time <= now)) return addHrTimes(this.startTime, millisToHrTime(Math.max(0, (time ?? now) - this.#started)))
-    return timeInputToHrTime(time)
+    if (time === undefined || (typeof time === 'number' && time <= now)) return after(this.startTime, Math.max(0, (time ?? now) - this.#started))
+    return hrTimeOf(time)
   }
+}
+
+/** Text, numbers, truth values, and lists of one of these, in which values may be missing. */
+function isAttributeValue (value: unknown): value is AttributeValue {
+  if (!Array.isArray(value)) return isPrimitive(value)
+  const given = value.filter(each => each !== undefined && each !== null)
+  return given.every(each => isPrimitive(each) && typeof each === typeof given[0])
+}
+
+function isPrimitive (value: unknown): boolean {
+  return typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean'
+}
+
+/** A copy, without what is no attribute. */
+function valid (attributes: Attributes | undefined): Attributes {
+  const found: Attributes = {}
+  for (const [name, value] of Object.entries(attributes ?? {})) {
+    if (name !== '' && isAttributeValue(value)) found[name] = Array.isArray(value) ? [...value] as AttributeValue : value
+  }
+  return found
 }

@@ -4,7 +4,6 @@ import {
   INVALID_SPAN_CONTEXT, ROOT_CONTEXT, SpanKind, TraceFlags, context, isSpanContextValid, trace
 } from '@opentelemetry/api'
 import type { LogRecord, Logger, SeverityNumber } from '@opentelemetry/api-logs'
-import { isTracingSuppressed, timeInputToHrTime } from '@opentelemetry/core'
 import type { LogRecordProcessor, ReadableLogRecord } from '@opentelemetry/sdk-logs'
 import type { ReadableSpan, Span, SpanProcessor } from '@opentelemetry/sdk-trace-node'
 import { type CloseReport, type Delivery, type DeliveryStats, type FlushReport, type LineOrigin, createDelivery } from './delivery'
@@ -22,6 +21,8 @@ import { Decision, OperationSampler, SAMPLE_RATE, adaptiveRate, fixedRate } from
 import type { Sdk } from './sdk'
 import { Severity } from './severity'
 import { LeanSpan, type SpanOwner } from './span'
+import { hrTimeOf } from './time'
+import { isTracingSuppressed } from './trace-context'
 import { type Warn, messageOf } from './warnings'
 
 // Outside of lib, which is the compiler's root.
@@ -180,7 +181,7 @@ export class Telemetry {
   emit (record: LogRecord): void {
     if (this.#logger !== undefined) return this.#logger.emit(record)
     const { context: where = context.active(), timestamp, severityNumber, body, attributes } = record
-    const hrTime = timeInputToHrTime(timestamp ?? Date.now())
+    const hrTime = hrTimeOf(timestamp ?? Date.now())
     this.#take({
       hrTime,
       hrTimeObserved: hrTime,

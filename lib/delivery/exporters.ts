@@ -2,14 +2,14 @@
 import { dirname, join } from 'node:path'
 import type { HttpClient, PipelineRequest, PipelineResponse } from '@azure/core-rest-pipeline'
 import { ROOT_CONTEXT, context } from '@opentelemetry/api'
-import { type ExportResult, suppressTracing } from '@opentelemetry/core'
 import type { ReadableLogRecord } from '@opentelemetry/sdk-logs'
 import type { ResourceMetrics } from '@opentelemetry/sdk-metrics'
-import type { ReadableSpan } from '@opentelemetry/sdk-trace-node'
+import type { ReadableSpan, SpanExporter } from '@opentelemetry/sdk-trace-node'
 import type * as Azure from '@azure/monitor-opentelemetry-exporter'
 import type * as RestPipeline from '@azure/core-rest-pipeline'
 import type { Connection } from '../connection'
 import { RECORD_PROCESSED, RECORD_RATE } from '../marks'
+import { suppressTracing } from '../trace-context'
 
 /** Converting one batch at a time is enough: it is all computation. */
 export interface Exporters {
@@ -78,7 +78,7 @@ export function loadExporters (connection: Connection, statsbeat: boolean): Expo
   if (!polling) poll?.shutdown()
 
   let turn: Promise<unknown> = Promise.resolve()
-  function convert (run: (done: (result: ExportResult) => void) => void | Promise<void>): Promise<string | null> {
+  function convert (run: (done: Parameters<SpanExporter['export']>[1]) => void | Promise<void>): Promise<string | null> {
     const converted = turn.then(async () => {
       body = null
       let failure: Error | undefined

@@ -1,6 +1,5 @@
 /** One JSON string → objects that satisfy what the exporters read of spans, records and metrics. */
 import { TraceFlags, type HrTime, type SpanContext } from '@opentelemetry/api'
-import type { InstrumentationScope } from '@opentelemetry/core'
 import type { Resource } from '@opentelemetry/resources'
 import type { ReadableLogRecord } from '@opentelemetry/sdk-logs'
 import type { ResourceMetrics } from '@opentelemetry/sdk-metrics'
@@ -10,7 +9,7 @@ import { OPERATION_NAME, RECORD_RATE } from '../marks'
 import { EXCEPTIONS, kindOfRecord, kindOfSpan, LINE, LINE_SEPARATOR, METRICS, METRIC_POINTS, RECORD, SPAN_WITH_MORE, TRACES, type PackedBatch, type PackedMetric } from './pack'
 import { countsOf, type Counts } from './stats'
 
-const SCOPE: InstrumentationScope = { name: 'fastify-app-insights' }
+const SCOPE: ReadableSpan['instrumentationScope'] = { name: 'fastify-app-insights' }
 
 export interface Unpacked {
   spans: ReadableSpan[]
