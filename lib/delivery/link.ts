@@ -50,6 +50,7 @@ const SCOPE = 'https://monitor.azure.com/.default'
 const MAX_DEATHS = 3
 const LINGER = 1_000
 const PATIENCE = 250
+const WRITE_WAIT = 100
 const QUIT_WAIT = 100
 const TAKE_BACK_AT = 0.85
 
@@ -106,9 +107,14 @@ export class WorkerLink implements Link {
     return new Promise(resolve => {
       const request = ++this.#requests
       // A worker that is stuck must not hold up anyone.
-      const timer = setTimeout(() => {
-        if (mode === 'close' && id === undefined) this.#takeBack(worker)
-        this.#settling.get(request)?.()
+      let timer = setTimeout(() => {
+        const done = this.#settling.get(request)
+        if (mode !== 'close' || id !== undefined) return done?.()
+        this.#takeBack(worker)
+        // What it has taken, it is writing at this moment.
+        const isWriting = [...this.#clients.values()].some(client => client.outstanding().some(count => count > 0))
+        if (isWriting) timer = setTimeout(() => done?.(), WRITE_WAIT)
+        else done?.()
       }, Math.max(0, deadline - Date.now()) + PATIENCE)
       this.#settling.set(request, () => {
         this.#settling.delete(request)
