@@ -6,6 +6,7 @@
  * log calls on the main thread; converting and posting is the worker thread's.
  */
 import { once } from 'node:events'
+import { writeFileSync } from 'node:fs'
 import { Worker } from 'node:worker_threads'
 import fastify from 'fastify'
 import appInsightsPlugin from 'fastify-app-insights'
@@ -41,6 +42,7 @@ const kinds = {
   'nested field': log => log.info({ user: { id: 42, roles: ['a', 'b'] }, url: 'https://api.test/users?page=1' }, 'user read')
 }
 
+const rows = []
 for (const [kind, write] of Object.entries(kinds)) {
   const loggers = [plain, observed].map(app => app.log.child({ reqId: 'req-1' }))
   const times = [[], []]
@@ -53,11 +55,21 @@ for (const [kind, write] of Object.entries(kinds)) {
     }
   }
   const [pino, both] = times.map(median)
+  rows.push([kind, pino.toFixed(2), both.toFixed(2), (both / pino).toFixed(2)])
   console.log(`${kind.padEnd(14)} pino ${pino.toFixed(2)} µs, with the plugin ${both.toFixed(2)} µs: ${(both / pino).toFixed(2)} times, sending alone ${((both - pino) / pino).toFixed(2)} times pino`)
 }
 await observed.close()
 await plain.close()
 await ingestion.terminate()
+writeFileSync(new URL('results/log-line.json', import.meta.url), `${JSON.stringify([{
+  command: 'node bench/log-line.mjs',
+  node: process.version,
+  date: new Date().toISOString(),
+  title: 'What a log line costs',
+  about: 'A call of a child logger that writes to `/dev/null`, main thread alone, sending included.',
+  head: ['', 'pino alone, µs', 'with the plugin, µs', 'times pino'],
+  rows
+}], null, 1)}\n`)
 
 function median (values) {
   return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)]

@@ -3,7 +3,7 @@
  *
  * node bench/report.mjs [FILE]
  */
-import { mkdirSync, readFileSync, readdirSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { cases } from './cases.mjs'
 import { bars, lines } from './svg.mjs'
@@ -142,13 +142,22 @@ if (others.length > 0) {
         ...['mainOverBare', 'totalOverBare'].flatMap(metric => all.map(({ bursts }) => number(bursts[name][metric]?.median)))))))
 }
 
+/** What smaller benches leave: overhead.mjs and log-line.mjs. */
+for (const name of ['overhead.json', 'log-line.json']) {
+  const file = new URL(`results/${name}`, import.meta.url)
+  const tables = existsSync(file) ? JSON.parse(readFileSync(file, 'utf8')) : []
+  for (const { title, about, head, rows, command, node, date } of tables) {
+    section(title, `${about} (\`${command}\`, ${date.slice(0, 10)}, Node.js ${node}.)`, table(head, rows))
+  }
+}
+
 if (results.load[150]) {
   section('Full load',
     `${settings.connections} connections, as fast as answers come, for ${settings.seconds} s; ${settings.rounds} rounds, medians, in brackets the lowest and the highest. Two things to know when reading it: whoever drops rows has less work, and the load generator and the endpoint run on the same ${machine.cores} cores.`,
-    table(['', 'requests/s', 'of bare', 'p50 ms', 'p99 ms', 'event loop delay p99 ms', 'RSS MB'],
+    table(['', 'requests/s', 'of bare', 'main thread over bare, µs', 'main thread, times bare', 'p50 ms', 'p99 ms', 'event loop delay p99 ms', 'RSS MB'],
       names.map(name => {
         const found = load(150)[name]
-        return row(name, withSpread(found.throughput, value => number(value)), percent(found.throughputOfBare?.median), number(found.p50?.median, 1), number(found.p99?.median, 1), number(found.delayP99?.median, 1), number(found.rss?.median / 1e6))
+        return row(name, withSpread(found.throughput, value => number(value)), percent(found.throughputOfBare?.median), ...(name === 'bare' ? [`(${number(found.mainMicros?.median, 1)})`, ''] : [number(found.mainOverBare?.median, 1), number(found.mainOfBare?.median, 2)]), number(found.p50?.median, 1), number(found.p99?.median, 1), number(found.delayP99?.median, 1), number(found.rss?.median / 1e6))
       })))
   section('Delivered at full load',
     '![Requests delivered at full load](performance-delivered.svg)',

@@ -1,0 +1,31 @@
+import { execFile } from 'node:child_process'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import t from 'tap'
+
+const run = promisify(execFile)
+const PAIRS = 9
+
+async function start (how: 'with' | 'without'): Promise<{ milliseconds: number, packages: string[] }> {
+  const { NODE_OPTIONS: _, NODE_V8_COVERAGE: __, ...env } = process.env
+  const { stdout } = await run(process.execPath, [join(__dirname, 'fixtures/starts.cjs'), how], { env })
+  return JSON.parse(stdout) as { milliseconds: number, packages: string[] }
+}
+
+t.test('start-up: what only some apps need is not loaded', async t => {
+  const [bare, ours] = [await start('without'), await start('with')]
+  const added = ours.packages.filter(name => !bare.packages.includes(name))
+  t.same(added, ['@opentelemetry/api', '@opentelemetry/context-async-hooks', '@pinojs/redact', 'fastify-plugin'])
+})
+
+// Noise makes a start longer, never shorter: the shortest of each are compared.
+t.test('start-up: half as long again as Fastify without it, at most', async t => {
+  const [bare, ours]: [number[], number[]] = [[], []]
+  for (let pair = 0; pair < PAIRS; pair++) {
+    bare.push((await start('without')).milliseconds)
+    ours.push((await start('with')).milliseconds)
+  }
+  const ratio = Math.min(...ours) / Math.min(...bare)
+  t.ok(ratio < 1.5, `${ratio.toFixed(2)} times, ${Math.min(...bare).toFixed(0)} ms without`)
+  t.comment(`start-up: ${ratio.toFixed(2)} times that of Fastify without it`)
+})
