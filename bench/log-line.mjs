@@ -9,7 +9,7 @@ import { once } from 'node:events'
 import { writeFileSync } from 'node:fs'
 import { Worker } from 'node:worker_threads'
 import fastify from 'fastify'
-import appInsightsPlugin from 'fastify-app-insights'
+import appInsightsPlugin from '../dist/index.js'
 import pino from 'pino'
 
 const LINES = 2_000

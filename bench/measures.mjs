@@ -1,6 +1,6 @@
 /** One measure of one peer each: an app and an ingestion endpoint are started for it and ended after it. */
 import { setTimeout as sleep } from 'node:timers/promises'
-import { startApp, startIngestion, startLoad, within } from './processes.mjs'
+import { age, startApp, startIngestion, startLoad, within } from './processes.mjs'
 
 /** Runs `use` with a fresh ingestion endpoint and a fresh app. */
 async function withApp (peer, script, use, options) {
@@ -45,9 +45,9 @@ export async function load (peer, generator, { latency, seconds, warmup, connect
     const traffic = { port: app.port, connections, rate }
     // At full speed, so that the compiler is through with it whatever the rate.
     await generator.ask('run', { ...traffic, rate: undefined, seconds: warmup, letter: 'w' })
+    await age(app, async (count, first) => await generator.ask('run', { ...traffic, rate: undefined, count, first, letter: 'a' }))
     // Rows of the warm-up must not be counted against the measure, nor for it.
     await settle(ingestion, latency + 300, 5_000)
-    await app.ask('age')
     await app.ask('begin')
     const answers = await generator.ask('run', { ...traffic, seconds, letter: 'm' })
     const loop = await app.ask('end')
@@ -107,12 +107,12 @@ export async function bursts (peers, generator, { latency, rounds, burst, warmup
       for (let turn = 0; turn < peers.length; turn++) {
         const index = round % 2 === 0 ? turn : peers.length - 1 - turn
         if (round < 0) {
-          if (round === -1) await apps[index].ask('age')
+          if (round === -1) await age(apps[index], async count => await run(index, count))
           await run(index, 4 * burst)
           await settle(ingestions[index], latency + 150, 5_000)
           continue
         }
-        await apps[index].ask('begin')
+        await apps[index].ask('begin', true)
         const { answered } = await run(index, burst)
         await settle(ingestions[index], latency + 150, 5_000)
         const { mainMicros, totalMicros } = await apps[index].ask('cpu')

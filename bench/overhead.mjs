@@ -10,9 +10,9 @@ import { setImmediate as turn } from 'node:timers/promises'
 import { writeFileSync } from 'node:fs'
 import { Worker } from 'node:worker_threads'
 import fastify from 'fastify'
-import appInsightsPlugin from 'fastify-app-insights'
+import appInsightsPlugin from '../dist/index.js'
 
-const ROUNDS = 15
+const ROUNDS = 40
 const REQUESTS = 1_500
 const CALLS = 300
 const NOWHERE = 'InstrumentationKey=00000000-0000-0000-0000-000000000000;IngestionEndpoint=http://127.0.0.1:1'

@@ -213,7 +213,7 @@ section('How it is measured',
 - The load: a process of its own${machine.pinned ? ', on the last core, with the endpoint; the app may use all cores' : ''}.
 - Sampling: 100 % for all. Exporter: ${results.versions['@azure/monitor-opentelemetry-exporter']} for all.
 - CPU time of the main thread comes from the operating system's account of that thread, and is counted until the rows have been sent, so that work that is put off is work all the same.
-- Every process is brought to the state in which it would be after some minutes in production, by a dozen full garbage collections: from then on \`process.nextTick\` costs several times as much, in any Node.js process (20 to 26). Who has loaded more gets there sooner, so that comparing young processes would compare that.
+- Every process is brought to the state in which it would be after some minutes in production, by ten full garbage collections with requests in between: from then on \`process.nextTick\` costs several times as much, in any Node.js process (20 to 26). Who has loaded more gets there sooner, so that comparing young processes would compare that.
 - Every peer is set up as its README says (\`bench/peers.cjs\`); those without logs of pino get instrumentation-pino, those without fetch get instrumentation-undici. Nobody is tuned, ours included.`,
   'What these numbers do not tell: how it is on your machine, with your handlers, behind your network. A handler that does real work makes every difference on this page smaller.')
 
@@ -225,7 +225,7 @@ npm run bench              # everything, three quarters of an hour on a quiet ma
 node bench/report.mjs      # this page, from the results
 node bench/regression.mjs  # ours against bare Fastify alone, as in CI
 \`\`\``,
-  `This run: \`${results.command}\`, ${results.date.slice(0, 10)}, Node.js ${results.node}, ${machine.cores} cores (${machine.cpu}), ${machine.memory}, ${machine.platform}.`,
+  `This run: \`${results.command}\`, ${results.date.slice(0, 10)}, Node.js ${results.node}, ${machine.cores} cores (${machine.cpu}), ${machine.memory}, ${machine.platform}.${results.again === undefined ? '' : ` Then, of ${results.again.version}: \`${results.again.command}\`, ${results.again.date.slice(0, 10)}.`}`,
   `Versions: ${Object.entries(results.versions).map(([name, version]) => `${name} ${version}`).join(', ')}.`,
   results.errors.length === 0 ? undefined : `What failed in this run: ${results.errors.map(({ what, peer, message }) => `${what}, ${peer}: ${message}`).join('; ')}.`)
 

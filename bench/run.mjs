@@ -1,7 +1,9 @@
 /**
  * Every peer, every measure → a table, and a file with the numbers.
  *
- * node bench/run.mjs [--quick] [--rounds N] [--peers a,b] [--only bursts,load,paced,startUp,outage,closing,ending,cases] [--out FILE] [--note TEXT]
+ * node bench/run.mjs [--quick] [--rounds N] [--peers a,b] [--only bursts,load,paced,startUp,outage,closing,ending,cases] [--out FILE] [--into FILE] [--note TEXT]
+ *
+ * --into puts what --only names into the results of an earlier run of this version on this machine.
  */
 import { execFileSync } from 'node:child_process'
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
@@ -19,6 +21,7 @@ const { values: given } = parseArgs({
     peers: { type: 'string' },
     only: { type: 'string' },
     out: { type: 'string' },
+    into: { type: 'string' },
     note: { type: 'string' }
   }
 })
@@ -75,6 +78,10 @@ function commit () {
   } catch {
     return ''
   }
+}
+
+function rounded (_key, value) {
+  return typeof value === 'number' ? Number(value.toPrecision(5)) : value
 }
 
 function say (text) {
@@ -185,9 +192,17 @@ if (given.quick) {
 } else for (const name of Object.keys(steps)) await step(name)
 
 results.seconds = Math.round((Date.now() - began) / 1_000)
+if (given.into !== undefined) {
+  const earlier = JSON.parse(readFileSync(given.into, 'utf8'))
+  const measured = Object.fromEntries((given.only ?? '').split(',').filter(name => results[name] !== undefined).map(name => [name, results[name]]))
+  if (earlier.node !== results.node) throw new Error(`${given.into} is of Node.js ${earlier.node}`)
+  const again = { command: results.command, date: results.date, version: Object.values(results.versions)[0], seconds: results.seconds }
+  writeFileSync(given.into, `${JSON.stringify({ ...earlier, ...measured, again }, rounded, 1)}\n`)
+  process.exit()
+}
 const out = given.out ?? join(here, 'results', given.quick || given.only !== undefined || given.peers !== undefined ? 'tmp/latest.json' : 'full.json')
 mkdirSync(dirname(out), { recursive: true })
-writeFileSync(out, `${JSON.stringify(results, (_key, value) => typeof value === 'number' ? Number(value.toPrecision(5)) : value, 1)}\n`)
+writeFileSync(out, `${JSON.stringify(results, rounded, 1)}\n`)
 
 console.log(table(results))
 if (results.machine.loadBefore > 0.5) console.log(`\nThe machine was busy before the run began (load ${results.machine.loadBefore.toFixed(1)}): times and shares suffer, and not alike. Repeat it when it is quiet.`)

@@ -21,21 +21,19 @@ let began
 
 const commands = {
   /**
-   * Ages the process: after a few full collections V8 has forgotten what it knew of the objects that `process.nextTick`
-   * makes, and each call is several times dearer for good (Node.js 20 to 26). Whoever has loaded more gets there sooner;
-   * a service in production is there after minutes, and so shall be everyone who is compared.
+   * A full collection. After a few of them V8 has forgotten what it knew of the objects that `process.nextTick` makes,
+   * and each call is several times dearer for good (Node.js 20 to 26). Whoever has loaded more gets there sooner; a
+   * service in production is there after minutes, and so shall be everyone who is compared. Requests have to run in
+   * between, or V8 forgets their compiled code as well.
    */
-  async age () {
+  collect () {
     setFlagsFromString('--expose-gc')
-    const collect = runInNewContext('gc')
-    for (let n = 0; n < 12; n++) {
-      await new Promise(resolve => setTimeout(resolve, 5))
-      collect()
-    }
+    runInNewContext('gc')()
   },
-  begin () {
+  /** @param quiet without the delay of the event loop, whose timer takes about 0.7 % of an idle processor */
+  begin (quiet = false) {
     delay.reset()
-    delay.enable()
+    if (!quiet) delay.enable()
     began = cpu()
   },
   end () {

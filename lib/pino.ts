@@ -250,7 +250,8 @@ export function createBindingCheck (): (logger: object, requestId: string) => bo
   return (logger, requestId) => {
     if (symbol === undefined || !(symbol in logger)) symbol = findSymbol(logger, 'pino.chindings')
     const bindings = symbol === undefined ? undefined : (logger as Record<symbol, unknown>)[symbol]
-    return typeof bindings === 'string' && bindings.includes(JSON.stringify(requestId))
+    // Fastify's own way to make the logger binds nothing after the id.
+    return typeof bindings === 'string' && (bindings.endsWith(`"${requestId}"`) || bindings.includes(JSON.stringify(requestId)))
   }
 }
 

@@ -16,6 +16,8 @@ export interface SpanOwner {
 const MAX_ATTRIBUTES = 512
 const MAX_EVENTS = 128
 const MAX_LINKS = 128
+const UNSET: SpanStatus = Object.freeze({ code: SpanStatusCode.UNSET })
+const NO_TIME = Object.freeze([0, 0]) as unknown as HrTime
 
 /** @see https://opentelemetry.io/docs/specs/otel/trace/api/#span */
 export class LeanSpan implements Span, ReadableSpan {
@@ -24,9 +26,9 @@ export class LeanSpan implements Span, ReadableSpan {
   readonly startTime: HrTime
   readonly attributes: Attributes
   name: string
-  status: SpanStatus = { code: SpanStatusCode.UNSET }
-  endTime: HrTime = [0, 0]
-  duration: HrTime = [0, 0]
+  status: SpanStatus = UNSET
+  endTime: HrTime = NO_TIME
+  duration: HrTime = NO_TIME
   ended = false
   events: TimedEvent[] = []
   links: Link[]

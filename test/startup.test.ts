@@ -4,7 +4,7 @@ import { promisify } from 'node:util'
 import t from 'tap'
 
 const run = promisify(execFile)
-const PAIRS = 9
+const PAIRS = 7
 
 async function start (how: 'with' | 'without'): Promise<{ milliseconds: number, packages: string[] }> {
   const { NODE_OPTIONS: _, NODE_V8_COVERAGE: __, ...env } = process.env
