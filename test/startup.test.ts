@@ -4,7 +4,7 @@ import { promisify } from 'node:util'
 import t from 'tap'
 
 const run = promisify(execFile)
-const PAIRS = 7
+const PAIRS = 5
 
 async function start (how: 'with' | 'without'): Promise<{ milliseconds: number, packages: string[] }> {
   const { NODE_OPTIONS: _, NODE_V8_COVERAGE: __, ...env } = process.env
@@ -14,8 +14,9 @@ async function start (how: 'with' | 'without'): Promise<{ milliseconds: number, 
 
 t.test('start-up: what only some apps need is not loaded', async t => {
   const [bare, ours] = [await start('without'), await start('with')]
-  const added = ours.packages.filter(name => !bare.packages.includes(name))
-  t.same(added, ['@opentelemetry/api', '@opentelemetry/context-async-hooks', '@pinojs/redact', 'fastify-plugin'])
+  // pino has the same @pinojs/redact, or one of its own.
+  const added = ours.packages.filter(name => !bare.packages.includes(name) && name !== '@pinojs/redact')
+  t.same(added, ['@opentelemetry/api', '@opentelemetry/context-async-hooks', 'fastify-plugin'])
 })
 
 // Noise makes a start longer, never shorter: the shortest of each are compared.
