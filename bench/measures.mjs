@@ -40,12 +40,12 @@ async function settle (ingestion, quiet, limit) {
  * Requests over kept-alive connections for `seconds`: as fast as answers come, or at `rate`.
  * CPU time is counted until what was queued has been sent, so that work put off is work all the same.
  */
-export async function load (peer, generator, { latency, seconds, warmup, connections, rate }) {
+export async function load (peer, generator, { latency, seconds, warmup, aging, connections, rate }) {
   return await withApp(peer, { latency }, async (app, ingestion) => {
     const traffic = { port: app.port, connections, rate }
     // At full speed, so that the compiler is through with it whatever the rate.
     await generator.ask('run', { ...traffic, rate: undefined, seconds: warmup, letter: 'w' })
-    await age(app, async (count, first) => await generator.ask('run', { ...traffic, rate: undefined, count, first, letter: 'a' }))
+    await age(app, async (count, first) => await generator.ask('run', { ...traffic, rate: undefined, count, first, letter: 'a' }), aging)
     // Rows of the warm-up must not be counted against the measure, nor for it.
     await settle(ingestion, latency + 300, 5_000)
     await app.ask('begin')
@@ -90,7 +90,7 @@ export async function load (peer, generator, { latency, seconds, warmup, connect
  * until its rows have been sent.
  * @returns by peer, a list with the costs of each burst, and what was delivered in all
  */
-export async function bursts (peers, generator, { latency, rounds, burst, warmup }) {
+export async function bursts (peers, generator, { latency, rounds, burst, warmup, aging }) {
   const ingestions = await Promise.all(peers.map(() => startIngestion({ latency })))
   const apps = []
   try {
@@ -107,7 +107,7 @@ export async function bursts (peers, generator, { latency, rounds, burst, warmup
       for (let turn = 0; turn < peers.length; turn++) {
         const index = round % 2 === 0 ? turn : peers.length - 1 - turn
         if (round < 0) {
-          if (round === -1) await age(apps[index], async count => await run(index, count))
+          if (round === -1) await age(apps[index], async count => await run(index, count), aging)
           await run(index, 4 * burst)
           await settle(ingestions[index], latency + 150, 5_000)
           continue

@@ -138,8 +138,7 @@ export async function within (milliseconds, promise) {
 }
 
 /** Takes an app to where a service is after its first minutes: see `collect` in server.cjs. */
-export async function age (app, run) {
-  const [times, count] = [10, 256]
+export async function age (app, run, { times, count } = { times: 10, count: 256 }) {
   for (let n = 0; n < times; n++) {
     await run(count, n * count)
     await app.ask('collect')

@@ -39,8 +39,8 @@ const { table } = await import('./table.mjs')
 const { peers: known } = createRequire(import.meta.url)('./peers.cjs')
 
 const settings = given.quick
-  ? { rounds: 1, seconds: 2, warmup: 0.8, connections: 32, latencies: [150], latencyRounds: 1, bursts: { latency: 150, rounds: 4, burst: 512, warmup: 2 }, rate: 1_000, pacedRounds: 0, startUps: 0, outage: { rate: 200, before: 2, outage: 6, after: [5, 10] }, closeLimit: 10_000, successor: 4 }
-  : { rounds: 5, seconds: 8, warmup: 2, connections: 32, latencies: [150, 50, 0], latencyRounds: 2, bursts: { latency: 150, rounds: 40, burst: 512, warmup: 4 }, rate: 1_000, pacedRounds: 3, startUps: 15, outage: { rate: 500, before: 5, outage: 20, after: [30, 120] }, closeLimit: 120_000, successor: 20 }
+  ? { rounds: 1, seconds: 1.5, warmup: 0.8, aging: { times: 5, count: 128 }, connections: 32, latencies: [150], latencyRounds: 1, bursts: { latency: 150, rounds: 3, burst: 512, warmup: 1, aging: { times: 5, count: 128 } }, rate: 1_000, pacedRounds: 0, startUps: 0, outage: { rate: 200, before: 2, outage: 6, after: [5, 8] }, closeLimit: 8_000, successor: 4 }
+  : { rounds: 5, seconds: 8, warmup: 2, aging: { times: 10, count: 256 }, connections: 32, latencies: [150, 50, 0], latencyRounds: 2, bursts: { latency: 150, rounds: 40, burst: 512, warmup: 4, aging: { times: 10, count: 256 } }, rate: 1_000, pacedRounds: 3, startUps: 15, outage: { rate: 500, before: 5, outage: 20, after: [30, 120] }, closeLimit: 120_000, successor: 20 }
 if (given.rounds !== undefined) settings.rounds = Number(given.rounds)
 
 const names = given.peers === undefined ? Object.keys(known) : given.peers.split(',')
@@ -156,7 +156,7 @@ async function inLine (what, measure, atATime = 2) {
   return all
 }
 
-const traffic = { seconds: settings.seconds, warmup: settings.warmup, connections: settings.connections }
+const traffic = { seconds: settings.seconds, warmup: settings.warmup, aging: settings.aging, connections: settings.connections }
 if (wanted('load')) {
   for (const latency of settings.latencies) {
     const rounds = latency === 150 ? settings.rounds : settings.latencyRounds
