@@ -1,12 +1,9 @@
 /** Answers and failures → when the next request may go, and how many at a time. */
 
 // Failures in a row that make an outage; fewer are the batch's own bad luck.
-const STRIKES = 3
+export const STRIKES = 3
 
 export class Health {
-  readonly strikes = STRIKES
-  /** All failures so far. */
-  failures = 0
   /** Something was answered, so that it is worth looking for more to send. */
   proven = false
   pausedUntil = 0
@@ -42,7 +39,6 @@ export class Health {
   }
 
   failed (started: number, retryAfter: number | undefined): void {
-    this.failures++
     if (++this.#strikes < STRIKES && retryAfter === undefined) return
     this.#told = this.isTold
     const now = Date.now()

@@ -3,7 +3,7 @@ import { resourceFromAttributes, type Resource } from '@opentelemetry/resources'
 import type { Connection } from '../connection'
 import { bodiesOf, bodyOf, countEnvelopes, envelopesOf, kindOf, type Counted, type Envelope } from './bodies'
 import { loadExporters, type Exporters } from './exporters'
-import { Health } from './health'
+import { Health, STRIKES } from './health'
 import { compress, expand, Spool, unknownCounts, type SpoolFile } from './spool'
 import { Account, add, countsOf, total, type Counts, type Reason, type State } from './stats'
 import { Transport, type Body, type Outcome } from './transport'
@@ -73,7 +73,10 @@ interface FileUse { file: SpoolFile, loads: number }
 interface Wait {
   mode: Mode
   source: Source | undefined
-  giveUpAt: number
+  /** Attempts up to this one were made before anyone waited. */
+  since: number
+  /** How many later ones may fail. */
+  patience: number
   timer: NodeJS.Timeout
   done: () => void
 }
@@ -107,6 +110,7 @@ export class Pipeline {
   #timer: NodeJS.Timeout | undefined
   #timerAt = Infinity
 
+  #attempts = 0
   #nextClaim = 0
   #diskReadableAt = 0
   #diskWritableAt = 0
@@ -160,12 +164,13 @@ export class Pipeline {
     const source = id === undefined ? undefined : this.#sources.get(id)
     // It has sent nothing, so there is nothing to wait for.
     if (id !== undefined && source === undefined) return Promise.resolve()
-    if (this.#health.nudge()) for (const each of this.#ready) each.notBefore = 0
+    this.#nudge()
     return new Promise(resolve => {
       const wait: Wait = {
         mode,
         source,
-        giveUpAt: this.#health.failures + (this.#health.isDown ? 1 : this.#health.strikes),
+        since: this.#attempts,
+        patience: this.#health.isDown ? 1 : STRIKES,
         timer: setTimeout(() => this.#expire(wait), Math.max(0, deadline - Date.now())),
         done: resolve
       }
@@ -173,6 +178,11 @@ export class Pipeline {
       this.#pump()
       this.#check()
     })
+  }
+
+  /** Someone waits. */
+  #nudge (): void {
+    if (this.#health.nudge()) for (const each of this.#ready) each.notBefore = 0
   }
 
   /** Puts all that is not yet sent on disk, at once; requests under way are given up. */
@@ -338,10 +348,12 @@ export class Pipeline {
     if (load.attempts++ > 0) load.source.account.move(load.counts, null, 'retried')
     this.#move(load, 'inFlight')
     const started = Date.now()
+    const attempt = ++this.#attempts
     this.#transport.send(load, load.body!).then(outcome => {
       if (load.gone || this.#stopped) return
       this.#air.delete(load)
       this.#landed(load, outcome, started)
+      if (outcome.is === 'failed') this.#disappoint(attempt)
       this.#pump()
       this.#check()
     }).catch(error => this.#stumbled(error))
@@ -423,6 +435,16 @@ export class Pipeline {
     this.#health.failed(started, retryAfter)
     load.notBefore = Math.max(Date.now(), started + this.#health.backoff(load.attempts))
     this.#again(load)
+  }
+
+  /** An attempt from before someone began to wait says nothing about now: another one is made at once. */
+  #disappoint (attempt: number): void {
+    let isOld = false
+    for (const wait of this.#waits) {
+      if (attempt > wait.since) wait.patience--
+      else isOld = true
+    }
+    if (isOld) this.#nudge()
   }
 
   #again (load: Load): void {
@@ -619,7 +641,7 @@ export class Pipeline {
   #check (): void {
     for (const wait of this.#waits) {
       if (this.#isIdle(wait)) this.#finish(wait)
-      else if (this.#health.failures >= wait.giveUpAt || (this.#health.isTold && this.#air.size === 0)) this.#expire(wait)
+      else if (wait.patience <= 0 || (this.#health.isTold && this.#air.size === 0)) this.#expire(wait)
     }
   }
 

@@ -176,3 +176,21 @@ t.test('NO_PROXY is honoured', async t => {
   t.same(targets, [])
   t.same(connections(ended.stdout), ['westeurope-5.in.applicationinsights.azure.com:443'])
 })
+
+for (const [failures, when] of [[1, 'at the first failure'], [6, 'in an outage']] as const) {
+  t.test(`${when}, flush() makes an attempt of its own when the one under way fails`, async t => {
+    const server = await ingestion(() => 503)
+    t.teardown(server.close)
+    const { delivery, log } = produce({ connectionString: server.connectionString, timing: { ...QUICK, requestTimeout: 10_000 } })
+    t.teardown(() => delivery.close(100))
+    log('one')
+    t.ok(await until(() => server.posts.length >= failures - 1, 15_000))
+    server.latency = 500
+    const before = server.posts.length
+    t.ok(await until(() => server.posts.length > before, 15_000))
+    server.latency = 0
+    server.script = () => 200
+    t.match(await delivery.flush(10_000), { sent: 1, pending: 0 })
+    t.same([...server.accepted], [['one', 1]])
+  })
+}
