@@ -1,10 +1,10 @@
 /** Work that no request has asked for → an operation of its own: a `requests` row, and everything that belongs to it. */
 import { type Link, ROOT_CONTEXT, SpanKind, SpanStatusCode, TraceFlags, context, trace } from '@opentelemetry/api'
+import { OPERATION_NAME } from './marks'
 import { Fate, Operation, kOperation } from './operation'
 import { SAMPLE_RATE } from './sampling'
-import { OPERATION_NAME } from './marks'
-import { type SpanWithOperation, type Telemetry } from './telemetry'
 import { Severity } from './severity'
+import { type SpanWithOperation, type Telemetry } from './telemetry'
 
 /**
  * Runs `work`, and waits for its promise where it gives one. What it throws is thrown on, after it was reported once.

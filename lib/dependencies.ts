@@ -3,6 +3,7 @@ import { type Channel, channel, subscribe, unsubscribe } from 'node:diagnostics_
 import { ClientRequest } from 'node:http'
 import { type Context, type Span, type SpanContext, SpanKind, SpanStatusCode, TraceFlags, context, propagation, trace } from '@opentelemetry/api'
 import type { ReadableSpan } from '@opentelemetry/sdk-trace-node'
+import { MAX_URL, OTHER, knownMethod, parseAuthority } from './http'
 import { PROCESSED, PROCESSED_DEPENDENCY } from './metrics'
 import { operationOf } from './operation'
 import type { Config, OutgoingCall } from './options'
@@ -12,8 +13,6 @@ import { isTracingSuppressed, parseTraceParent } from './trace-context'
 import { type Warn, messageOf } from './warnings'
 
 const kCall = Symbol('fastify-app-insights.call')
-const MAX_URL = 2_048
-const METHODS = new Set(['GET', 'HEAD', 'POST', 'PUT', 'DELETE', 'OPTIONS', 'TRACE', 'PATCH', 'QUERY'])
 
 /** A call that is on its way. */
 class Call {
@@ -77,13 +76,13 @@ export function traceCalls (options: Exclude<Config['dependencies'], false>, tel
       return null
     }
 
-    const known = METHODS.has(method)
-    const port = /:(\d{1,5})$/.exec(authority)?.[1]
-    const span = telemetry.startSpan(known ? method : 'HTTP', SpanKind.CLIENT, active, {
-      'http.request.method': known ? method : '_OTHER',
+    const known = knownMethod(method)
+    const { address, port } = parseAuthority(authority)
+    const span = telemetry.startSpan(known === OTHER ? 'HTTP' : known, SpanKind.CLIENT, active, {
+      'http.request.method': known,
       'url.full': telemetry.redactor.url(url).slice(0, MAX_URL),
-      'server.address': port === undefined ? authority : authority.slice(0, -port.length - 1),
-      'server.port': port === undefined ? (secure ? 443 : 80) : Number(port),
+      'server.address': address,
+      'server.port': port ?? (secure ? 443 : 80),
       // The exporter takes the target from here first, and leaves the port out otherwise.
       ...(port === undefined ? {} : { 'peer.service': authority })
     })

@@ -3,9 +3,9 @@ import { type Attributes, type Context } from '@opentelemetry/api'
 import type { SeverityNumber } from '@opentelemetry/api-logs'
 import { Fate, type Operation, operationOf } from './operation'
 import { LIMITS, cut, propertyName, propertyValue } from './properties'
+import { Severity } from './severity'
 import type { Telemetry } from './telemetry'
 import { type Written, isObject, readProperty, scrubbed } from './written'
-import { Severity } from './severity'
 
 /** What is known of an error beside itself. */
 export interface Sighting {

@@ -6,13 +6,13 @@ import { type Attributes, type Span, SpanStatusCode } from '@opentelemetry/api'
 export const MAX_URL = 2_048
 
 const CLIENT_CLOSED_REQUEST = 499
-const OTHER = '_OTHER'
+export const OTHER = '_OTHER'
 
 // What the conventions know; any other would let a client invent names.
 export const METHODS: readonly string[] = Object.freeze(['GET', 'HEAD', 'POST', 'PUT', 'DELETE', 'CONNECT', 'OPTIONS', 'TRACE', 'PATCH', 'QUERY', OTHER])
 const known = new Set(METHODS)
 
-export function knownMethod ({ method }: IncomingMessage): string {
+export function knownMethod (method: string | undefined): string {
   return known.has(method!) ? method! : OTHER
 }
 
@@ -59,13 +59,13 @@ function clientWentAway (response: ServerResponse, request: IncomingMessage): bo
 
 /** @see https://opentelemetry.io/docs/specs/semconv/http/http-spans/#http-server-span */
 export function httpAttributes (raw: IncomingMessage, protocol: string, host: string, route: string, attributes: Attributes = {}): Attributes {
-  const method = knownMethod(raw)
+  const method = knownMethod(raw.method)
   attributes['http.request.method'] = method
   // Without it the exporter would name the operation by the raw path.
   attributes['http.route'] = route
   attributes['network.protocol.version'] = raw.httpVersion
   if (method === OTHER) attributes['http.request.method_original'] = raw.method
-  const server = isHost(host) ? serverOf(host) : parseServer(localAuthority(raw))
+  const server = namedServer(host) ?? parseAuthority(localAuthority(raw))
   const { authority } = server
   attributes['server.address'] = server.address
   attributes['server.port'] = server.port ?? (protocol === 'https' ? 443 : 80)
@@ -80,19 +80,19 @@ export function httpAttributes (raw: IncomingMessage, protocol: string, host: st
 
 interface HttpServer { readonly authority: string, readonly address: string, readonly port: number | undefined }
 
-function isHost (host: string): boolean {
-  return host === lastServer?.authority || /^[\w.:[\]-]+$/.test(host)
-}
-
 // Nearly every request of an app is for the same host.
 let lastServer: HttpServer | undefined
 
-function serverOf (authority: string): HttpServer {
-  if (lastServer?.authority !== authority) lastServer = parseServer(authority)
+/** undefined where a client has sent something else than a name and a port. */
+function namedServer (host: string): HttpServer | undefined {
+  if (lastServer?.authority === host) return lastServer
+  if (!/^[\w.:[\]-]+$/.test(host)) return undefined
+  lastServer = parseAuthority(host)
   return lastServer
 }
 
-function parseServer (authority: string): HttpServer {
+/** Host and port, where it names one. */
+export function parseAuthority (authority: string): HttpServer {
   const port = /:(\d{1,5})$/.exec(authority)?.[1]
   return port === undefined
     ? { authority, address: authority, port: undefined }

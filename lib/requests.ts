@@ -83,7 +83,7 @@ export function traceRequests (
   function openRequest (request: FastifyRequest, reply: FastifyReply, done: () => void): void {
     const { url, config: routeConfig } = request.routeOptions
     const route = url ?? UNMATCHED
-    const method = knownMethod(request.raw)
+    const method = knownMethod(request.raw.method)
     const name = `${method} ${route}`
     const active = context.active()
 
@@ -154,7 +154,7 @@ export function traceRequests (
   }
 
   function count (raw: IncomingMessage, scheme: string, route: string, status: number | undefined, success: boolean, duration: number): void {
-    telemetry.metrics?.request({ method: knownMethod(raw), route, scheme, status, success, synthetic: isSynthetic(raw), duration })
+    telemetry.metrics?.request({ method: knownMethod(raw.method), route, scheme, status, success, synthetic: isSynthetic(raw), duration })
   }
 
   function close (operation: RequestOperation): void {
@@ -229,7 +229,7 @@ export function traceRequests (
     if (response[kOperation] !== undefined) return
     response[kOperation] = null
     if (ignoresUnmatched(config.ignore)) return
-    const span = telemetry.startSpan(`${knownMethod(raw)} ${UNMATCHED}`, SpanKind.SERVER, withRemoteParent(context.active(), raw))
+    const span = telemetry.startSpan(`${knownMethod(raw.method)} ${UNMATCHED}`, SpanKind.SERVER, withRemoteParent(context.active(), raw))
     const protocol = (raw.socket as TLSSocket).encrypted ? 'https' : 'http'
     count(raw, protocol, UNMATCHED, response.statusCode, response.statusCode < 400, 0)
     if (!span.isRecording()) {

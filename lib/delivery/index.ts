@@ -148,7 +148,7 @@ class QueuedDelivery implements Delivery {
     }
     shared.users++
     shared.clients.set(this.#id, {
-      resource: () => ({ ...options.resource.attributes }),
+      resource: () => options.resource.attributes,
       account: this.#far,
       near: this.#near,
       notice: (message, at) => {

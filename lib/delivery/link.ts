@@ -19,7 +19,7 @@ export interface LinkSettings extends PipelineSettings {
 
 /** One instance's side of it. */
 export interface Client {
-  resource: () => Record<string, unknown>
+  resource: () => Readonly<Record<string, unknown>>
   /** Written where the sending is done. */
   account: Account
   /** Written on the main thread. */
@@ -106,23 +106,26 @@ export class WorkerLink implements Link {
     if (worker === undefined) return Promise.resolve()
     return new Promise(resolve => {
       const request = ++this.#requests
-      // A worker that is stuck must not hold up anyone.
-      let timer = setTimeout(() => {
-        const done = this.#settling.get(request)
-        if (mode !== 'close' || id !== undefined) return done?.()
-        this.#takeBack(worker)
-        // What it has taken, it is writing at this moment.
-        const isWriting = [...this.#clients.values()].some(client => client.outstanding().some(count => count > 0))
-        if (isWriting) timer = setTimeout(() => done?.(), WRITE_WAIT)
-        else done?.()
-      }, Math.max(0, deadline - Date.now()) + PATIENCE)
-      this.#settling.set(request, () => {
+      const isLast = mode === 'close' && id === undefined
+      const done = (): void => {
         this.#settling.delete(request)
         clearTimeout(timer)
         resolve()
-      })
-      this.#post(worker, { is: 'settle', request, mode, deadline, id, last: mode === 'close' && id === undefined, done: undefined })
+      }
+      // A worker that is stuck must not hold up anyone.
+      let timer = setTimeout(() => {
+        if (isLast) this.#takeBack(worker)
+        if (isLast && this.#isWriting()) timer = setTimeout(done, WRITE_WAIT)
+        else done()
+      }, Math.max(0, deadline - Date.now()) + PATIENCE)
+      this.#settling.set(request, done)
+      this.#post(worker, { is: 'settle', request, mode, deadline, id, last: isLast, done: undefined })
     })
+  }
+
+  /** What the worker has taken and neither sent nor stored, once the rest is taken back. */
+  #isWriting (): boolean {
+    return [...this.#clients.values()].some(client => client.outstanding().some(count => count > 0))
   }
 
   drain (timeout: number, last: boolean): void {
@@ -365,6 +368,6 @@ async function askCredential ({ credential, connection }: LinkSettings): Promise
 }
 
 /** Attributes may still be waiting for a detector: what is known now is sent. */
-function plain (attributes: Record<string, unknown>): Record<string, unknown> {
+function plain (attributes: Readonly<Record<string, unknown>>): Record<string, unknown> {
   return JSON.parse(JSON.stringify(attributes)) as Record<string, unknown>
 }

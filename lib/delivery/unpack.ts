@@ -6,6 +6,7 @@ import type { ResourceMetrics } from '@opentelemetry/sdk-metrics'
 import type { ReadableSpan } from '@opentelemetry/sdk-trace-node'
 import { addMissing, bodyOf, fieldsToAttributes, parseLine } from '../line'
 import { OPERATION_NAME, RECORD_RATE } from '../marks'
+import { hrTimeOfMillis } from '../time'
 import { EXCEPTIONS, kindOfRecord, kindOfSpan, LINE, LINE_SEPARATOR, METRICS, METRIC_POINTS, RECORD, SPAN_WITH_MORE, TRACES, type PackedBatch, type PackedMetric } from './pack'
 import { countsOf, type Counts } from './stats'
 
@@ -46,6 +47,20 @@ export function unpack (sealed: string, resource: Resource, into: Unpacked): voi
     return [next<number>(), next<number>()]
   }
 
+  function record (hrTime: HrTime, traceId: string | null, spanId: string | null, severityNumber: number, body: ReadableLogRecord['body'], attributes: ReadableLogRecord['attributes']): ReadableLogRecord {
+    return {
+      hrTime,
+      hrTimeObserved: hrTime,
+      spanContext: traceId === null ? undefined : { traceId, spanId: spanId ?? '', traceFlags: TraceFlags.SAMPLED },
+      severityNumber,
+      body,
+      resource,
+      instrumentationScope: SCOPE,
+      attributes,
+      droppedAttributesCount: 0
+    }
+  }
+
   while (at < values.length) {
     const type = next<number>()
     if (type === RECORD) {
@@ -61,17 +76,8 @@ export function unpack (sealed: string, resource: Resource, into: Unpacked): voi
         read['exception.message'] ??= ''
       }
       into.recordCounts[kindOfRecord(read)]++
-      into.records.push({
-        hrTime,
-        hrTimeObserved: hrTime,
-        spanContext: traceId === null ? undefined : { traceId, spanId: spanId ?? '', traceFlags: TraceFlags.SAMPLED },
-        severityNumber,
-        body: body === null ? undefined : read['_MS.baseType'] === undefined ? body : parsed(body),
-        resource,
-        instrumentationScope: SCOPE,
-        attributes: read,
-        droppedAttributesCount: 0
-      })
+      const content = body === null ? undefined : read['_MS.baseType'] === undefined ? body : parsed(body)
+      into.records.push(record(hrTime, traceId, spanId, severityNumber, content, read))
     } else if (type === LINE) {
       const traceId = next<string | null>()
       const spanId = next<string | null>()
@@ -89,19 +95,8 @@ export function unpack (sealed: string, resource: Resource, into: Unpacked): voi
       addMissing(read, properties)
       if (name !== null) read[OPERATION_NAME] = name
       if (rate !== null) read[RECORD_RATE] = rate
-      const hrTime: HrTime = [Math.floor(timestamp / 1_000), Math.round(timestamp % 1_000 * 1e6)]
       into.recordCounts[TRACES]++
-      into.records.push({
-        hrTime,
-        hrTimeObserved: hrTime,
-        spanContext: traceId === null ? undefined : { traceId, spanId: spanId ?? '', traceFlags: TraceFlags.SAMPLED },
-        severityNumber,
-        body: bodyOf(content, format),
-        resource,
-        instrumentationScope: SCOPE,
-        attributes: read,
-        droppedAttributesCount: 0
-      })
+      into.records.push(record(hrTimeOfMillis(timestamp), traceId, spanId, severityNumber, bodyOf(content, format), read))
     } else if (type === METRICS) {
       const metrics = next<PackedMetric[]>()
       for (const metric of metrics) into.metricCounts[METRIC_POINTS] += metric.dataPoints.length
