@@ -153,7 +153,7 @@ for (const name of ['overhead.json', 'log-line.json']) {
 
 if (results.load[150]) {
   section('Full load',
-    `${settings.connections} connections, as fast as answers come, for ${settings.seconds} s; ${settings.rounds} rounds, medians, in brackets the lowest and the highest. Two things to know when reading it: whoever drops rows has less work, and the load generator and the endpoint run on the same ${machine.cores} cores.`,
+    `${settings.connections} connections, as fast as answers come, for ${settings.seconds} s; ${settings.rounds} rounds, medians, in brackets the lowest and the highest. Three things to know when reading it: whoever drops rows has less work; the load generator and the endpoint run on the same ${machine.cores} cores; and bare Fastify keeps the generator so busy that it never sleeps, while whoever is slower has to wake it again and again, which is the kernel's time on the main thread (seen with \`perf\` in such a run: 11 of the 32 µs by which ours was above bare Fastify there).`,
     table(['', 'requests/s', 'of bare', 'main thread over bare, µs', 'main thread, times bare', 'p50 ms', 'p99 ms', 'event loop delay p99 ms', 'RSS MB'],
       names.map(name => {
         const found = load(150)[name]
