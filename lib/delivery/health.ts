@@ -56,9 +56,10 @@ export class Health {
     this.pausedUntil = Math.max(this.pausedUntil, until)
   }
 
-  /** Someone waits: one attempt may be made at once, unless the endpoint asked for patience. */
+  /** Someone waits: one attempt may be made at once, and others soon, unless the endpoint asked for patience. */
   nudge (): boolean {
     if (this.isTold) return false
+    this.#waves = Math.min(this.#waves, 1)
     this.#resume()
     return true
   }

@@ -4,7 +4,7 @@ import type { Connection } from '../connection'
 import { bodiesOf, bodyOf, countEnvelopes, envelopesOf, kindOf, type Counted, type Envelope } from './bodies'
 import { loadExporters, type Exporters } from './exporters'
 import { Health, STRIKES } from './health'
-import { compress, expand, Spool, unknownCounts, type SpoolFile } from './spool'
+import { compress, expand, Spool, unknownCounts, whyUnwritable, type SpoolFile } from './spool'
 import { Account, add, countsOf, total, type Counts, type Reason, type State } from './stats'
 import { Transport, type Body, type Outcome } from './transport'
 import { emptyUnpacked, unpack, type Unpacked } from './unpack'
@@ -77,6 +77,7 @@ interface Wait {
   since: number
   /** How many later ones may fail. */
   patience: number
+  deadline: number
   timer: NodeJS.Timeout
   done: () => void
 }
@@ -171,6 +172,7 @@ export class Pipeline {
         source,
         since: this.#attempts,
         patience: this.#health.isDown ? 1 : STRIKES,
+        deadline,
         timer: setTimeout(() => this.#expire(wait), Math.max(0, deadline - Date.now())),
         done: resolve
       }
@@ -182,7 +184,11 @@ export class Pipeline {
 
   /** Someone waits. */
   #nudge (): void {
-    if (this.#health.nudge()) for (const each of this.#ready) each.notBefore = 0
+    if (!this.#health.nudge()) return
+    for (const each of this.#ready) {
+      each.notBefore = 0
+      each.attempts = Math.min(each.attempts, 1)
+    }
   }
 
   /** Puts all that is not yet sent on disk, at once; requests under way are given up. */
@@ -641,8 +647,20 @@ export class Pipeline {
   #check (): void {
     for (const wait of this.#waits) {
       if (this.#isIdle(wait)) this.#finish(wait)
-      else if (wait.patience <= 0 || (this.#health.isTold && this.#air.size === 0)) this.#expire(wait)
+      else if (this.#isVain(wait)) this.#expire(wait)
     }
+  }
+
+  /** To go on waiting helps nobody: what is left can be stored, or cannot be sent in time. */
+  #isVain ({ mode, patience, deadline }: Wait): boolean {
+    const isTold = this.#health.isTold && this.#air.size === 0
+    if (patience > 0 && !isTold) return false
+    return mode === 'flush' || this.#canStore() || (isTold && this.#health.pausedUntil >= deadline)
+  }
+
+  #canStore (): boolean {
+    const { storage } = this.#settings
+    return storage !== undefined && Date.now() >= this.#diskWritableAt && whyUnwritable(storage) === undefined
   }
 
   /** The time left is for what is ours. */

@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync, statSync } from 'node:fs'
+import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { monitorEventLoopDelay } from 'node:perf_hooks'
 import t from 'tap'
@@ -148,6 +148,23 @@ t.test('close() with less time than the worker needs to start: on disk, and coun
   t.ok(await until(() => server.accepted.size === 201, 20_000), `${server.accepted.size} of 201`)
   t.same(server.duplicates(), [])
 })
+
+for (const where of ['nowhere', 'in a directory that cannot be written to'] as const) {
+  t.test(`what can be stored ${where} has all of close()'s time to be sent`, async t => {
+    const server = await ingestion(() => 503)
+    t.teardown(server.close)
+    const file = join(temporary(t), 'a-file')
+    writeFileSync(file, '')
+    const { delivery, ids, log } = produce({ connectionString: server.connectionString, storageDirectory: where === 'nowhere' ? false : file, timing: QUICK })
+    for (let n = 0; n < 100; n++) log(`l${n}`)
+    // An outage is known as such after three.
+    t.ok(await until(() => server.posts.length > 3, 15_000))
+    const failures = server.posts.length
+    server.script = ({ number }) => number < failures + 4 ? 503 : 200
+    t.same(await delivery.close(10_000), { sent: 100, spooled: 0, lost: 0 })
+    t.same(ids.filter(id => server.accepted.get(id) !== 1), [])
+  })
+}
 
 t.test('the worker does not keep the process alive', async t => {
   const server = await ingestion(() => 'hang')
