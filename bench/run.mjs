@@ -39,9 +39,12 @@ const { table } = await import('./table.mjs')
 const { peers: known } = createRequire(import.meta.url)('./peers.cjs')
 
 const settings = given.quick
-  ? { rounds: 1, seconds: 1.5, warmup: 0.8, aging: { times: 5, count: 128 }, connections: 32, latencies: [150], latencyRounds: 1, bursts: { latency: 150, rounds: 3, burst: 512, warmup: 1, aging: { times: 5, count: 128 } }, rate: 1_000, pacedRounds: 0, startUps: 0, outage: { rate: 200, before: 2, outage: 6, after: [5, 8] }, closeLimit: 8_000, successor: 4 }
-  : { rounds: 5, seconds: 8, warmup: 2, aging: { times: 10, count: 256 }, connections: 32, latencies: [150, 50, 0], latencyRounds: 2, bursts: { latency: 150, rounds: 40, burst: 512, warmup: 4, aging: { times: 10, count: 256 } }, rate: 1_000, pacedRounds: 3, startUps: 15, outage: { rate: 500, before: 5, outage: 20, after: [30, 120] }, closeLimit: 120_000, successor: 20 }
+  ? { rounds: 1, seconds: 1.5, warmup: 0.8, aging: { times: 5, count: 128 }, connections: 32, latencies: [150], latencyRounds: 1, bursts: { latency: 150, rounds: 3, burst: 512, warmup: 1 }, rate: 1_000, pacedRounds: 0, startUps: 0, outage: { rate: 200, before: 2, outage: 6, after: [5, 8] }, closeLimit: 8_000, successor: 4 }
+  : { rounds: 5, seconds: 8, warmup: 2, aging: { times: 10, count: 256 }, connections: 32, latencies: [150, 50, 0], latencyRounds: 2, bursts: { latency: 150, rounds: 40, burst: 512, warmup: 4 }, rate: 1_000, pacedRounds: 3, startUps: 15, outage: { rate: 500, before: 5, outage: 20, after: [30, 120] }, closeLimit: 120_000, successor: 20 }
 if (given.rounds !== undefined) settings.rounds = Number(given.rounds)
+
+const earlier = given.into === undefined ? undefined : JSON.parse(readFileSync(given.into, 'utf8'))
+if (earlier !== undefined && (given.only === undefined || earlier.node !== process.version)) throw new Error(`--into goes with --only, and with Node.js ${earlier.node}`)
 
 const names = given.peers === undefined ? Object.keys(known) : given.peers.split(',')
 const instrumented = names.filter(name => name !== 'bare')
@@ -141,7 +144,7 @@ async function atOnce (what, measure, of = instrumented) {
 
 if (wanted('bursts')) {
   say(`bursts in turn: ${settings.bursts.rounds} of ${settings.bursts.burst} requests for each`)
-  const measured = await bursts(names, generator, settings.bursts)
+  const measured = await bursts(names, generator, { ...settings.bursts, aging: settings.aging })
   results.bursts = Object.fromEntries(names.map(name => [name, { ...measured[name], ...combine(measured[name].rounds, measured.bare?.rounds), rounds: undefined }]))
 }
 /** Few at a time: more would take the processor from each other, and what is late is not what is missing. */
@@ -192,13 +195,11 @@ if (given.quick) {
 } else for (const name of Object.keys(steps)) await step(name)
 
 results.seconds = Math.round((Date.now() - began) / 1_000)
-if (given.into !== undefined) {
-  const earlier = JSON.parse(readFileSync(given.into, 'utf8'))
-  const measured = Object.fromEntries((given.only ?? '').split(',').filter(name => results[name] !== undefined).map(name => [name, results[name]]))
-  if (earlier.node !== results.node) throw new Error(`${given.into} is of Node.js ${earlier.node}`)
+if (earlier !== undefined) {
+  const measured = Object.fromEntries(given.only.split(',').filter(name => results[name] !== undefined).map(name => [name, results[name]]))
   const again = { command: results.command, date: results.date, version: Object.values(results.versions)[0], seconds: results.seconds }
-  writeFileSync(given.into, `${JSON.stringify({ ...earlier, ...measured, again }, rounded, 1)}\n`)
-  process.exit()
+  writeFileSync(given.into, `${JSON.stringify({ ...earlier, ...measured, errors: [...earlier.errors, ...results.errors], again }, rounded, 1)}\n`)
+  process.exit(results.errors.length > 0 ? 1 : 0)
 }
 const out = given.out ?? join(here, 'results', given.quick || given.only !== undefined || given.peers !== undefined ? 'tmp/latest.json' : 'full.json')
 mkdirSync(dirname(out), { recursive: true })

@@ -156,12 +156,7 @@ class QueuedDelivery implements Delivery {
         this.#warnSoon()
       },
       warn: message => this.#tell(message),
-      outstanding: () => {
-        const left = [...this.#posted]
-        const near = this.#near.read()
-        const stats = statsFrom(left, near, this.#far.read())
-        return Object.values(stats).map(kind => kind.queued + kind.inFlight)
-      }
+      outstanding: () => this.#unsettled(this.#posted)
     })
     this.#shared = shared
     const why = settings.storage === undefined ? undefined : whyUnwritable(settings.storage)
@@ -301,6 +296,11 @@ class QueuedDelivery implements Delivery {
     return recorded
   }
 
+  /** Of `recorded`, what is neither sent, nor stored, nor lost. */
+  #unsettled (recorded: Counts): Counts {
+    return Object.values(statsFrom(recorded, this.#near.read(), this.#far.read())).map(kind => kind.queued + kind.inFlight)
+  }
+
   #report (): CloseReport {
     const near = this.#near.read()
     const far = this.#far.read()
@@ -319,12 +319,10 @@ class QueuedDelivery implements Delivery {
     await link.release(this.#id)
     if (this.#shared.users === 0 && links.get(this.#key) === this.#shared) setTimeout(forget, FORGET, this.#key).unref()
     clearTimeout(this.#warnTimer)
-    const left = total(this.#recorded()) - this.#report().sent - this.#report().spooled - this.#report().lost
-    if (left > 0) {
-      const stats = statsFrom(this.#recorded(), this.#near.read(), this.#far.read())
-      const counts = Object.values(stats).map(kind => kind.queued + kind.inFlight)
+    const left = this.#unsettled(this.#recorded())
+    if (total(left) > 0) {
       this.#far.move(this.#far.inFlight(), 'inFlight', null)
-      this.#near.move(counts, null, 'closed')
+      this.#near.move(left, null, 'closed')
     }
     return this.#report()
   }

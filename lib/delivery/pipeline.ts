@@ -527,7 +527,7 @@ export class Pipeline {
 
   /** While the endpoint is away, memory is for the last moments only. */
   #spill (olderThan: number): void {
-    if (this.#spool === undefined || Date.now() < this.#diskWritableAt) return
+    if (!this.#mayStore()) return
     const before = Date.now() - olderThan
     const ready = this.#ready.filter(each => each.since <= before)
     this.#ready = this.#ready.filter(each => each.since > before)
@@ -658,9 +658,13 @@ export class Pipeline {
     return mode === 'flush' || this.#canStore() || (isTold && this.#health.pausedUntil >= deadline)
   }
 
+  /** There is a disk, and it has not just refused something. */
+  #mayStore (): boolean {
+    return this.#spool !== undefined && Date.now() >= this.#diskWritableAt
+  }
+
   #canStore (): boolean {
-    const { storage } = this.#settings
-    return storage !== undefined && Date.now() >= this.#diskWritableAt && whyUnwritable(storage) === undefined
+    return this.#mayStore() && whyUnwritable(this.#settings.storage!) === undefined
   }
 
   /** The time left is for what is ours. */

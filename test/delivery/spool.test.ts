@@ -151,7 +151,7 @@ t.test('beyond maxStorageBytes the oldest are dropped and counted, and there is 
   // To be stored is to be settled, and the files are for afterwards.
   t.ok(await until(() => delivery.stats().traces.spooled === 0, 10_000))
   const { traces } = delivery.stats()
-  t.match(traces, { recorded: 4_000, queued: 0, inFlight: 0 })
+  t.match(traces, { recorded: 4_000, queued: 0, inFlight: 0, spooled: 0 })
   t.equal(traces.delivered, server.accepted.size)
   t.equal(traces.delivered + traces.dropped.storageFull!, 4_000)
 })
