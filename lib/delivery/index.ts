@@ -2,7 +2,7 @@
 import type { TokenCredential } from '@azure/core-auth'
 import type { ReadableLogRecord } from '@opentelemetry/sdk-logs'
 import type { ResourceMetrics } from '@opentelemetry/sdk-metrics'
-import type { Connection } from '../connection'
+import type { Connection } from '../options/connection-string'
 import { LOCAL_TIMING, LocalLink, WorkerLink, type Client, type Link, type LinkSettings } from './link'
 import { kindOfRecord, kindOfSpan, DEPENDENCIES, METRIC_POINTS, Packer, TRACES, type PackableLine, type PackableSpan } from './pack'
 import type { Timing } from './pipeline'

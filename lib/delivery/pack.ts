@@ -3,7 +3,7 @@ import type { Attributes, HrTime } from '@opentelemetry/api'
 import type { ReadableLogRecord } from '@opentelemetry/sdk-logs'
 import type { ResourceMetrics } from '@opentelemetry/sdk-metrics'
 import type { ReadableSpan } from '@opentelemetry/sdk-trace-node'
-import type { LineFormat } from '../line'
+import type { LineFormat } from '../logs/line'
 import { countsOf, type Counts } from './stats'
 
 /** Names of attributes, and what else many items share, are written once per batch. */

@@ -1,6 +1,6 @@
 /** Sealed batches → bodies → the endpoint, by way of the disk where it is away. The same in a worker thread and without one. */
 import { resourceFromAttributes, type Resource } from '@opentelemetry/resources'
-import type { Connection } from '../connection'
+import type { Connection } from '../options/connection-string'
 import { bodiesOf, bodyOf, countEnvelopes, envelopesOf, kindOf, type Counted, type Envelope } from './bodies'
 import { loadExporters, type Exporters } from './exporters'
 import { Health, STRIKES } from './health'

@@ -3,7 +3,7 @@ import { chmodSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSyn
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t from 'tap'
-import { parseConnectionString } from '../../dist/connection.js'
+import { parseConnectionString } from '../../dist/options/connection-string.js'
 import { compress, expand, Spool, spoolDirectory, type SpoolFile } from '../../dist/delivery/spool.js'
 import { ingestion } from '../fixtures/ingestion'
 import { run } from '../fixtures/process'

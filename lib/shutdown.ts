@@ -1,9 +1,9 @@
 /** The process is ending → what is pending is handed over, and the fatal error is reported. */
 import { context } from '@opentelemetry/api'
 import type { Exceptions } from './exceptions'
-import { operationOf } from './operation'
-import type { Telemetry } from './telemetry'
-import { Severity } from './severity'
+import { operationOf } from './tracing/operation'
+import type { Telemetry } from './tracing/telemetry'
+import { Severity } from './logs/severity'
 
 export interface Watched {
   readonly telemetry: Telemetry

@@ -1,7 +1,7 @@
 /** Request → whether it is ignored, by its route or by the app's own word. */
 import type { FastifyRequest } from 'fastify'
-import type { Ignore } from './options'
-import { messageOf } from './warnings'
+import type { Ignore } from '../options'
+import { messageOf } from '../warnings'
 
 /** The route of a request that no route matches: one name, whatever a bot asks for. */
 export const UNMATCHED = '(unmatched)'

@@ -1,7 +1,7 @@
 /** The app's logger → its lines, exactly as they are written. */
 import { hostname } from 'node:os'
 import type { FastifyBaseLogger } from 'fastify'
-import type { LineFormat } from './line'
+import type { LineFormat } from '../line'
 
 /** A line as it goes to the app's own destination, and what pino knew while it wrote it. */
 export interface Line {

@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { join, sep } from 'node:path'
 import type { MeterProvider, TracerProvider } from '@opentelemetry/api'
-import type { Warn } from './warnings'
+import type { Warn } from '../warnings'
 
 /** What every instrumentation of OpenTelemetry has. */
 export interface Instrumentation {

@@ -1,9 +1,9 @@
 /** Work that no request has asked for → an operation of its own: a `requests` row, and everything that belongs to it. */
 import { type Link, ROOT_CONTEXT, SpanKind, SpanStatusCode, TraceFlags, context, trace } from '@opentelemetry/api'
-import { OPERATION_NAME } from './marks'
+import { OPERATION_NAME } from '../rows/attribute-names'
 import { Fate, Operation, kOperation } from './operation'
-import { SAMPLE_RATE } from './sampling'
-import { Severity } from './severity'
+import { SAMPLE_RATE } from './sampler'
+import { Severity } from '../logs/severity'
 import { type SpanWithOperation, type Telemetry } from './telemetry'
 
 /**

@@ -2,7 +2,7 @@
 import type { MeterProvider as ApiMeterProvider } from '@opentelemetry/api'
 import { resourceFromAttributes } from '@opentelemetry/resources'
 import { AggregationTemporality, InstrumentType, MeterProvider, MetricReader, type ResourceMetrics } from '@opentelemetry/sdk-metrics'
-import type { Role } from './role'
+import type { Role } from '../tracing/resource'
 
 export interface AppMeter {
   readonly provider: ApiMeterProvider

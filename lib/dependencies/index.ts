@@ -3,14 +3,14 @@ import { type Channel, channel, subscribe, unsubscribe } from 'node:diagnostics_
 import { ClientRequest } from 'node:http'
 import { type Context, type Span, type SpanContext, SpanKind, SpanStatusCode, TraceFlags, context, propagation, trace } from '@opentelemetry/api'
 import type { ReadableSpan } from '@opentelemetry/sdk-trace-node'
-import { MAX_URL, OTHER, knownMethod, parseAuthority } from './http'
-import { PROCESSED, PROCESSED_DEPENDENCY } from './metrics'
-import { operationOf } from './operation'
-import type { Config, OutgoingCall } from './options'
-import { instanceOf } from './registration'
-import type { Telemetry } from './telemetry'
-import { isTracingSuppressed, parseTraceParent } from './trace-context'
-import { type Warn, messageOf } from './warnings'
+import { MAX_URL, OTHER, knownMethod, parseAuthority } from '../requests/http'
+import { PROCESSED, PROCESSED_DEPENDENCY } from '../metrics'
+import { operationOf } from '../tracing/operation'
+import type { Config, OutgoingCall } from '../options'
+import { instanceOf } from '../tracing/registration'
+import type { Telemetry } from '../tracing/telemetry'
+import { isTracingSuppressed, parseTraceParent } from '../tracing/trace-context'
+import { type Warn, messageOf } from '../warnings'
 
 const kCall = Symbol('fastify-app-insights.call')
 

@@ -1,7 +1,7 @@
 /** A line's text → its message, its time and its fields. Any thread can do it: it needs nothing but what was written. */
 import { type Attributes } from '@opentelemetry/api'
-import { LIMITS, cut, propertyName, propertyValue } from './properties'
-import { define, isObject } from './written'
+import { LIMITS, cut, propertyName, propertyValue } from '../rows/properties'
+import { define, isObject } from './pino/serialized-error'
 
 export type Fields = Record<string, unknown>
 

@@ -3,10 +3,10 @@ import type { TokenCredential } from '@azure/core-auth'
 import type { LogRecordProcessor } from '@opentelemetry/sdk-logs'
 import type { Sampler, SpanProcessor } from '@opentelemetry/sdk-trace-node'
 import type { FastifyReply, FastifyRequest } from 'fastify'
-import { type Connection, parseConnectionString } from './connection'
-import { FAI_ERR_CONNECTION_STRING_MISSING, FAI_ERR_OPTION_INVALID, FAI_ERR_OPTION_UNKNOWN } from './errors'
-import type { Instrumentation } from './instrumentations'
-import { SECRET_HEADERS, SECRET_QUERY_NAMES } from './redaction'
+import { type Connection, parseConnectionString } from './connection-string'
+import { FAI_ERR_CONNECTION_STRING_MISSING, FAI_ERR_OPTION_INVALID, FAI_ERR_OPTION_UNKNOWN } from '../errors'
+import type { Instrumentation } from '../tracing/instrumentations'
+import { SECRET_HEADERS, SECRET_QUERY_NAMES } from '../rows/redaction'
 
 export type PropertyValue = string | number | boolean
 export type Properties = Record<string, PropertyValue>

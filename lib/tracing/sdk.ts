@@ -4,7 +4,7 @@ import { type Resource, resourceFromAttributes } from '@opentelemetry/resources'
 import type { LogRecordProcessor, LoggerProvider } from '@opentelemetry/sdk-logs'
 import type * as SdkLogs from '@opentelemetry/sdk-logs'
 import { BasicTracerProvider, type Sampler, type SpanProcessor } from '@opentelemetry/sdk-trace-node'
-import type { Role } from './role'
+import type { Role } from './resource'
 
 export interface Sdk {
   readonly resource: Resource

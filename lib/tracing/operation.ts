@@ -1,7 +1,7 @@
 /** What all rows of one operation share; requests and logs meet here, through the request and the OpenTelemetry context. */
 import { type Attributes, type Context, type Span, ROOT_CONTEXT, SpanKind, SpanStatusCode, context, createContextKey, trace, INVALID_SPAN_CONTEXT } from '@opentelemetry/api'
-import type { Properties, PropertyValue } from './options'
-import { propertyName, propertyValue } from './properties'
+import type { Properties, PropertyValue } from '../options'
+import { propertyName, propertyValue } from '../rows/properties'
 
 /** The operation of an OpenTelemetry context. */
 export const kContextOperation = createContextKey('fastify-app-insights.operation')

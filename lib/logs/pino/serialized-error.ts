@@ -1,6 +1,6 @@
 /** Error → what the app's logger writes of it, which is all that may leave the process. */
-import type { LineFormat } from './line'
-import { formatOf, hasStreamHook, redactionOf, writtenFields } from './pino'
+import type { LineFormat } from '../line'
+import { formatOf, hasStreamHook, redactionOf, writtenFields } from '.'
 
 type Fields = Record<string, unknown>
 

@@ -1,11 +1,11 @@
 /** Error → exactly one exception record, however often it is thrown, seen and logged. */
 import { type Attributes, type Context } from '@opentelemetry/api'
 import type { SeverityNumber } from '@opentelemetry/api-logs'
-import { Fate, type Operation, operationOf } from './operation'
-import { LIMITS, cut, propertyName, propertyValue } from './properties'
-import { Severity } from './severity'
-import type { Telemetry } from './telemetry'
-import { type Written, isObject, readProperty, scrubbed } from './written'
+import { Fate, type Operation, operationOf } from '../tracing/operation'
+import { LIMITS, cut, propertyName, propertyValue } from '../rows/properties'
+import { Severity } from '../logs/severity'
+import type { Telemetry } from '../tracing/telemetry'
+import { type Written, isObject, readProperty, scrubbed } from '../logs/pino/serialized-error'
 
 /** What is known of an error beside itself. */
 export interface Sighting {

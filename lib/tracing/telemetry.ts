@@ -6,27 +6,27 @@ import {
 import type { LogRecord, Logger, SeverityNumber } from '@opentelemetry/api-logs'
 import type { LogRecordProcessor, ReadableLogRecord } from '@opentelemetry/sdk-logs'
 import type { ReadableSpan, Span, SpanProcessor } from '@opentelemetry/sdk-trace-node'
-import { type CloseReport, type Delivery, type DeliveryStats, type FlushReport, type LineOrigin, createDelivery } from './delivery'
-import type { Exceptions } from './exceptions'
+import { type CloseReport, type Delivery, type DeliveryStats, type FlushReport, type LineOrigin, createDelivery } from '../delivery'
+import type { Exceptions } from '../exceptions'
 import { newSpanId, newTraceId } from './ids'
-import { type LineFormat, addMissing } from './line'
-import { OPERATION_NAME, RECORD_PROCESSED, RECORD_RATE } from './marks'
-import { type Metrics, PROCESSED_EXCEPTION, createMetrics } from './metrics'
+import { type LineFormat, addMissing } from '../logs/line'
+import { OPERATION_NAME, RECORD_PROCESSED, RECORD_RATE } from '../rows/attribute-names'
+import { type Metrics, PROCESSED_EXCEPTION, createMetrics } from '../metrics'
 import { Fate, type Operation, kOperation, operationOf } from './operation'
-import type { Config, Properties } from './options'
-import { cut, propertyName, propertyValue } from './properties'
-import { type Redactor, createRedactor } from './redaction'
-import { type Role, detectRole, roleOf } from './role'
-import { Decision, OperationSampler, SAMPLE_RATE, adaptiveRate, fixedRate } from './sampling'
+import type { Config, Properties } from '../options'
+import { cut, propertyName, propertyValue } from '../rows/properties'
+import { type Redactor, createRedactor } from '../rows/redaction'
+import { type Role, detectRole, roleOf } from './resource'
+import { Decision, OperationSampler, SAMPLE_RATE, adaptiveRate, fixedRate } from './sampler'
 import type { Sdk } from './sdk'
-import { Severity } from './severity'
+import { Severity } from '../logs/severity'
 import { LeanSpan, type SpanOwner } from './span'
 import { hrTimeOf } from './time'
 import { isTracingSuppressed } from './trace-context'
-import { type Warn, messageOf } from './warnings'
+import { type Warn, messageOf } from '../warnings'
 
 // Outside of lib, which is the compiler's root.
-const { version } = require('../package.json') as { version: string }
+const { version } = require('../../package.json') as { version: string }
 const SCOPE = Object.freeze({ name: 'fastify-app-insights', version })
 const SILENT_SPAN = trace.wrapSpanContext(INVALID_SPAN_CONTEXT)
 const MAX_EVENT_NAME = 512

@@ -1,5 +1,5 @@
 /** A connection string, parsed and checked once. */
-import { FAI_ERR_CONNECTION_STRING_INVALID } from './errors'
+import { FAI_ERR_CONNECTION_STRING_INVALID } from '../errors'
 
 /** Where telemetry goes. Holds a secret: never log it. */
 export interface Connection {
