@@ -17,8 +17,9 @@ import { quietChild } from './logs/pino'
 import { join, sharedTracerProvider } from './tracing/registration'
 import { traceRequests } from './requests'
 import { type FlushReport, emptyStats } from './delivery'
+import { SECRET_QUERY_NAMES, createRedactor } from './rows/redaction'
 import { type Stats, Telemetry } from './tracing/telemetry'
-import { once } from './warnings'
+import { type Warn, once } from './warnings'
 import { type Redaction, unlogged } from './logs/pino/serialized-error'
 
 export interface AppInsights {
@@ -73,17 +74,24 @@ declare module 'fastify' {
   }
 }
 
+// What the plugin says itself may repeat the message of an error of the app's.
+const MESSAGES = createRedactor(new Set(SECRET_QUERY_NAMES))
+
 export async function appInsights (fastify: FastifyInstance, input: AppInsightsOptions | string): Promise<void> {
   if (fastify.hasDecorator('appInsights')) throw new FAI_ERR_ALREADY_REGISTERED()
-  const config = readOptions(input, process.env)
+  let log: FastifyBaseLogger | undefined
+  const warn: Warn = message => {
+    log ??= quietChild(fastify.log)
+    say(log, 'warn', MESSAGES.text(message))
+  }
+  const warnOnce = once(warn)
+  const config = readOptions(input, process.env, warnOnce)
   if (config === undefined) decorateSilently(fastify)
-  else start(fastify, config)
+  else start(fastify, config, warn, warnOnce)
 }
 
-function start (fastify: FastifyInstance, config: Config): void {
+function start (fastify: FastifyInstance, config: Config, warn: Warn, warnOnce: Warn): void {
   const log = quietChild(fastify.log)
-  const warn = (message: string): void => say(log, 'warn', message)
-  const warnOnce = once(warn)
   const telemetry = new Telemetry(config, warn, warnOnce)
   const redaction = createRedaction(config, telemetry)
   const exceptions = startExceptions(fastify.log, config, telemetry, redaction)
@@ -139,7 +147,7 @@ function say (log: FastifyBaseLogger, level: 'warn' | 'debug', message: string, 
 }
 
 function createRedaction ({ logs }: Config, { redactor }: Telemetry): Redaction {
-  const paths = logs === false ? [] : logs.redact ?? []
+  const paths = logs === false ? [] : [...logs.redact]
   return {
     line: redactor.line,
     paths: paths.length === 0 ? undefined : createRedact({ paths, censor: '[Redacted]', serialize: copy => copy })

@@ -6,7 +6,7 @@ import type { ReadableSpan } from '@opentelemetry/sdk-trace-node'
 import { MAX_URL, OTHER, knownMethod, parseAuthority } from '../requests/http'
 import { PROCESSED, PROCESSED_DEPENDENCY } from '../metrics'
 import { operationOf } from '../tracing/operation'
-import type { Config, OutgoingCall } from '../options'
+import type { Config } from '../options'
 import { instanceOf } from '../tracing/registration'
 import type { Telemetry } from '../tracing/telemetry'
 import { isTracingSuppressed, parseTraceParent } from '../tracing/trace-context'
@@ -53,7 +53,7 @@ interface HttpRequest extends ClientRequest {
 
 /** @returns the call that stops it; calls whose answer nobody has read by then end with the answer's head */
 export function traceCalls (options: Exclude<Config['dependencies'], false>, telemetry: Telemetry, warn: Warn): () => void {
-  const isIgnored = createIgnore(options.ignore, warn)
+  const isIgnored = createIgnore(options.ignore)
   const { endpoint } = telemetry.config.connection
   const open = new Set<Call>()
   const undiciCalls = new WeakMap<object, Call>()
@@ -291,18 +291,10 @@ function restoreHttp (): void {
   implicitHeader = undefined
 }
 
-function createIgnore (ignore: Exclude<Config['dependencies'], false>['ignore'], warn: Warn): (method: string, url: string) => boolean {
+function createIgnore (ignore: Exclude<Config['dependencies'], false>['ignore']): (method: string, url: string) => boolean {
   if (ignore === undefined) return () => false
   if (typeof ignore === 'function') {
-    const test = ignore as (call: OutgoingCall) => boolean
-    return (method, url) => {
-      try {
-        return test({ method, url })
-      } catch (error) {
-        warn(`dependencies.ignore failed, the call is kept: ${messageOf(error)}`)
-        return false
-      }
-    }
+    return (method, url) => ignore({ method, url })
   }
   if (ignore.length === 0) return () => false
   const patterns = ignore.map(pattern => pattern.toLowerCase())

@@ -13,6 +13,7 @@ import { type Line, type Tap, comparisonOf, formatOf, isQuiet, levelsOf, tap } f
 import { Severity, createSeverities } from './severity'
 import type { Telemetry } from '../tracing/telemetry'
 import { isTracingSuppressed } from '../tracing/trace-context'
+import { messageOf } from '../warnings'
 import { type Redaction, isObject, readProperty, scrubbed, writtenInLine } from './pino/serialized-error'
 
 type LogConfig = Exclude<Config['logs'], false>
@@ -56,7 +57,7 @@ export function collectLogs (
         else record(line)
       }
     } catch (error) {
-      warn(`A log line could not be reported: ${textOf(error)}`)
+      warn(`A log line could not be reported: ${messageOf(error)}`)
     }
   }
 
@@ -67,7 +68,7 @@ export function collectLogs (
     try {
       record(line)
     } catch (error) {
-      warn(`A log line could not be reported: ${textOf(error)}`)
+      warn(`A log line could not be reported: ${messageOf(error)}`)
     }
   }
 
@@ -138,13 +139,7 @@ export function collectLogs (
   }
 
   function isKept ({ level }: Line, { message, fields }: Content): boolean {
-    if (filter === undefined) return true
-    try {
-      return filter({ level, message: message ?? '', fields })
-    } catch (error) {
-      warn(`logs.filter failed, the line is sent: ${textOf(error)}`)
-      return true
-    }
+    return filter === undefined || filter({ level, message: message ?? '', fields })
   }
 
   function emitTrace (line: Line, content: Content, severityNumber: SeverityNumber, where: Context): void {
@@ -247,8 +242,4 @@ function textOfLine ({ object }: Line, content: Content, format: LineFormat): st
   if (content.message !== undefined && content.message !== '') return bodyOf(content, format)
   const isGiven = isObject(object) ? (name: string) => Object.hasOwn(object, name) : undefined
   return bodyOf(content, format, readProperty(readProperty(object, format.errorKey), 'message'), isGiven)
-}
-
-function textOf (error: unknown): string {
-  return error instanceof Error ? error.message : String(error)
 }

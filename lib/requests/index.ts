@@ -16,7 +16,6 @@ import { SAMPLE_RATE, kHold } from '../tracing/sampler'
 import { LeanSpan } from '../tracing/span'
 import { type SpanWithOperation, type Telemetry, toAttributes } from '../tracing/telemetry'
 import { remoteSpan, suppressTracing } from '../tracing/trace-context'
-import { messageOf } from '../warnings'
 
 interface WithOperation { [kOperation]?: Operation | null }
 type Response = ServerResponse & WithOperation
@@ -58,7 +57,7 @@ export function traceRequests (
   onLogger?: (logger: FastifyBaseLogger) => void
 ): () => void {
   const isBoundTo = createBindingCheck()
-  const isIgnored = createIgnore(config.ignore, warn)
+  const isIgnored = createIgnore(config.ignore)
   const keepsFailuresOfIgnored = config.ignore.kind === 'routes' && config.ignore.keepFailures
 
   fastify.decorateRequest(kOperation as unknown as string, null)
@@ -206,22 +205,12 @@ export function traceRequests (
   function isSuccess (status: number | undefined, finished: boolean, request: FastifyRequest): boolean {
     const otherwise = status !== undefined && status < 400 && finished
     if (config.requests.success === undefined || status === undefined) return otherwise
-    try {
-      return config.requests.success(status, request) === true
-    } catch (error) {
-      warn(`requests.success failed, the default is used: ${messageOf(error)}`)
-      return otherwise
-    }
+    return config.requests.success(status, request) ?? otherwise
   }
 
   function enrich (operation: RequestOperation, request: FastifyRequest, reply: FastifyReply): void {
-    if (config.requests.enrich === undefined) return
-    try {
-      const properties = config.requests.enrich(request, reply)
-      if (properties !== undefined && properties !== null) operation.attributes = { ...operation.attributes, ...toAttributes(properties) }
-    } catch (error) {
-      warn(`requests.enrich failed: ${messageOf(error)}`)
-    }
+    const properties = config.requests.enrich?.(request, reply)
+    if (properties !== undefined) operation.attributes = { ...operation.attributes, ...toAttributes(properties) }
   }
 
   // What Fastify answers before its hooks run: a malformed URL, a parameter too long, 503 while closing.
