@@ -3,15 +3,15 @@ import type { TokenCredential } from '@azure/core-auth'
 import type { ReadableLogRecord } from '@opentelemetry/sdk-logs'
 import type { ResourceMetrics } from '@opentelemetry/sdk-metrics'
 import type { Connection } from '../options/connection-string'
-import { LOCAL_TIMING, LocalLink, WorkerLink, type Client, type Link, type LinkSettings } from './link'
+import { LOCAL_TIMING, LocalLink, WorkerLink, type Client, type Link, type LinkSettings } from './worker/link'
 import { kindOfRecord, kindOfSpan, DEPENDENCIES, METRIC_POINTS, Packer, TRACES, type PackableLine, type PackableSpan } from './pack'
 import type { Timing } from './pipeline'
 import { spoolDirectory, whyUnwritable } from './spool'
-import { Account, add, countsOf, droppedIn, droppedText, settledIn, statsFrom, sumOf, total, type Counts, type DeliveryStats, type Reason } from './stats'
+import { Account, add, countsOf, droppedIn, droppedText, settledIn, statsFrom, sumOf, total, type Counts, type DeliveryStats, type Reason } from './counters'
 
-export { emptyStats } from './stats'
+export { emptyStats } from './counters'
 export { LINE_SEPARATOR, type LineOrigin, type PackableLine } from './pack'
-export type { DeliveryStats, Kind, KindStats, Reason } from './stats'
+export type { DeliveryStats, Kind, KindStats, Reason } from './counters'
 
 export interface DeliveryOptions {
   connection: Connection

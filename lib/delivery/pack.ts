@@ -4,7 +4,7 @@ import type { ReadableLogRecord } from '@opentelemetry/sdk-logs'
 import type { ResourceMetrics } from '@opentelemetry/sdk-metrics'
 import type { ReadableSpan } from '@opentelemetry/sdk-trace-node'
 import type { LineFormat } from '../logs/line'
-import { countsOf, type Counts } from './stats'
+import { countsOf, type Counts } from './counters'
 
 /** Names of attributes, and what else many items share, are written once per batch. */
 export interface PackedBatch { shapes: string[][], values: unknown[], origins?: LineOrigin[] }

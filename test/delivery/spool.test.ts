@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t from 'tap'
 import { parseConnectionString } from '../../dist/options/connection-string.js'
-import { compress, expand, Spool, spoolDirectory, type SpoolFile } from '../../dist/delivery/spool.js'
+import { compress, expand, Spool, spoolDirectory, type SpoolFile } from '../../dist/delivery/spool/index.js'
 import { ingestion } from '../fixtures/ingestion'
 import { run } from '../fixtures/process'
 import { produce, QUICK, sums, temporary, until } from '../fixtures/telemetry'
@@ -47,7 +47,7 @@ t.test('the oldest make room, those being sent are left alone', async t => {
 t.test('files of a process that was killed are recovered, those of a living one are not', async t => {
   const directory = temporary(t)
   const script = `
-    const { Spool, compress } = require(${JSON.stringify(require.resolve('../../dist/delivery/spool.js'))})
+    const { Spool, compress } = require(${JSON.stringify(require.resolve('../../dist/delivery/spool/index.js'))})
     const spool = new Spool(${JSON.stringify(directory)}, 1e6, () => false, () => {})
     spool.write({ form: 'body', data: compress('[1]'), counts: [0, 0, 1, 0, 0, 0] })
     process.kill(process.pid, 'SIGKILL')

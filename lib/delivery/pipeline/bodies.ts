@@ -2,9 +2,9 @@
 import { promisify } from 'node:util'
 import { gzip } from 'node:zlib'
 import type { Exporters } from './exporters'
-import { compress, expand } from './spool'
-import { add, countsOf, total, type Counts } from './stats'
-import type { Body } from './transport'
+import { compress, expand } from '../spool'
+import { add, countsOf, total, type Counts } from '../counters'
+import type { Body } from '../http/transport'
 import type { Unpacked } from './unpack'
 
 export interface Counted { body: Body, counts: Counts }

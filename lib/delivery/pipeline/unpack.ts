@@ -4,11 +4,11 @@ import type { Resource } from '@opentelemetry/resources'
 import type { ReadableLogRecord } from '@opentelemetry/sdk-logs'
 import type { ResourceMetrics } from '@opentelemetry/sdk-metrics'
 import type { ReadableSpan } from '@opentelemetry/sdk-trace-node'
-import { addMissing, bodyOf, fieldsToAttributes, parseLine } from '../logs/line'
-import { OPERATION_NAME, RECORD_RATE } from '../rows/attribute-names'
-import { hrTimeOfMillis } from '../tracing/time'
-import { EXCEPTIONS, kindOfRecord, kindOfSpan, LINE, LINE_SEPARATOR, METRICS, METRIC_POINTS, RECORD, SPAN_WITH_MORE, TRACES, type PackedBatch, type PackedMetric } from './pack'
-import { countsOf, type Counts } from './stats'
+import { addMissing, bodyOf, fieldsToAttributes, parseLine } from '../../logs/line'
+import { OPERATION_NAME, RECORD_RATE } from '../../rows/attribute-names'
+import { hrTimeOfMillis } from '../../tracing/time'
+import { EXCEPTIONS, kindOfRecord, kindOfSpan, LINE, LINE_SEPARATOR, METRICS, METRIC_POINTS, RECORD, SPAN_WITH_MORE, TRACES, type PackedBatch, type PackedMetric } from '../pack'
+import { countsOf, type Counts } from '../counters'
 
 const SCOPE: ReadableSpan['instrumentationScope'] = { name: 'fastify-app-insights' }
 

@@ -5,11 +5,11 @@ import { join } from 'node:path'
 import { Worker } from 'node:worker_threads'
 import type { TokenCredential } from '@azure/core-auth'
 import { ROOT_CONTEXT, context } from '@opentelemetry/api'
-import { suppressTracing } from '../tracing/trace-context'
-import type { Pipeline, PipelineSettings, Mode } from './pipeline'
-import { compress, Spool } from './spool'
-import { Account, add, type Counts } from './stats'
-import { tokenCache, type Token } from './tokens'
+import { suppressTracing } from '../../tracing/trace-context'
+import type { Pipeline, PipelineSettings, Mode } from '../pipeline'
+import { compress, Spool } from '../spool'
+import { Account, add, type Counts } from '../counters'
+import { tokenCache, type Token } from '../http/tokens'
 import type { FromWorker, ToWorker, WorkerData } from './app-insights-worker'
 
 export interface LinkSettings extends PipelineSettings {
@@ -336,7 +336,7 @@ export class LocalLink implements Link {
   }
 
   #load (): Pipeline {
-    const pipeline = require('./pipeline') as typeof import('./pipeline')
+    const pipeline = require('../pipeline') as typeof import('../pipeline')
     return new pipeline.Pipeline(this.#settings, this.inherited, {
       notice: message => { for (const client of this.#clients.values()) client.notice(message, Date.now()) },
       authorization: this.#settings.credential === undefined ? undefined : tokenCache(() => askCredential(this.#settings)),

@@ -4,8 +4,8 @@ import { accessSync, chmodSync, closeSync, constants, lstatSync, mkdirSync, open
 import { tmpdir, userInfo } from 'node:os'
 import { dirname, join } from 'node:path'
 import { gunzipSync, gzipSync } from 'node:zlib'
-import type { Connection } from '../options/connection-string'
-import { countsOf, KINDS, type Counts } from './stats'
+import type { Connection } from '../../options/connection-string'
+import { countsOf, KINDS, type Counts } from '../counters'
 
 /** `packed` are sealed batches, a line each, and need their resource; `body` is what gets posted. */
 export type Form = 'packed' | 'body'

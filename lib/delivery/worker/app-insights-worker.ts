@@ -1,8 +1,8 @@
 /** The worker thread: messages from the main thread → pipeline. */
 import { parentPort, workerData } from 'node:worker_threads'
-import { Pipeline, type Mode, type PipelineSettings } from './pipeline'
-import { Account } from './stats'
-import { tokenCache, type Token } from './tokens'
+import { Pipeline, type Mode, type PipelineSettings } from '../pipeline'
+import { Account } from '../counters'
+import { tokenCache, type Token } from '../http/tokens'
 
 export interface WorkerData {
   settings: PipelineSettings

@@ -7,9 +7,9 @@ import type { ResourceMetrics } from '@opentelemetry/sdk-metrics'
 import type { ReadableSpan, SpanExporter } from '@opentelemetry/sdk-trace-node'
 import type * as Azure from '@azure/monitor-opentelemetry-exporter'
 import type * as RestPipeline from '@azure/core-rest-pipeline'
-import type { Connection } from '../options/connection-string'
-import { RECORD_PROCESSED, RECORD_RATE } from '../rows/attribute-names'
-import { suppressTracing } from '../tracing/trace-context'
+import type { Connection } from '../../options/connection-string'
+import { RECORD_PROCESSED, RECORD_RATE } from '../../rows/attribute-names'
+import { suppressTracing } from '../../tracing/trace-context'
 
 /** Converting one batch at a time is enough: it is all computation. */
 export interface Exporters {

@@ -4,9 +4,9 @@ import { Agent as HttpsAgent, request as httpsRequest } from 'node:https'
 import type { PipelineRequest, PipelineResponse } from '@azure/core-rest-pipeline'
 import type * as RestPipeline from '@azure/core-rest-pipeline'
 import { context } from '@opentelemetry/api'
-import type { Connection } from '../options/connection-string'
-import { suppressTracing } from '../tracing/trace-context'
-import type { Reason } from './stats'
+import type { Connection } from '../../options/connection-string'
+import { suppressTracing } from '../../tracing/trace-context'
+import type { Reason } from '../counters'
 
 export interface Body { data: Buffer, gzip: boolean }
 

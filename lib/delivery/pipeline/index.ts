@@ -1,12 +1,12 @@
 /** Sealed batches → bodies → the endpoint, by way of the disk where it is away. The same in a worker thread and without one. */
 import { resourceFromAttributes, type Resource } from '@opentelemetry/resources'
-import type { Connection } from '../options/connection-string'
+import type { Connection } from '../../options/connection-string'
 import { bodiesOf, bodyOf, countEnvelopes, envelopesOf, kindOf, type Counted, type Envelope } from './bodies'
 import { loadExporters, type Exporters } from './exporters'
-import { Health, STRIKES } from './health'
-import { compress, expand, Spool, unknownCounts, whyUnwritable, type SpoolFile } from './spool'
-import { Account, add, countsOf, total, type Counts, type Reason, type State } from './stats'
-import { Transport, type Body, type Outcome } from './transport'
+import { Health, STRIKES } from './circuit-breaker'
+import { compress, expand, Spool, unknownCounts, whyUnwritable, type SpoolFile } from '../spool'
+import { Account, add, countsOf, total, type Counts, type Reason, type State } from '../counters'
+import { Transport, type Body, type Outcome } from '../http/transport'
 import { emptyUnpacked, unpack, type Unpacked } from './unpack'
 
 export interface PipelineSettings {
