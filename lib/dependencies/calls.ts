@@ -6,41 +6,44 @@ import { instanceOf } from '../tracing/registration'
 import type { Telemetry } from '../tracing/telemetry'
 import { isTracingSuppressed, parseTraceParent } from '../tracing/trace-context'
 import type { Warn } from '../warnings'
-import { type IsIgnored, createIgnore } from './ignore'
+import { createOwnTraffic } from './own-traffic'
+import { type IsSuccess, type MatchesCall, createMatcher, createSuccess } from './patterns'
 import { type CallTarget, type SetHeader, inject, isTracedAlready, startCallSpan } from './spans'
 
 /** A call that is on its way. */
 export class Call {
   readonly calls: Calls
   readonly span: Span
-  readonly target: string
+  readonly target: CallTarget
   readonly startedAt = performance.now()
   /** When the answer's head was here. */
   answeredAt: number | undefined = undefined
   status: number | undefined = undefined
   error: unknown = undefined
 
-  constructor (calls: Calls, span: Span, target: string) {
+  constructor (calls: Calls, span: Span, target: CallTarget) {
     this.calls = calls
     this.span = span
     this.target = target
-  }
-
-  get failed (): boolean {
-    return this.error !== undefined || this.status === undefined || this.status >= 400
   }
 }
 
 export class Calls {
   readonly warn: Warn
   readonly #telemetry: Telemetry
-  readonly #isIgnored: IsIgnored
+  readonly #isOwnTraffic: (url: string) => boolean
+  readonly #isIgnored: MatchesCall
+  readonly #isPropagated: MatchesCall
+  readonly #isSuccess: IsSuccess
   readonly #open = new Set<Call>()
 
   constructor (options: Exclude<Config['dependencies'], false>, telemetry: Telemetry, warn: Warn) {
     this.warn = warn
     this.#telemetry = telemetry
-    this.#isIgnored = createIgnore(options.ignore, warn)
+    this.#isOwnTraffic = createOwnTraffic(telemetry.config.connection.endpoint)
+    this.#isIgnored = createMatcher('ignore', options.ignore, false, warn)
+    this.#isPropagated = createMatcher('propagate', options.propagate, true, warn)
+    this.#isSuccess = createSuccess(options.success, warn)
   }
 
   /**
@@ -51,11 +54,11 @@ export class Calls {
     const active = context.active()
     const telemetry = this.#telemetry
     if (instanceOf(active) !== telemetry) return undefined
-    if (isTracingSuppressed(active) || target.url.startsWith(telemetry.config.connection.endpoint)) return null
+    if (isTracingSuppressed(active) || this.#isOwnTraffic(target.url)) return null
     const theirs = existing === undefined ? undefined : parseTraceParent(existing)
     if (theirs !== undefined && isTracedAlready(theirs, active)) return null
     // A trace of another id is what the app wants there.
-    const mayInject = theirs === undefined || theirs.traceId === trace.getSpanContext(active)?.traceId
+    const mayInject = (theirs === undefined || theirs.traceId === trace.getSpanContext(active)?.traceId) && this.#isPropagated(target.method, target.url)
     if (this.#isIgnored(target.method, target.url)) {
       // Its callee belongs to the operation all the same.
       if (mayInject) inject(active, set)
@@ -63,14 +66,16 @@ export class Calls {
     }
     const span = startCallSpan(telemetry, active, target)
     if (mayInject) inject(trace.setSpan(active, span), set)
-    const call = new Call(this, span, target.authority)
+    const call = new Call(this, span, target)
     this.#open.add(call)
     return call
   }
 
   finish (call: Call, endedAt?: number): void {
     if (!this.#open.delete(call)) return
-    const { span, status, failed } = call
+    const { span, status, target: { method, authority, url } } = call
+    // Without a whole answer there is nothing to ask the app.
+    const failed = call.error !== undefined || status === undefined || !this.#isSuccess({ method, url, status })
     if (span.isRecording()) {
       if (status !== undefined) span.setAttribute('http.response.status_code', status)
       if (failed) setFailure(call)
@@ -78,7 +83,7 @@ export class Calls {
     const { metrics } = this.#telemetry
     if (metrics !== undefined) {
       span.setAttribute(PROCESSED, PROCESSED_DEPENDENCY)
-      metrics.call({ target: call.target, status, success: !failed, duration: (endedAt ?? performance.now()) - call.startedAt })
+      metrics.call({ target: authority, status, success: !failed, duration: (endedAt ?? performance.now()) - call.startedAt })
     }
     span.end(endedAt)
   }
