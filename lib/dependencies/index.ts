@@ -3,7 +3,7 @@ import { type Channel, channel, subscribe, unsubscribe } from 'node:diagnostics_
 import { ClientRequest } from 'node:http'
 import { type Context, type Span, type SpanContext, SpanKind, SpanStatusCode, TraceFlags, context, propagation, trace } from '@opentelemetry/api'
 import type { ReadableSpan } from '@opentelemetry/sdk-trace-node'
-import { MAX_URL, OTHER, knownMethod, parseAuthority } from '../requests/http'
+import { MAX_URL, OTHER, knownMethod, parseAuthority } from '../requests/attributes'
 import { PROCESSED, PROCESSED_DEPENDENCY } from '../metrics'
 import { operationOf } from '../tracing/operation'
 import type { Config, OutgoingCall } from '../options'
