@@ -8,7 +8,7 @@ import {
   guardedCredential, guardedLogRecordProcessor, guardedPredicate, guardedProperties, guardedSampler, guardedSpanProcessor, withoutUndefined
 } from './guarded'
 import type {
-  AppInsightsOptions, DependencyOptions, ExceptionOptions, LogLine, LogOptions, MetricOptions, OutgoingCall, Properties, RequestOptions
+  AppInsightsOptions, DependencyOptions, ExceptionOptions, FinishedCall, LogLine, LogOptions, MetricOptions, OutgoingCall, Properties, RequestOptions
 } from './interfaces'
 import { validated } from './validation'
 import { FAI_ERR_CONNECTION_STRING_MISSING } from '../errors'
@@ -20,6 +20,9 @@ export type Ignore =
   | { readonly kind: 'none' }
   | { readonly kind: 'routes', readonly routes: readonly string[], readonly keepFailures: boolean }
   | { readonly kind: 'function', readonly test: (request: FastifyRequest) => boolean | undefined }
+
+/** Hosts and urls, or the app's own word. */
+export type CallChoice = readonly string[] | ((call: OutgoingCall) => boolean | undefined)
 
 /** The app's functions in it are guarded: they do not throw, and give undefined, or the default, where they fail. */
 export interface Config {
@@ -49,7 +52,11 @@ export interface Config {
   } | false
   readonly exceptions: Readonly<Required<ExceptionOptions>> | false
   readonly dependencies: {
-    readonly ignore: readonly string[] | ((call: OutgoingCall) => boolean) | undefined
+    /** Calls that make no rows. */
+    readonly ignore: CallChoice | undefined
+    /** Calls that carry trace headers. */
+    readonly propagate: boolean | CallChoice | undefined
+    readonly success: ((call: FinishedCall) => boolean | undefined) | undefined
     /** Whether ours is to trace them: an instrumentation of the app's may. */
     readonly undici: boolean
     readonly http: boolean
@@ -140,11 +147,14 @@ function readMetrics (given: boolean | MetricOptions): Config['metrics'] {
 
 function readDependencies (given: boolean | DependencyOptions, instrumentations: Instrumentation[], warn: Warn): Config['dependencies'] {
   if (given === false) return false
-  const { ignore }: DependencyOptions = given === true ? {} : given
+  const { ignore, propagate, success }: DependencyOptions = given === true ? {} : given
   const has = (name: string): boolean => instrumentations.some(({ instrumentationName }) => instrumentationName === name)
-  const isIgnored = typeof ignore === 'function' ? guardedPredicate('dependencies.ignore', ignore, 'the call is kept', warn) : undefined
   return Object.freeze({
-    ignore: isIgnored === undefined ? ignore as string[] | undefined : (call: OutgoingCall) => isIgnored(call) ?? false,
+    ignore: typeof ignore === 'function' ? guardedPredicate('dependencies.ignore', ignore, 'the call is kept', warn) : frozen(ignore),
+    propagate: typeof propagate === 'function'
+      ? guardedPredicate('dependencies.propagate', propagate, 'the call carries trace headers', warn)
+      : typeof propagate === 'boolean' ? propagate : frozen(propagate),
+    success: success === undefined ? undefined : guardedPredicate('dependencies.success', success, 'the default is used', warn),
     undici: !has('@opentelemetry/instrumentation-undici'),
     http: !has('@opentelemetry/instrumentation-http')
   })
@@ -170,6 +180,10 @@ function readRedactQuery (given: RequestOptions['redactQuery']): ReadonlySet<str
   if (given === true) return true
   if (given === undefined || Array.isArray(given)) return new Set([...SECRET_QUERY_NAMES, ...lower(given)])
   return new Set(lower(given.only))
+}
+
+function frozen (list: readonly string[] | undefined): readonly string[] | undefined {
+  return list === undefined ? undefined : Object.freeze([...list])
 }
 
 function lower (names: readonly string[] = []): string[] {

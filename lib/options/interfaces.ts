@@ -61,12 +61,27 @@ export interface OutgoingCall {
   readonly url: string
 }
 
+export interface FinishedCall extends OutgoingCall {
+  /** Of the answer. */
+  readonly status: number
+}
+
 export interface DependencyOptions {
   /**
    * Calls that make no rows: hosts (`metadata.internal`, `*.example.org`, `localhost:3100`) or urls without their
    * query (`https://api.example.org/health`, `https://api.example.org/poll*`), or a function.
    */
   ignore?: string[] | ((call: OutgoingCall) => boolean)
+  /**
+   * Which calls carry trace headers (`traceparent` and what else is registered): hosts or urls as in `ignore`, a
+   * function, or `false` for none. Calls that carry none are rows all the same. @default true
+   */
+  propagate?: boolean | string[] | ((call: OutgoingCall) => boolean)
+  /**
+   * Whether an answer is a success: a 404 that says "not there yet" is not a failure. Not asked where no answer came,
+   * or only a part of it: that is a failure. @default status < 400
+   */
+  success?: (call: FinishedCall) => boolean
 }
 
 export interface MetricOptions {

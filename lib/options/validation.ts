@@ -133,7 +133,9 @@ const REQUESTS: Shape<RequestOptions> = {
 const LOGS: Shape<LogOptions> = { level: STRING, filter: FUNCTION, redact: list('an array of paths', REDACT_PATH), requestLogs: BOOLEAN }
 const EXCEPTIONS: Shape<ExceptionOptions> = { clientErrors: BOOLEAN, uncaught: BOOLEAN }
 const DEPENDENCIES: Shape<DependencyOptions> = {
-  ignore: either('an array of hosts and urls, or a function', [isFunction, fine], [Array.isArray, list('', CALL)])
+  ignore: either('an array of hosts and urls, or a function', [isFunction, fine], [Array.isArray, list('', CALL)]),
+  propagate: either('true, false, an array of hosts and urls, or a function', [isBoolean, fine], [isFunction, fine], [Array.isArray, list('', CALL)]),
+  success: FUNCTION
 }
 const METRICS: Shape<MetricOptions> = {
   interval: must(`a number of milliseconds from 1 to ${LONGEST_WAIT}`, value => Number.isSafeInteger(value) && isNumber(value, 1, LONGEST_WAIT)),

@@ -59,6 +59,8 @@ const OPTIONS: Array<[name: string, options: (callback: () => never) => AppInsig
   ['requests.enrich', enrich => ({ requests: { enrich } })],
   ['logs.filter', filter => ({ logs: { filter } })],
   ['dependencies.ignore', ignore => ({ dependencies: { ignore } })],
+  ['dependencies.propagate', propagate => ({ dependencies: { propagate } })],
+  ['dependencies.success', success => ({ dependencies: { success } })],
   ['sampler', shouldSample => ({ sampler: { shouldSample, toString: shouldSample } })]
 ]
 

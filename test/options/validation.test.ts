@@ -87,6 +87,8 @@ const TAKES: Record<string, string[]> = {
   'exceptions.uncaught': ['true', 'false'],
   dependencies: ['true', 'false', 'an empty object'],
   'dependencies.ignore': ['an empty array', 'an array of text', 'a function', 'a class'],
+  'dependencies.propagate': ['true', 'false', 'an empty array', 'an array of text', 'a function', 'a class'],
+  'dependencies.success': ['a function', 'a class'],
   instrumentations: ['an empty array'],
   metrics: ['true', 'false', 'an empty object'],
   'metrics.interval': [],
