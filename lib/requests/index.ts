@@ -14,7 +14,9 @@ import type { Config } from '../options'
 import { createBindingCheck } from '../logs/pino'
 import { SAMPLE_RATE, kHold } from '../tracing/sampler'
 import { LeanSpan } from '../tracing/span'
-import { type SpanWithOperation, type Telemetry, toAttributes } from '../tracing/telemetry'
+import { publicOperation } from '../tracing/public-operation'
+import { toAttributes } from '../rows/properties'
+import { type SpanWithOperation, type Telemetry } from '../tracing/telemetry'
 import { remoteSpan, suppressTracing } from '../tracing/trace-context'
 import { messageOf } from '../warnings'
 
@@ -62,7 +64,7 @@ export function traceRequests (
   const keepsFailuresOfIgnored = config.ignore.kind === 'routes' && config.ignore.keepFailures
 
   fastify.decorateRequest(kOperation as unknown as string, null)
-  fastify.decorateRequest('appInsights', { getter (this: FastifyRequest) { return (this as WithOperation)[kOperation] ?? SILENT_REQUEST } })
+  fastify.decorateRequest('appInsights', { getter (this: FastifyRequest) { const operation = operationOfRequest(this); return operation === undefined ? SILENT_REQUEST : publicOperation(operation) } })
   fastify.addHook('onRequest', openRequest)
   // A parsed body, a timer or an emitter may have lost the context that onRequest set.
   fastify.addHook('preValidation', function enterValidation (request, _reply, done) { enter(request, done) })
@@ -76,7 +78,7 @@ export function traceRequests (
   fastify.addHook('onRequestAbort', function enterAbort (request, done) { enter(request, done) })
   fastify.addHook('onError', function expectException (request, _reply, error, done) {
     const operation = operationOfRequest(request)
-    if (operation !== undefined) exceptions?.expect(operation, error)
+    if (operation !== undefined) exceptions?.markThrown(operation, error)
     enter(request, done)
   })
 
@@ -162,7 +164,7 @@ export function traceRequests (
     if (!telemetry.open.delete(operation)) return
     const { request, reply, span } = operation
     const { finished, status } = outcomeOf(reply.raw, request.raw, operation.finished)
-    exceptions?.settle(operation, reply.raw.statusCode)
+    exceptions?.reportPending(operation, reply.raw.statusCode)
     const success = isSuccess(status, finished, request)
     const sampled = (span.spanContext().traceFlags & TraceFlags.SAMPLED) !== 0
 
