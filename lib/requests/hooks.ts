@@ -44,7 +44,7 @@ function enterAbort (request: FastifyRequest, done: Done): void {
 
 function expectException (this: FastifyInstance, request: FastifyRequest, _reply: FastifyReply, error: Error, done: Done): void {
   const operation = operationOfRequest(request)
-  if (operation !== undefined) tracingOf(this).exceptions?.expect(operation, error)
+  if (operation !== undefined) tracingOf(this).exceptions?.markThrown(operation, error)
   enter(request, done)
 }
 

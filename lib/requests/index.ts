@@ -10,6 +10,7 @@ import type { Exceptions } from '../exceptions'
 import { createBindingCheck } from '../logs/pino'
 import type { Config } from '../options'
 import { SILENT_REQUEST, kOperation } from '../tracing/operation'
+import { publicOperation } from '../tracing/public-operation'
 import type { Telemetry } from '../tracing/telemetry'
 
 /**
@@ -37,7 +38,7 @@ export function traceRequests (
   }
   fastify.decorate(kRequestTracing as unknown as string, tracing)
   fastify.decorateRequest(kOperation as unknown as string, null)
-  fastify.decorateRequest('appInsights', { getter (this: FastifyRequest) { return (this as WithOperation)[kOperation] ?? SILENT_REQUEST } })
+  fastify.decorateRequest('appInsights', { getter (this: FastifyRequest) { const operation = (this as WithOperation)[kOperation] ?? undefined; return operation === undefined ? SILENT_REQUEST : publicOperation(operation) } })
   addHooks(fastify)
   const stopUnrouted = traceUnrouted(tracing)
   return function stop () {
