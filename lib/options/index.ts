@@ -64,12 +64,27 @@ export interface OutgoingCall {
   readonly url: string
 }
 
+export interface FinishedCall extends OutgoingCall {
+  /** Of the answer. */
+  readonly status: number
+}
+
 export interface DependencyOptions {
   /**
    * Calls that make no rows: hosts (`metadata.internal`, `*.example.org`, `localhost:3100`) or urls without their
    * query (`https://api.example.org/health`, `https://api.example.org/poll*`), or a function.
    */
   ignore?: string[] | ((call: OutgoingCall) => boolean)
+  /**
+   * Which calls carry trace headers (`traceparent` and what else is registered): hosts or urls as in `ignore`, a
+   * function, or `false` for none. Calls that carry none are rows all the same. @default true
+   */
+  propagate?: boolean | string[] | ((call: OutgoingCall) => boolean)
+  /**
+   * Whether an answer is a success: a 404 that says "not there yet" is not a failure. Not asked where no answer came,
+   * or only a part of it: that is a failure. @default status < 400
+   */
+  success?: (call: FinishedCall) => boolean
 }
 
 export interface MetricOptions {
@@ -174,6 +189,8 @@ export interface Config {
   readonly exceptions: Readonly<Required<ExceptionOptions>> | false
   readonly dependencies: {
     readonly ignore: DependencyOptions['ignore']
+    readonly propagate: DependencyOptions['propagate']
+    readonly success: DependencyOptions['success']
     /** Whether ours is to trace them: an instrumentation of the app's may. */
     readonly undici: boolean
     readonly http: boolean
@@ -222,7 +239,11 @@ const REQUESTS: Record<keyof RequestOptions, Kind> = {
 }
 const LOGS: Record<keyof LogOptions, Kind> = { level: STRING, filter: FUNCTION, redact: STRINGS, requestLogs: BOOLEAN }
 const EXCEPTIONS: Record<keyof ExceptionOptions, Kind> = { clientErrors: BOOLEAN, uncaught: BOOLEAN }
-const DEPENDENCIES: Record<keyof DependencyOptions, Kind> = { ignore: { words: 'an array of hosts and urls, or a function', test: value => isStrings(value) || isFunction(value) } }
+const DEPENDENCIES: Record<keyof DependencyOptions, Kind> = {
+  ignore: { words: 'an array of hosts and urls, or a function', test: value => isStrings(value) || isFunction(value) },
+  propagate: { words: 'true, false, an array of hosts and urls, or a function', test: value => typeof value === 'boolean' || isStrings(value) || isFunction(value) },
+  success: FUNCTION
+}
 const METRICS: Record<keyof MetricOptions, Kind> = { interval: { words: 'a number of milliseconds from 1 to 2147483647', test: value => Number.isSafeInteger(value) && (value as number) > 0 && (value as number) < 2 ** 31 }, runtime: BOOLEAN }
 const IGNORE: Record<keyof IgnoreOptions, Kind> = { routes: STRINGS, keepFailures: BOOLEAN }
 
@@ -355,6 +376,8 @@ function readDependencies (given: boolean | DependencyOptions, instrumentations:
   const has = (name: string): boolean => instrumentations.some(({ instrumentationName }) => instrumentationName === name)
   return Object.freeze({
     ignore: given === true ? undefined : given.ignore,
+    propagate: given === true ? undefined : given.propagate,
+    success: given === true ? undefined : given.success,
     undici: !has('@opentelemetry/instrumentation-undici'),
     http: !has('@opentelemetry/instrumentation-http')
   })
