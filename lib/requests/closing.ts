@@ -6,8 +6,9 @@ import { RequestOperation, type Response } from './operation'
 import { isSuccess, outcomeOf } from './outcome'
 import { isSampled, markCertain, markCounted, setStatus, writableAttributes } from './span'
 import type { RequestTracing } from './tracing'
+import { toAttributes } from '../rows/properties'
 import { kOperation } from '../tracing/operation'
-import { type Telemetry, toAttributes } from '../tracing/telemetry'
+import type { Telemetry } from '../tracing/telemetry'
 
 export function closeResponse (this: Response): void {
   const operation = this[kOperation]
@@ -31,7 +32,7 @@ export function closeOperation (operation: RequestOperation): void {
   if (!telemetry.open.delete(operation)) return
   const outcome = outcomeOf(reply.raw, request.raw, operation.finished)
   const { status } = outcome
-  exceptions?.settle(operation, reply.raw.statusCode)
+  exceptions?.reportPending(operation, reply.raw.statusCode)
   const success = isSuccess(tracing, outcome, request)
 
   enrich(tracing, operation, request, reply)
