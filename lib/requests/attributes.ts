@@ -1,6 +1,7 @@
 /** Request → what OpenTelemetry's HTTP conventions say of it. */
 import type { IncomingMessage } from 'node:http'
 import type { Attributes } from '@opentelemetry/api'
+import { isAuthority, schemeOf } from './forwarded'
 import type { RequestOperation } from './operation'
 
 /** Azure's limit of a url, in characters. */
@@ -20,7 +21,7 @@ export function knownMethod (method: string | undefined): string {
 export function requestAttributes ({ tracing, request, reply, route, clientAddress }: RequestOperation, status: number | undefined, attributes: Attributes): void {
   const { config, telemetry } = tracing
   const { raw } = request
-  httpAttributes(raw, request.protocol, request.host, route, attributes)
+  httpAttributes(raw, schemeOf(request), request.host, route, attributes)
   attributes['url.full'] = telemetry.redactor.url(attributes['url.full'] as string).slice(0, MAX_URL)
   if (status !== undefined) attributes['http.response.status_code'] = status
   if (clientAddress !== undefined) attributes['client.address'] = clientAddress
@@ -63,7 +64,7 @@ let lastServer: HttpServer | undefined
 /** undefined where a client has sent something else than a name and a port. */
 function namedServer (host: string): HttpServer | undefined {
   if (lastServer?.authority === host) return lastServer
-  if (!/^[\w.:[\]-]+$/.test(host)) return undefined
+  if (!isAuthority(host)) return undefined
   lastServer = parseAuthority(host)
   return lastServer
 }

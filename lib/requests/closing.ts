@@ -1,6 +1,7 @@
 /** The end of a request → its row and its number, once: response, abort and shutdown race. */
 import type { IncomingMessage } from 'node:http'
 import type { FastifyReply, FastifyRequest } from 'fastify'
+import { schemeOf } from './forwarded'
 import { isSynthetic, knownMethod, requestAttributes } from './attributes'
 import { RequestOperation, type Response } from './operation'
 import { isSuccess, outcomeOf } from './outcome'
@@ -22,7 +23,7 @@ export function countResponse (this: Response): void {
   const { tracing, request, reply, route } = operation
   const outcome = outcomeOf(reply.raw, request.raw, operation.finished)
   const success = isSuccess(tracing, outcome, request)
-  count(tracing.telemetry, request.raw, request.protocol, route, outcome.status, success, reply.elapsedTime)
+  count(tracing.telemetry, request.raw, schemeOf(request), route, outcome.status, success, reply.elapsedTime)
 }
 
 export function closeOperation (operation: RequestOperation): void {
@@ -46,7 +47,7 @@ export function closeOperation (operation: RequestOperation): void {
   operation.certain = (config.keepErrors && !success) || slow || (operation.ignored && !success)
   if (operation.certain) markCertain(span)
   if (!operation.foreign && (!operation.ignored || operation.certain)) {
-    count(telemetry, request.raw, request.protocol, operation.route, status, success, reply.elapsedTime)
+    count(telemetry, request.raw, schemeOf(request), operation.route, status, success, reply.elapsedTime)
     if (telemetry.metrics !== undefined) markCounted(span)
   }
   operation.decide(operation.certain || (isSampled(span) && !operation.ignored))

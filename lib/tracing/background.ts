@@ -12,8 +12,9 @@ import { type SpanWithOperation, type Telemetry } from './telemetry'
  * Runs `work`, and waits for its promise where it gives one. What it throws is thrown on, after it was reported once.
  * A CONSUMER span: for the exporter that is a request, and nobody takes it for one that came over HTTP.
  */
-export function runOperation<T> (telemetry: Telemetry, name: string, work: (operation: PublicOperation) => T): T {
+export function runOperation<T> (telemetry: Telemetry, givenName: string, work: (operation: PublicOperation) => T): T {
   const { config } = telemetry
+  const name = telemetry.redactor.text(givenName)
   const caller = trace.getSpanContext(context.active())
   // Not a part of the operation that starts it, which may have ended long before; but tied to it.
   const links: Link[] = caller === undefined ? [] : [{ context: caller }]
