@@ -243,6 +243,12 @@ export function hasStreamHook (logger: object): boolean {
   return typeof (internal(logger, 'pino.hooks') as { streamWrite?: unknown } | undefined)?.streamWrite === 'function'
 }
 
+/** What a logger's own bindings add to each of its lines, as a part of JSON. */
+export function bindingsOf (logger: object): string {
+  const bindings = internal(logger, 'pino.chindings')
+  return typeof bindings === 'string' ? bindings : ''
+}
+
 /** Tells whether a logger's own bindings name this request, so that it is not one logger for all of them. */
 export function createBindingCheck (): (logger: object, requestId: string) => boolean {
   // Asked with every request, and most apps have one copy of pino.
