@@ -15,7 +15,8 @@ import { Severity, createSeverities } from './severity'
 import type { Telemetry } from '../tracing/telemetry'
 import { isTracingSuppressed } from '../tracing/trace-context'
 import { messageOf } from '../warnings'
-import { type Redaction, isObject, readProperty, scrubbed, writtenInLine } from './pino/serialized-error'
+import { isObject, readProperty } from '../rows/hostile'
+import { type Redaction, scrubbed, serializedInLine } from './pino/serialized-error'
 
 type LogConfig = Exclude<Config['logs'], false>
 
@@ -84,7 +85,7 @@ export function collectLogs (
     // The active context may hold a span below the request's.
     const where: Context = operation === undefined || operationOf(active) === operation ? active : operation.context
     const severity = severityOf(line.logger, line.level)
-    const live = liveError(line, format, severity, exceptions?.expected(operation))
+    const live = liveError(line, format, severity, exceptions?.pendingOf(operation))
     if (live === undefined && options === false) return
 
     if (live === undefined && passOn(line, severity, operation, where)) return
@@ -95,15 +96,15 @@ export function collectLogs (
     }
 
     const { key, error } = live
-    const written = writtenInLine(line.logger, format, key, error, content.fields, redaction)
-    content.message = scrubbed(content.message, written.secrets)
-    content.fields = scrubbed(content.fields, written.secrets)
+    const serialized = serializedInLine(line.logger, format, key, error, content.fields, redaction)
+    content.message = scrubbed(content.message, serialized.secrets)
+    content.fields = scrubbed(content.fields, serialized.secrets)
     if (!isKept(line, content)) return
     const ofFastify = isOfErrorHandler(line, error)
     const isException = severity >= Severity.ERROR ||
       // For the 4xx that are to be exceptions, Fastify's line at `info` is what it says of them.
-      (ofFastify && exceptions?.clientErrors === true && exceptions.expected(operation)?.has(error) === true)
-    if (exceptions !== undefined && isException && isReportable(error, exceptions.expected(operation))) {
+      (ofFastify && exceptions?.clientErrors === true && exceptions.pendingOf(operation)?.has(error) === true)
+    if (exceptions !== undefined && isException && isReportable(error, exceptions.pendingOf(operation))) {
       const others = { ...content.fields }
       delete others[key]
       if (ofFastify) {
@@ -114,7 +115,7 @@ export function collectLogs (
       const reported = exceptions.report({
         error,
         key,
-        written,
+        serialized,
         context: where,
         severity: Math.max(severity, Severity.ERROR),
         timestamp: timeOf(valueOf(line.time)),

@@ -5,8 +5,9 @@ import { type Outcome, isSuccess } from './outcome'
 import type { RawRequest } from './refused'
 import { isSampled, markCertain, markCounted, setStatus, writableAttributes } from './span'
 import { statusWritten } from './status-line'
+import { toAttributes } from '../rows/properties'
 import { kOperation } from '../tracing/operation'
-import { type Telemetry, toAttributes } from '../tracing/telemetry'
+import type { Telemetry } from '../tracing/telemetry'
 
 export function closeResponse (this: Response): void {
   const operation = this[kOperation]
@@ -27,8 +28,8 @@ export function closeOperation (operation: RequestOperation): void {
   // Whoever takes it out of the set closes it.
   if (!telemetry.open.delete(operation)) return
   const { outcome } = operation
+  exceptions?.reportPending(operation, statusOfReply(operation))
   const success = isSuccess(tracing, outcome, request)
-  exceptions?.settle(operation, statusOfReply(operation))
 
   enrich(operation)
   telemetry.enrich(span, operation)

@@ -2,6 +2,7 @@
 import { context } from '@opentelemetry/api'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { closeOperation } from './closing'
+import { followLogger } from './logger'
 import { openOperation } from './opening'
 import { RequestOperation, type Response, operationOfRequest } from './operation'
 import { tracingOf } from './tracing'
@@ -23,8 +24,10 @@ function openRequest (this: FastifyInstance, request: FastifyRequest, reply: Fas
   enter(opened(this, request, reply), done)
 }
 
-function enterValidation (request: FastifyRequest, _reply: FastifyReply, done: Done): void {
-  enter(operationOfRequest(request), done)
+function enterValidation (this: FastifyInstance, request: FastifyRequest, _reply: FastifyReply, done: Done): void {
+  const operation = operationOfRequest(request)
+  if (operation instanceof RequestOperation) followLogger(tracingOf(this), request, operation)
+  enter(operation, done)
 }
 
 function enterSend (this: FastifyInstance, request: FastifyRequest, reply: FastifyReply, _payload: unknown, done: Done): void {
@@ -51,7 +54,7 @@ function enterAbort (this: FastifyInstance, request: FastifyRequest, done: Done)
 
 function expectException (this: FastifyInstance, request: FastifyRequest, reply: FastifyReply, error: Error, done: Done): void {
   const operation = opened(this, request, reply)
-  if (operation !== undefined) tracingOf(this).exceptions?.expect(operation, error)
+  if (operation !== undefined) tracingOf(this).exceptions?.markThrown(operation, error)
   enter(operation, done)
 }
 

@@ -4,13 +4,14 @@ import type { FastifyBaseLogger, FastifyInstance, FastifyRequest } from 'fastify
 import { closeOperation } from './closing'
 import { addHooks } from './hooks'
 import { createIgnore } from './ignore'
-import type { RequestOperation, WithOperation } from './operation'
+import { type RequestOperation, operationOfRequest } from './operation'
 import { type RequestTracing, kRequestTracing } from './tracing'
 import { traceUnrouted } from './unrouted'
 import type { Exceptions } from '../exceptions'
 import { createBindingCheck } from '../logs/pino'
 import type { Config } from '../options'
 import { SILENT_REQUEST, kOperation } from '../tracing/operation'
+import { type PublicOperation, publicOperation } from '../tracing/public-operation'
 import type { Telemetry } from '../tracing/telemetry'
 
 /** What is to be done with each request's logger. */
@@ -46,11 +47,17 @@ export function traceRequests (
   }
   fastify.decorate(kRequestTracing as unknown as string, tracing)
   fastify.decorateRequest(kOperation as unknown as string, null)
-  fastify.decorateRequest('appInsights', { getter (this: FastifyRequest) { return (this as WithOperation)[kOperation] ?? SILENT_REQUEST } })
+  fastify.decorateRequest('appInsights', { getter (this: FastifyRequest) { return visible(this) } })
   addHooks(fastify)
   const stopUnrouted = traceUnrouted(tracing)
   return function stop () {
     stopUnrouted()
     for (const operation of telemetry.open) closeOperation(operation as RequestOperation)
   }
+}
+
+/** `request.appInsights` */
+function visible (request: FastifyRequest): PublicOperation | typeof SILENT_REQUEST {
+  const operation = operationOfRequest(request)
+  return operation === undefined ? SILENT_REQUEST : publicOperation(operation)
 }

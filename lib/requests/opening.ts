@@ -5,11 +5,12 @@ import { knownMethod } from './attributes'
 import { closeOperation, closeResponse, countResponse } from './closing'
 import { connectionOf } from './connection'
 import { UNMATCHED } from './ignore'
+import { correlateLogger } from './logger'
 import { RequestOperation, type Response, type SpanOrigin, type WithOperation, sinceArrival } from './operation'
 import { foreignServerSpan, isSampled, scopeOf, startRequestSpan, tieSpan, withRemoteParent } from './span'
 import { watchStatusLine } from './status-line'
 import type { RequestTracing } from './tracing'
-import { Fate, SILENT_REQUEST, type Operation, kOperation } from '../tracing/operation'
+import { Fate, SILENT_REQUEST, kOperation } from '../tracing/operation'
 import { kHold } from '../tracing/sampler'
 import { suppressTracing } from '../tracing/trace-context'
 
@@ -89,13 +90,4 @@ function awaitHandshake (operation: RequestOperation): void {
     if (operation.fate !== Fate.Dropped) closeOperation(operation)
     else countResponse.call(operation.reply!.raw.off('close', countResponse))
   })
-}
-
-/** The request's logger and its children know their operation, whatever becomes of the async context. */
-function correlateLogger ({ fastify, isBoundTo }: RequestTracing, request: FastifyRequest, operation: Operation): void {
-  const logger = request.log as unknown as WithOperation
-  operation.logger = logger
-  // A child logger factory may hand out one logger for all: then the context has to tell.
-  if (request.log === fastify.log || Object.hasOwn(logger, kOperation) || !Object.isExtensible(logger)) return
-  if (isBoundTo(logger, request.id)) logger[kOperation] = operation
 }
