@@ -16,7 +16,7 @@ export function correlateLogger ({ fastify, isBoundTo }: RequestTracing, request
   }
   logger[kOperation] = operation
   // The app may serialize, redact or replace the id: then the logger is the request's own as far as one can see so far.
-  if (!isBoundTo(logger, request.id)) operation.reply.raw.on('close', releaseLogger)
+  if (!isBoundTo(logger, request.id)) operation.reply?.raw.on('close', releaseLogger)
 }
 
 /** The app has put another logger in its place. */
