@@ -1,6 +1,6 @@
 /** A name and a value → a custom dimension: a name the exporter keeps, a readable value, Azure's limits. */
 
-import { cut, cutBytes } from './cut'
+import { cutBytes } from './cut'
 import { MESSAGE, PROPERTIES, PROPERTY_BYTES, PROPERTY_NAME, STACK } from './limits'
 
 export { cut } from './cut'
@@ -20,7 +20,7 @@ export function propertyName (name: string): string {
   let safe = names.get(name)
   if (safe !== undefined) return safe
   safe = name === '' ? '_' : SWALLOWED.test(name) ? `field.${name}` : name
-  safe = cut(safe, LIMITS.propertyName)
+  safe = safe.slice(0, LIMITS.propertyName).toWellFormed()
   if (names.size < MAX_NAMES && name.length <= LIMITS.propertyName) names.set(name, safe)
   return safe
 }
