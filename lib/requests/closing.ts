@@ -6,9 +6,9 @@ import { RequestOperation, type Response } from './operation'
 import { isSuccess, outcomeOf } from './outcome'
 import { isSampled, markCertain, markCounted, setStatus, writableAttributes } from './span'
 import type { RequestTracing } from './tracing'
+import { toAttributes } from '../rows/properties'
 import { kOperation } from '../tracing/operation'
-import { type Telemetry, toAttributes } from '../tracing/telemetry'
-import { messageOf } from '../warnings'
+import type { Telemetry } from '../tracing/telemetry'
 
 export function closeResponse (this: Response): void {
   const operation = this[kOperation]
@@ -32,7 +32,7 @@ export function closeOperation (operation: RequestOperation): void {
   if (!telemetry.open.delete(operation)) return
   const outcome = outcomeOf(reply.raw, request.raw, operation.finished)
   const { status } = outcome
-  exceptions?.settle(operation, reply.raw.statusCode)
+  exceptions?.reportPending(operation, reply.raw.statusCode)
   const success = isSuccess(tracing, outcome, request)
 
   enrich(tracing, operation, request, reply)
@@ -57,12 +57,7 @@ export function count ({ metrics }: Telemetry, raw: IncomingMessage, scheme: str
   metrics?.request({ method: knownMethod(raw.method), route, scheme, status, success, synthetic: isSynthetic(raw), duration })
 }
 
-function enrich ({ config, warn }: RequestTracing, operation: RequestOperation, request: FastifyRequest, reply: FastifyReply): void {
-  if (config.requests.enrich === undefined) return
-  try {
-    const properties = config.requests.enrich(request, reply)
-    if (properties !== undefined && properties !== null) operation.attributes = { ...operation.attributes, ...toAttributes(properties) }
-  } catch (error) {
-    warn(`requests.enrich failed: ${messageOf(error)}`)
-  }
+function enrich ({ config }: RequestTracing, operation: RequestOperation, request: FastifyRequest, reply: FastifyReply): void {
+  const properties = config.requests.enrich?.(request, reply)
+  if (properties !== undefined) operation.attributes = { ...operation.attributes, ...toAttributes(properties) }
 }

@@ -1,6 +1,7 @@
 /** Fastify's hooks: each goes on in its request's context, and notes what the request's end needs. */
 import { context } from '@opentelemetry/api'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import { followLogger } from './logger'
 import { openOperation } from './opening'
 import { RequestOperation, operationOfRequest } from './operation'
 import { tracingOf } from './tracing'
@@ -23,7 +24,9 @@ function openRequest (this: FastifyInstance, request: FastifyRequest, reply: Fas
   context.with(operation.context, done)
 }
 
-function enterValidation (request: FastifyRequest, _reply: FastifyReply, done: Done): void {
+function enterValidation (this: FastifyInstance, request: FastifyRequest, _reply: FastifyReply, done: Done): void {
+  const operation = operationOfRequest(request)
+  if (operation instanceof RequestOperation) followLogger(tracingOf(this), request, operation)
   enter(request, done)
 }
 
@@ -44,7 +47,7 @@ function enterAbort (request: FastifyRequest, done: Done): void {
 
 function expectException (this: FastifyInstance, request: FastifyRequest, _reply: FastifyReply, error: Error, done: Done): void {
   const operation = operationOfRequest(request)
-  if (operation !== undefined) tracingOf(this).exceptions?.expect(operation, error)
+  if (operation !== undefined) tracingOf(this).exceptions?.markThrown(operation, error)
   enter(request, done)
 }
 

@@ -3,13 +3,14 @@ import type { FastifyBaseLogger, FastifyInstance, FastifyRequest } from 'fastify
 import { closeOperation } from './closing'
 import { addHooks } from './hooks'
 import { createIgnore } from './ignore'
-import type { RequestOperation, WithOperation } from './operation'
+import { type RequestOperation, operationOfRequest } from './operation'
 import { type RequestTracing, kRequestTracing } from './tracing'
 import { traceUnrouted } from './unrouted'
 import type { Exceptions } from '../exceptions'
 import { createBindingCheck } from '../logs/pino'
 import type { Config } from '../options'
 import { SILENT_REQUEST, kOperation } from '../tracing/operation'
+import { type PublicOperation, publicOperation } from '../tracing/public-operation'
 import type { Telemetry } from '../tracing/telemetry'
 
 /**
@@ -32,16 +33,22 @@ export function traceRequests (
     warn,
     onLogger,
     isBoundTo: createBindingCheck(),
-    isIgnored: createIgnore(config.ignore, warn),
+    isIgnored: createIgnore(config.ignore),
     keepsFailuresOfIgnored: config.ignore.kind === 'routes' && config.ignore.keepFailures
   }
   fastify.decorate(kRequestTracing as unknown as string, tracing)
   fastify.decorateRequest(kOperation as unknown as string, null)
-  fastify.decorateRequest('appInsights', { getter (this: FastifyRequest) { return (this as WithOperation)[kOperation] ?? SILENT_REQUEST } })
+  fastify.decorateRequest('appInsights', { getter (this: FastifyRequest) { return visible(this) } })
   addHooks(fastify)
   const stopUnrouted = traceUnrouted(tracing)
   return function stop () {
     stopUnrouted()
     for (const operation of telemetry.open) closeOperation(operation as RequestOperation)
   }
+}
+
+/** `request.appInsights` */
+function visible (request: FastifyRequest): PublicOperation | typeof SILENT_REQUEST {
+  const operation = operationOfRequest(request)
+  return operation === undefined ? SILENT_REQUEST : publicOperation(operation)
 }

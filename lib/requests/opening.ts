@@ -4,10 +4,11 @@ import type { FastifyReply, FastifyRequest } from 'fastify'
 import { knownMethod } from './attributes'
 import { closeResponse, countResponse } from './closing'
 import { UNMATCHED } from './ignore'
+import { correlateLogger } from './logger'
 import { RequestOperation, type Response, type SpanOrigin, type WithOperation } from './operation'
 import { foreignServerSpan, isSampled, scopeOf, startRequestSpan, tieSpan, withRemoteParent } from './span'
 import type { RequestTracing } from './tracing'
-import { Fate, SILENT_REQUEST, type Operation, kOperation } from '../tracing/operation'
+import { Fate, SILENT_REQUEST, kOperation } from '../tracing/operation'
 import { kHold } from '../tracing/sampler'
 import { suppressTracing } from '../tracing/trace-context'
 
@@ -67,13 +68,4 @@ function originOf (tracing: RequestTracing, request: FastifyRequest, name: strin
   }
   const fate = !span.isRecording() ? Fate.Dropped : isSampled(span) && !telemetry.holds && !ignored ? Fate.Kept : Fate.Undecided
   return { span, parent, fate, foreign: existing !== undefined }
-}
-
-/** The request's logger and its children know their operation, whatever becomes of the async context. */
-function correlateLogger ({ fastify, isBoundTo }: RequestTracing, request: FastifyRequest, operation: Operation): void {
-  const logger = request.log as unknown as WithOperation
-  operation.logger = logger
-  // A child logger factory may hand out one logger for all: then the context has to tell.
-  if (request.log === fastify.log || Object.hasOwn(logger, kOperation) || !Object.isExtensible(logger)) return
-  if (isBoundTo(logger, request.id)) logger[kOperation] = operation
 }

@@ -2,7 +2,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { FastifyRequest } from 'fastify'
 import type { RequestTracing } from './tracing'
-import { messageOf } from '../warnings'
 
 export const CLIENT_CLOSED_REQUEST = 499
 
@@ -47,13 +46,8 @@ function clientWentAway (response: ServerResponse, request: IncomingMessage): bo
   return socket.readableEnded || code === 'ECONNRESET' || code === 'EPIPE' || code === 'HPE_INVALID_EOF_STATE'
 }
 
-export function isSuccess ({ config, warn }: RequestTracing, { status, finished }: Outcome, request: FastifyRequest): boolean {
+export function isSuccess ({ config }: RequestTracing, { status, finished }: Outcome, request: FastifyRequest): boolean {
   const otherwise = status !== undefined && status < 400 && finished
   if (config.requests.success === undefined || status === undefined) return otherwise
-  try {
-    return config.requests.success(status, request) === true
-  } catch (error) {
-    warn(`requests.success failed, the default is used: ${messageOf(error)}`)
-    return otherwise
-  }
+  return config.requests.success(status, request) ?? otherwise
 }

@@ -11,6 +11,7 @@ import type * as RestPipeline from '@azure/core-rest-pipeline'
 import type { Connection } from '../../options/connection-string'
 import { PROCESSED } from '../../rows/attribute-names'
 import { fit, type Item } from '../../rows/gate'
+import { normalizedVariables } from '../http/proxy'
 import { suppressTracing } from '../../tracing/trace-context'
 
 /** Converting one batch at a time is enough: it is all computation. */
@@ -88,6 +89,8 @@ export function loadExporters (connection: Connection, statsbeat: boolean): Expo
   const poll = quiet ? settingsPoll() : undefined
   const polling = poll?.worker !== undefined
   const { trace, log, metric } = withEnv({
+    // It fails for a proxy without a scheme, and for one it cannot use.
+    ...normalizedVariables(process.env),
     APPLICATIONINSIGHTS_OPENTELEMETRY_RESOURCE_METRIC_DISABLED: 'true',
     // These would count our answer, not Azure's.
     APPLICATIONINSIGHTS_SDKSTATS_DISABLED: 'true',
@@ -137,15 +140,19 @@ function settingsPoll (): Poll | undefined {
 }
 
 /** The exporter reads these while it is constructed, and only then. */
-function withEnv<T> (values: Record<string, string>, run: () => T): T {
-  const before = new Map(Object.keys(values).map(name => [name, process.env[name]]))
-  Object.assign(process.env, values)
+function withEnv<T> (values: Record<string, string | undefined>, run: () => T): T {
+  const before = Object.fromEntries(Object.keys(values).map(name => [name, process.env[name]]))
+  setEnv(values)
   try {
     return run()
   } finally {
-    for (const [name, value] of before) {
-      if (value === undefined) delete process.env[name]
-      else process.env[name] = value
-    }
+    setEnv(before)
+  }
+}
+
+function setEnv (values: Record<string, string | undefined>): void {
+  for (const [name, value] of Object.entries(values)) {
+    if (value === undefined) delete process.env[name]
+    else process.env[name] = value
   }
 }
