@@ -33,6 +33,7 @@ export function traceRequests (
     warn,
     onLogger,
     isBoundTo: createBindingCheck(),
+    firstLogger: undefined,
     isIgnored: createIgnore(config.ignore, warn),
     keepsFailuresOfIgnored: config.ignore.kind === 'routes' && config.ignore.keepFailures
   }
