@@ -41,9 +41,9 @@ export class Calls {
     this.warn = warn
     this.#telemetry = telemetry
     this.#isOwnTraffic = createOwnTraffic(telemetry.config.connection.endpoint)
-    this.#isIgnored = createMatcher('ignore', options.ignore, false, warn)
-    this.#isPropagated = createMatcher('propagate', options.propagate, true, warn)
-    this.#isSuccess = createSuccess(options.success, warn)
+    this.#isIgnored = createMatcher(options.ignore, false)
+    this.#isPropagated = createMatcher(options.propagate, true)
+    this.#isSuccess = createSuccess(options.success)
   }
 
   /**

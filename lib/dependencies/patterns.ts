@@ -1,19 +1,13 @@
-/** What the app says of its calls (`ignore`, `propagate`, `success`) → functions that give a boolean and never throw. */
-import type { FinishedCall, OutgoingCall } from '../options'
-import { type Warn, messageOf } from '../warnings'
+/** What the app says of its calls (`ignore`, `propagate`, `success`) → functions that give a boolean. */
+import type { CallChoice, FinishedCall } from '../options'
 
-/** Hosts and urls, or the app's own word. */
-export type CallPatterns = readonly string[] | ((call: OutgoingCall) => boolean)
 export type MatchesCall = (method: string, url: string) => boolean
 
 /** @param otherwise where nothing is given, or the app's function fails */
-export function createMatcher (name: 'ignore' | 'propagate', given: CallPatterns | boolean | undefined, otherwise: boolean, warn: Warn): MatchesCall {
+export function createMatcher (given: CallChoice | boolean | undefined, otherwise: boolean): MatchesCall {
   if (given === undefined) return () => otherwise
   if (typeof given === 'boolean') return () => given
-  if (typeof given === 'function') {
-    const test = guarded<OutgoingCall>(name, given, warn)
-    return (method, url) => test({ method, url }) ?? otherwise
-  }
+  if (typeof given === 'function') return (method, url) => given({ method, url }) ?? otherwise
   const patterns = given.map(pattern => pattern.toLowerCase())
   return (_method, url) => {
     const plain = url.replace(/[?#].*$/, '').toLowerCase()
@@ -31,25 +25,6 @@ function matches (pattern: string, text: string): boolean {
 
 export type IsSuccess = (call: FinishedCall) => boolean
 
-export function createSuccess (given: ((call: FinishedCall) => boolean) | undefined, warn: Warn): IsSuccess {
-  const test = given === undefined ? undefined : guarded<FinishedCall>('success', given, warn)
-  return call => test?.(call) ?? call.status < 400
-}
-
-/** undefined where the function throws, or gives anything but a boolean: a promise, for example. */
-function guarded<Argument> (name: string, test: (argument: Argument) => unknown, warn: Warn): (argument: Argument) => boolean | undefined {
-  return argument => {
-    let result: unknown
-    try {
-      result = test(argument)
-    } catch (error) {
-      warn(`dependencies.${name} failed, so its default applies: ${messageOf(error)}`)
-      return undefined
-    }
-    if (typeof result === 'boolean') return result
-    // Nobody waits for an answer that comes later, but a rejection must not end the process.
-    if (typeof (result as { then?: unknown } | null | undefined)?.then === 'function') void Promise.resolve(result).catch(() => {})
-    warn(`dependencies.${name} must return true or false, so its default applies.`)
-    return undefined
-  }
+export function createSuccess (given: ((call: FinishedCall) => boolean | undefined) | undefined): IsSuccess {
+  return call => given?.(call) ?? call.status < 400
 }

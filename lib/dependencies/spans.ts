@@ -1,7 +1,7 @@
 /** What a call has to do with OpenTelemetry: its CLIENT span, and the trace context that its callee gets. */
 import { type Context, type Span, type SpanContext, SpanKind, TraceFlags, propagation, trace } from '@opentelemetry/api'
 import type { ReadableSpan } from '@opentelemetry/sdk-trace-node'
-import { MAX_URL, OTHER, knownMethod, parseAuthority } from '../requests/http'
+import { MAX_URL, OTHER, knownMethod, parseAuthority } from '../requests/attributes'
 import { operationOf } from '../tracing/operation'
 import type { Telemetry } from '../tracing/telemetry'
 

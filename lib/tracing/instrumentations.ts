@@ -3,6 +3,7 @@ import {
   type Context, type MeterProvider, type SpanOptions, type Tracer, type TracerProvider,
   context
 } from '@opentelemetry/api'
+import { ignoreRejection } from '../options/guarded'
 import { type Warn, messageOf } from '../warnings'
 import { DeferredSpan } from './deferred-span'
 
@@ -20,7 +21,7 @@ export function register (instrumentations: readonly Instrumentation[], tracerPr
     try {
       instrumentation.setTracerProvider(isPoolNoise(instrumentation) ? withoutPoolNoise(tracerProvider) : tracerProvider)
       if (meterProvider !== undefined) instrumentation.setMeterProvider(meterProvider())
-      instrumentation.enable()
+      ignoreRejection(instrumentation.enable())
     } catch (error) {
       warn(`An instrumentation could not be registered: ${messageOf(error)}`)
     }
