@@ -10,6 +10,7 @@ import type * as RestPipeline from '@azure/core-rest-pipeline'
 import type { Connection } from '../../options/connection-string'
 import { RECORD_PROCESSED, RECORD_RATE } from '../../rows/attribute-names'
 import { suppressTracing } from '../../tracing/trace-context'
+import { withMessaging } from './messaging'
 
 /** Converting one batch at a time is enough: it is all computation. */
 export interface Exporters {
@@ -69,11 +70,12 @@ export function loadExporters (connection: Connection, statsbeat: boolean): Expo
     // These would count our answer, not Azure's.
     APPLICATIONINSIGHTS_SDKSTATS_DISABLED: 'true',
     ...(quiet ? { APPLICATION_INSIGHTS_NO_STATSBEAT: 'true', APPLICATIONINSIGHTS_STATSBEAT_DISABLED: 'true' } : {})
-  }, () => ({
+    // Without a worker, what it measures and asks for in the background must not become rows of the app's.
+  }, () => context.with(suppressTracing(ROOT_CONTEXT), () => ({
     trace: new azure.AzureMonitorTraceExporter(options),
     log: new azure.AzureMonitorLogExporter(options),
     metric: new azure.AzureMonitorMetricExporter(options)
-  }))
+  })))
   // Every exporter starts it, and its first call goes out after 5 s. Another user of the exporter keeps theirs.
   if (!polling) poll?.shutdown()
 
@@ -93,7 +95,7 @@ export function loadExporters (connection: Connection, statsbeat: boolean): Expo
   }
 
   return {
-    spans: spans => convert(done => trace.export(spans, done)),
+    spans: async spans => withMessaging(spans, await convert(done => trace.export(spans, done))),
     records: async records => rated(await convert(done => log.export(records, done))),
     metrics: metrics => convert(done => metric.export(metrics, done))
   }
