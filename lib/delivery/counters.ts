@@ -19,8 +19,6 @@ export type State = typeof STATES[number] | Reason
 
 const FIELD = new Map<string, number>([...STATES, ...REASONS].map((name, at) => [name, at]))
 const WIDTH = FIELD.size
-const HEADER = 8
-const BYTES = HEADER + KINDS.length * WIDTH * Float64Array.BYTES_PER_ELEMENT
 
 export interface KindStats {
   /** Everything handed to delivery: the sum of queued, inFlight, spooled, delivered and all that was dropped. */
@@ -53,121 +51,75 @@ export function add (target: Counts, more: Counts): void {
   for (let kind = 0; kind < target.length; kind++) target[kind] += more[kind]
 }
 
-/**
- * Written by one thread, read by any. Not Int32 with Atomics.add: at 1,000 items a second that overflows after 24 days.
- */
-export class Account {
-  readonly shared: SharedArrayBuffer
-  readonly #version: Int32Array
-  readonly #values: Float64Array
+export function isSameCounts (one: Counts, other: Counts): boolean {
+  return one.every((count, kind) => count === other[kind])
+}
 
-  constructor (shared: SharedArrayBuffer = new SharedArrayBuffer(BYTES)) {
-    this.shared = shared
-    this.#version = new Int32Array(shared, 0, 1)
-    this.#values = new Float64Array(shared, HEADER)
-  }
+export class Counters {
+  /** Items that ended, well or badly, or are safe on disk: no longer in anyone's memory. */
+  settled = 0
+  readonly #values = new Float64Array(KINDS.length * WIDTH)
 
   /** No state means: queued, which is what no other state holds. */
   move (counts: Counts, from: State | null, to: State | null): void {
-    Atomics.add(this.#version, 0, 1)
     for (let kind = 0; kind < KINDS.length; kind++) {
       if (counts[kind] === 0) continue
       if (from !== null) this.#values[kind * WIDTH + FIELD.get(from)!] -= counts[kind]
       if (to !== null) this.#values[kind * WIDTH + FIELD.get(to)!] += counts[kind]
     }
-    Atomics.add(this.#version, 0, 1)
+    this.settled += total(counts) * (Number(isSettled(to)) - Number(isSettled(from)))
   }
 
-  /** A consistent copy: the writer may be in the middle of a move. */
-  read (): Float64Array {
-    for (let tries = 0; ; tries++) {
-      const before = Atomics.load(this.#version, 0)
-      const copy = this.#values.slice()
-      // The bound is for a writer that died in the middle of a move.
-      if ((before & 1) === 0 && Atomics.load(this.#version, 0) === before) return copy
-      if (tries > 10_000) return copy
-    }
-  }
-
-  inFlight (): Counts {
-    return countsIn(this.read(), 'inFlight')
+  counts (state: State): Counts {
+    const field = FIELD.get(state)!
+    return KINDS.map((_, kind) => this.#values[kind * WIDTH + field])
   }
 
   sum (state: State): number {
-    return sumOf(this.read(), state)
+    const field = FIELD.get(state)!
+    let sum = 0
+    for (let at = field; at < this.#values.length; at += WIDTH) sum += this.#values[at]
+    return sum
   }
-}
 
-export function sumOf (values: Float64Array, state: State): number {
-  const field = FIELD.get(state)!
-  let sum = 0
-  for (let at = field; at < values.length; at += WIDTH) sum += values[at]
-  return sum
-}
-
-export function countsIn (values: Float64Array, state: State): Counts {
-  const field = FIELD.get(state)!
-  return KINDS.map((_, kind) => values[kind * WIDTH + field])
-}
-
-/** Ended, well or badly, or safe on disk: no longer in anyone's memory. */
-export function settledIn (values: Float64Array): number {
-  let sum = 0
-  const inFlight = FIELD.get('inFlight')!
-  const retried = FIELD.get('retried')!
-  for (let at = 0; at < values.length; at++) {
-    const field = at % WIDTH
-    if (field !== inFlight && field !== retried) sum += values[at]
+  dropped (): number {
+    let sum = 0
+    for (const reason of REASONS) sum += this.sum(reason)
+    return sum
   }
-  return sum
-}
 
-export function droppedIn (values: Float64Array): number {
-  let sum = 0
-  for (const reason of REASONS) sum += sumOf(values, reason)
-  return sum
-}
+  /** For people: `queueFull 12, quota 3`. */
+  droppedText (): string {
+    return REASONS.filter(reason => this.sum(reason) > 0).map(reason => `${reason} ${this.sum(reason)}`).join(', ')
+  }
 
-/** `far` is written by the thread that sends, `near` by the one that records. */
-export function statsFrom (recorded: Counts, near: Float64Array, far: Float64Array): Record<Kind, KindStats> {
-  const stats = {} as Record<Kind, KindStats>
-  KINDS.forEach((name, kind) => {
-    const value = (state: State): number => near[kind * WIDTH + FIELD.get(state)!] + far[kind * WIDTH + FIELD.get(state)!]
+  /** Of `recorded`, what is neither sent, nor stored, nor lost. */
+  unsettled (recorded: Counts): Counts {
+    return Object.values(this.stats(recorded)).map(kind => kind.queued + kind.inFlight)
+  }
+
+  stats (recorded: Counts): Record<Kind, KindStats> {
+    return Object.fromEntries(KINDS.map((name, kind) => [name, this.#kindStats(kind, recorded[kind])])) as Record<Kind, KindStats>
+  }
+
+  #kindStats (kind: number, recorded: number): KindStats {
+    const value = (state: State): number => this.#values[kind * WIDTH + FIELD.get(state)!]
     const dropped: Partial<Record<Reason, number>> = {}
-    let gone = 0
+    let queued = recorded
     for (const reason of REASONS) {
-      const count = value(reason)
-      if (count > 0) dropped[reason] = count
-      gone += count
+      if (value(reason) > 0) dropped[reason] = value(reason)
+      queued -= value(reason)
     }
-    const inFlight = value('inFlight')
-    const delivered = value('delivered')
-    const spooled = value('spooled')
-    stats[name] = {
-      recorded: recorded[kind],
-      queued: recorded[kind] - inFlight - delivered - spooled - gone,
-      inFlight,
-      delivered,
-      retried: value('retried'),
-      spooled,
-      dropped
-    }
-  })
-  return stats
+    const [inFlight, delivered, retried, spooled] = STATES.map(value)
+    return { recorded, queued: queued - inFlight - delivered - spooled, inFlight, delivered, retried, spooled, dropped }
+  }
 }
 
-/** For people: `queueFull 12, quota 3`. */
-export function droppedText (...values: Float64Array[]): string {
-  const parts: string[] = []
-  for (const reason of REASONS) {
-    const count = values.reduce((sum, each) => sum + sumOf(each, reason), 0)
-    if (count > 0) parts.push(`${reason} ${count}`)
-  }
-  return parts.join(', ')
+function isSettled (state: State | null): boolean {
+  return state !== null && state !== 'inFlight' && state !== 'retried'
 }
 
 /** Of a delivery that was never made. */
 export function emptyStats (): DeliveryStats {
-  const nothing = new Account().read()
-  return { ...statsFrom(countsOf(), nothing, nothing), lastError: null, inherited: { delivered: 0, dropped: 0, waiting: 0 } }
+  return { ...new Counters().stats(countsOf()), lastError: null, inherited: { delivered: 0, dropped: 0, waiting: 0 } }
 }

@@ -10,7 +10,8 @@ import { type CloseReport, type Delivery, type DeliveryStats, type FlushReport, 
 import type { Exceptions } from '../exceptions'
 import { newSpanId, newTraceId } from './ids'
 import { type LineFormat, addMissing } from '../logs/line'
-import { OPERATION_NAME, RECORD_PROCESSED, RECORD_RATE } from '../rows/attribute-names'
+import { OPERATION_NAME, SAMPLE_RATE } from '../rows/attribute-names'
+import { markProcessed, markSampleRate, sampleRateOf } from '../rows/marks'
 import { type Metrics, PROCESSED_EXCEPTION, createMetrics } from '../metrics'
 import { Fate, type Operation, kOperation, operationOf } from './operation'
 import type { Config, Properties } from '../options'
@@ -18,7 +19,7 @@ import { nameOf } from '../rows/hostile'
 import { cut, toAttributes, toMeasurements } from '../rows/properties'
 import { type Redactor, createRedactor } from '../rows/redaction'
 import { type Role, detectRole, roleOf } from './resource'
-import { Decision, OperationSampler, SAMPLE_RATE, adaptiveRate, fixedRate } from './sampler'
+import { Decision, OperationSampler, adaptiveRate, fixedRate } from './sampler'
 import type { Sdk } from './sdk'
 import { Severity } from '../logs/severity'
 import { LeanSpan, type SpanOwner } from './span'
@@ -158,8 +159,9 @@ export class Telemetry {
   /**
    * What `tracer.startSpan()` does, for the spans that are ours.
    * @param attributes and @param links are the span's from now on
+   * @param startTime milliseconds since 1970, where it has begun before
    */
-  startSpan (name: string, kind: SpanKind, parent: Context, attributes: Attributes = {}, links: Link[] = []): ApiSpan {
+  startSpan (name: string, kind: SpanKind, parent: Context, attributes: Attributes = {}, links: Link[] = [], startTime?: number): ApiSpan {
     if (isTracingSuppressed(parent)) return SILENT_SPAN
     const known = trace.getSpanContext(parent)
     const caller = known !== undefined && isSpanContextValid(known) ? known : undefined
@@ -173,7 +175,7 @@ export class Telemetry {
     }
     if (sampled.decision === Decision.Dropped) return trace.wrapSpanContext(spanContext)
     Object.assign(attributes, sampled.attributes)
-    const span: LeanSpan & SpanWithOperation = new LeanSpan(this.#spanOwner, name, kind, spanContext, caller, attributes, links)
+    const span: LeanSpan & SpanWithOperation = new LeanSpan(this.#spanOwner, name, kind, spanContext, caller, attributes, links, startTime)
     // A request begins an operation of its own, even within another.
     this.#place(span, kind === SpanKind.SERVER ? undefined : operationOf(parent))
     for (const processor of this.#spanProcessors) processor.onStart(span, parent)
@@ -294,6 +296,8 @@ export class Telemetry {
   }
 
   #place (span: ReadableSpan & SpanWithOperation, operation: Operation | undefined): void {
+    // Now it is the sampler's; later the attribute may be anybody's.
+    markSampleRate(span.attributes, span.attributes[SAMPLE_RATE] as number | undefined)
     if (operation === undefined) {
       Object.assign(span.attributes, this.#properties)
       return
@@ -322,7 +326,8 @@ export class Telemetry {
 
   #deliverSpan (span: ReadableSpan, operation?: Operation): void {
     // A row that is kept for certain stands for itself alone, whatever the sampler said at its start.
-    if (operation?.certain === true) delete span.attributes[SAMPLE_RATE]
+    if (operation?.certain === true) markSampleRate(span.attributes, undefined)
+    if (operation !== undefined) span.attributes[OPERATION_NAME] = operation.name
     if (span.events.length === 0) {
       this.#delivery.span(span)
       return
@@ -339,10 +344,10 @@ export class Telemetry {
 
   #deliverRecord (record: ReadableLogRecord, operation?: Operation): void {
     const rate = rateOf(operation)
-    if (rate !== undefined) record.attributes[RECORD_RATE] = rate
+    markSampleRate(record.attributes, rate)
     if (this.metrics !== undefined && record.attributes['exception.type'] !== undefined) {
       this.metrics.exception(100 / (rate ?? 100))
-      record.attributes[RECORD_PROCESSED] = PROCESSED_EXCEPTION
+      markProcessed(record.attributes, PROCESSED_EXCEPTION)
     }
     this.#delivery.record(record)
   }
@@ -417,7 +422,7 @@ function recordException (this: OurSpan, exception: Exception, time?: TimeInput)
 /** In percent, where a row of the operation stands for more than itself. */
 function rateOf (operation: Operation | undefined): number | undefined {
   if (operation === undefined || operation.certain) return undefined
-  const rate = (operation.span as Partial<ReadableSpan>).attributes?.[SAMPLE_RATE] as number | undefined
+  const rate = sampleRateOf((operation.span as Partial<ReadableSpan>).attributes)
   return rate !== undefined && rate < 100 ? rate : undefined
 }
 

@@ -1,13 +1,19 @@
 /** Sealed batches → bodies → the endpoint, by way of the disk where it is away. The same in a worker thread and without one. */
-import { resourceFromAttributes, type Resource } from '@opentelemetry/resources'
 import type { Connection } from '../../options/connection-string'
-import { bodiesOf, bodyOf, countEnvelopes, envelopesOf, kindOf, type Counted, type Envelope } from './bodies'
-import { loadExporters, type Exporters } from './exporters'
-import { Health, STRIKES } from './circuit-breaker'
-import { compress, expand, Spool, unknownCounts, whyUnwritable, type SpoolFile } from '../spool'
-import { Account, add, countsOf, total, type Counts, type Reason, type State } from '../counters'
-import { Transport, type Body, type Outcome } from '../http/transport'
-import { emptyUnpacked, unpack, type Unpacked } from './unpack'
+import { clearInterval, clearTimeout, monotonic, setInterval, setTimeout } from '../clock'
+import { isSameCounts, total, type Counts } from '../counters'
+import { Transport } from '../http/transport'
+import type { Outcome } from '../http/answer'
+import type { Timing } from '../timing'
+import { createBatch, createSource, merge, shift, type Batch, type Ledger, type Lease, type Source } from './batch'
+import type { Counted } from './bodies'
+import { CircuitBreaker } from './circuit-breaker'
+import { Converter, ExporterUnavailable } from './convert'
+import { answered, type Answered } from './responses'
+import { Storage } from './storage'
+import { Waiters, type Mode, type Waiter } from './waiters'
+
+export type { Mode } from './waiters'
 
 export interface PipelineSettings {
   connection: Connection
@@ -16,216 +22,155 @@ export interface PipelineSettings {
   maxStorageBytes: number
   statsbeat: boolean
   timing: Timing
+  /** Of this process, in its files. */
+  process: string
 }
 
-/** In milliseconds and counts. Not public: tests shorten them. */
-export interface Timing {
-  requestTimeout: number
-  backoffBase: number
-  backoffMax: number
-  /** How long an item stays in memory only, while the endpoint is away. */
-  spillAfter: number
-  parallel: number
-  parallelFromDisk: number
-  /** Items in one body. */
-  chunk: number
-  /** How long a batch waits for others to fill a body with. */
-  gather: number
-  /** How often to look for what other processes left behind. */
-  claimEvery: number
-  compress: boolean
+/** Whose files are whose, among the threads of one process. */
+export interface FileOwnership {
+  owner: string
+  /** Of workers that are no more. */
+  predecessors: readonly string[]
 }
-
-/** flush waits; close and drain put what could not be sent on disk. */
-export type Mode = 'flush' | 'close' | 'drain'
 
 export interface PipelineEvents {
+  /** What went wrong last, for people. */
   notice: (message: string) => void
+  /** For people, at once; each text once. */
+  warn: (message: string) => void
   authorization: ((renew: boolean) => Promise<string>) | undefined
-  /** Asked before batches are sent or stored. No: someone else has stored it meanwhile. */
-  claim: ((sequences: number[]) => boolean) | undefined
+  /** Asked before sealed batches are sent or stored. No: someone else has stored them meanwhile. */
+  claim: (lease: number, sequences: readonly number[]) => boolean
+  /** All of it was sent, stored or given up. */
+  settled: (lease: number) => void
 }
 
-interface Source { account: Account, resource: Resource, live: number }
-
-/** What moves through the pipeline: a sealed batch, then one or more bodies. */
-interface Load {
-  source: Source
-  counts: Counts
-  state: State | null
-  sealed: string
-  /** Of a sealed batch, the order in which it came. */
-  sequence: number
-  body: Body | undefined
-  since: number
-  attempts: number
-  notBefore: number
-  /** The file it came from, which stays until all that came from it is settled. */
-  use: FileUse | undefined
-  /** Exactly what the file holds, so that nothing need be written to put it back. */
-  pristine: boolean
-  /** Put on disk, while a request or a conversion was still at work on it. */
-  gone: boolean
-}
-
-interface FileUse { file: SpoolFile, loads: number }
-
-interface Wait {
-  mode: Mode
-  source: Source | undefined
-  /** Attempts up to this one were made before anyone waited. */
-  since: number
-  /** How many later ones may fail. */
-  patience: number
-  deadline: number
-  timer: NodeJS.Timeout
-  done: () => void
-}
-
+// Bodies made ahead of a free request.
 const READY_AHEAD = 4
 const SPILL_ITEMS = 2_000
-const HOUSEKEEPING = 1_000
-const DISK_REST = 10_000
-const NOTICE_AGAIN = 1_000
 const SPILL_CHARACTERS = 4 * 1024 * 1024
+const MAINTAIN_EVERY = 1_000
+const REPEAT_NOTICE_AFTER = 1_000
 
 export class Pipeline {
   readonly #settings: PipelineSettings
-  readonly #notice: (message: string) => void
-  readonly #claim: ((sequences: number[]) => boolean) | undefined
+  readonly #events: PipelineEvents
   readonly #transport: Transport
-  readonly #health: Health
-  readonly #spool: Spool | undefined
+  readonly #breaker: CircuitBreaker
+  readonly #converter: Converter
+  readonly #storage: Storage | undefined
   readonly #sources = new Map<number, Source>()
-  readonly #inherited: Source
-  readonly #owners = new Map<string, Source>()
-  readonly #uses = new Map<string, FileUse>()
-  readonly #air = new Set<Load>()
-  readonly #convertingFiles = new Set<Load>()
-  readonly #waits = new Set<Wait>()
-  #queue: Load[] = []
-  #converting: Load[] = []
-  #ready: Load[] = []
-  #exporters: Exporters | undefined
-  #housekeeping: NodeJS.Timeout | undefined
+  readonly #inFlight = new Set<Batch>()
+  readonly #waiters = new Waiters()
+  readonly #warned = new Set<string>()
+  /** Sealed: from memory, and from files. */
+  #queue: Batch[] = []
+  #fromDisk: Batch[] = []
+  #converting: Batch[] = []
+  /** Bodies. */
+  #ready: Batch[] = []
+  readonly #maintenance: NodeJS.Timeout
   #timer: NodeJS.Timeout | undefined
   #timerAt = Infinity
-
+  #convertAt = 0
   #attempts = 0
-  #nextClaim = 0
-  #diskReadableAt = 0
-  #diskWritableAt = 0
+  #conversionFailures = 0
+  #lastLease = 0
+  #lastNotice = { message: '', at: -Infinity }
   /** The files have been handed on: none is touched until there is something new to send. */
-  #resting = false
+  #hasReleasedFiles = false
   #stopped = false
 
-  constructor (settings: PipelineSettings, inherited: Account, events: PipelineEvents) {
+  constructor (settings: PipelineSettings, inherited: Ledger, ownership: FileOwnership, events: PipelineEvents) {
     this.#settings = settings
-    // What a service says may repeat the key.
-    this.#claim = events.claim
-    let last = ''
-    let lastAt = 0
-    this.#notice = message => {
-      if (message === last && Date.now() - lastAt < NOTICE_AGAIN) return
-      last = message
-      lastAt = Date.now()
-      events.notice(message.replaceAll(settings.connection.instrumentationKey, '[key]'))
-    }
-    this.#health = new Health(settings.timing.backoffBase, settings.timing.backoffMax)
-    this.#inherited = { account: inherited, resource: resourceFromAttributes({}), live: 0 }
+    this.#events = events
+    const { connection, storage, maxStorageBytes, statsbeat, timing, process } = settings
+    this.#breaker = new CircuitBreaker(timing.backoffBase, timing.backoffMax)
+    this.#converter = new Converter(connection, statsbeat, timing.compress)
     this.#transport = new Transport({
-      connection: settings.connection,
-      requestTimeout: settings.timing.requestTimeout,
-      parallel: settings.timing.parallel + settings.timing.parallelFromDisk,
+      connection,
+      requestTimeout: timing.requestTimeout,
+      parallel: timing.parallel + timing.parallelFromDisk,
       authorization: events.authorization
     })
-    this.#spool = settings.storage === undefined
+    this.#storage = storage === undefined
       ? undefined
-      : new Spool(settings.storage, settings.maxStorageBytes, file => this.#uses.has(file.name), (file, why) => this.#gone(file, why))
-    this.#housekeeping = setInterval(() => this.#keepHouse(), HOUSEKEEPING)
-    this.#housekeeping.unref()
+      : new Storage({
+        directory: storage,
+        maxBytes: maxStorageBytes,
+        ...ownership,
+        process,
+        inherited: createSource(0, {}, inherited),
+        sourceOf: id => this.#sources.get(id),
+        notice: message => this.#notice(message)
+      })
+    this.#maintenance = setInterval(() => this.#maintain(), MAINTAIN_EVERY)
+    this.#maintenance.unref()
   }
 
-  open (id: number, resource: Record<string, unknown>, account: Account): void {
-    this.#sources.set(id, { account, resource: resourceFromAttributes(resource as Resource['attributes']), live: 0 })
+  open (id: number, resource: Record<string, unknown>, ledger: Ledger): void {
+    this.#sources.set(id, createSource(id, resource, ledger))
   }
 
   take (id: number, sealed: string, counts: Counts, sequence: number): void {
     const source = this.#sources.get(id)
     if (source === undefined || this.#stopped) return
-    this.#resting = false
-    source.live += total(counts)
-    this.#queue.push({ ...load(source, counts, sealed, undefined), sequence })
-    if (this.#health.isDown && this.#queued() > SPILL_ITEMS) this.#spill(0)
+    this.#hasReleasedFiles = false
+    source.unsettled += total(counts)
+    this.#queue.push(createBatch(source, counts, { sealed, sequence }))
+    if (this.#breaker.isTripped && itemsOf(this.#queue) > SPILL_ITEMS) this.#spill(0)
     this.#pump()
   }
 
-  /** Resolves when everything taken so far is settled, or cannot be for now, or `deadline` is over. */
-  settle (mode: Mode, deadline: number, id?: number): Promise<void> {
+  /**
+   * Files of workers that are no more wait to be sent.
+   */
+  resume (): void {
+    this.#pump()
+  }
+
+  /**
+   * `done` is called when everything taken so far is settled, or cannot be for now, or time is over.
+   * @param within milliseconds from now
+   * @returns ends the waiting at once, as when time is over
+   */
+  settle (mode: Mode, within: number, id: number | undefined, done: () => void): () => void {
     const source = id === undefined ? undefined : this.#sources.get(id)
     // It has sent nothing, so there is nothing to wait for.
-    if (id !== undefined && source === undefined) return Promise.resolve()
-    this.#nudge()
-    return new Promise(resolve => {
-      const wait: Wait = {
-        mode,
-        source,
-        since: this.#attempts,
-        patience: this.#health.isDown ? 1 : STRIKES,
-        deadline,
-        timer: setTimeout(() => this.#expire(wait), Math.max(0, deadline - Date.now())),
-        done: resolve
-      }
-      this.#waits.add(wait)
-      this.#pump()
-      this.#check()
-    })
-  }
-
-  /** Someone waits. */
-  #nudge (): void {
-    if (!this.#health.nudge()) return
-    for (const each of this.#ready) {
-      each.notBefore = 0
-      each.attempts = Math.min(each.attempts, 1)
+    if (this.#stopped || (id !== undefined && source === undefined)) {
+      done()
+      return () => {}
     }
+    this.#probe()
+    const waiter = this.#waiters.add(mode, within, source, this.#attempts, this.#breaker.isTripped, done, waiter => this.#expire(waiter))
+    this.#pump()
+    this.#checkWaiters()
+    return () => this.#expire(waiter)
   }
 
-  /** Puts all that is not yet sent on disk, at once; requests under way are given up. */
+  /** Puts all that is not yet sent on disk, at once; requests under way are abandoned. */
   spoolNow (source?: Source): void {
-    const concerns = (each: Load): boolean => source === undefined || each.source === source
-    for (const each of [...this.#air]) {
-      if (!concerns(each)) continue
-      each.gone = true
-      this.#air.delete(each)
-      this.#transport.abort(each)
-      this.#store([each], true)
-    }
-    if (this.#converting.length > 0 && concerns(this.#converting[0])) {
-      const batch = this.#converting
-      for (const each of batch) each.gone = true
-      this.#converting = []
+    const concerns = (each: Batch): boolean => source === undefined || each.source === source
+    for (const batch of [...this.#inFlight].filter(concerns)) {
+      batch.abandoned.abort()
+      this.#inFlight.delete(batch)
       this.#store(batch, true)
     }
-    for (const each of [...this.#convertingFiles]) {
-      if (!concerns(each)) continue
-      // It is on disk as it is.
-      each.gone = true
-      this.#convertingFiles.delete(each)
-      this.#uses.delete(each.use!.file.name)
+    if (this.#converting.length > 0 && concerns(this.#converting[0])) {
+      const batches = this.#converting
+      this.#converting = []
+      for (const batch of batches) batch.abandoned.abort()
+      this.#storeAll(batches, true)
     }
-    const ready = this.#ready.filter(concerns)
-    this.#ready = this.#ready.filter(each => !concerns(each))
-    for (const each of ready) this.#store([each], true)
-    const queue = this.#queue.filter(concerns)
-    this.#queue = this.#queue.filter(each => !concerns(each))
-    this.#storeMerged(queue, true)
+    this.#fromDisk = this.#storeMatching(this.#fromDisk, concerns, true)
+    this.#ready = this.#storeMatching(this.#ready, concerns, true)
+    this.#queue = this.#storeMatching(this.#queue, concerns, true)
   }
 
   /** The files are for whoever comes next. */
   releaseFiles (): void {
-    this.#resting = true
-    this.#spool?.release()
+    this.#hasReleasedFiles = true
+    this.#storage?.release()
   }
 
   close (id: number): void {
@@ -235,467 +180,373 @@ export class Pipeline {
   stop (): void {
     if (this.#stopped) return
     this.#stopped = true
-    clearInterval(this.#housekeeping)
+    clearInterval(this.#maintenance)
     clearTimeout(this.#timer)
-    for (const wait of this.#waits) this.#finish(wait)
+    for (const waiter of this.#waiters) this.#waiters.finish(waiter)
+    for (const batch of this.#inFlight) batch.abandoned.abort()
     this.#transport.close()
-    this.#spool?.release()
+    this.#storage?.release()
   }
 
   #pump (): void {
     if (this.#stopped) return
-    const now = Date.now()
-    if (now < this.#health.pausedUntil) return this.#wake(this.#health.pausedUntil)
-    const down = this.#health.isDown
-    const limit = down ? 1 : this.#settings.timing.parallel
+    if (this.#breaker.pausedUntil > monotonic()) return this.#wake(this.#breaker.pausedUntil)
+    this.#sendReady()
+    if (this.#takeFromDisk()) this.#sendReady()
+    this.#convertNext()
+  }
 
-    for (let at = 0; at < this.#ready.length && this.#air.size < limit;) {
-      const next = this.#ready[at]
-      if (next.notBefore > now) {
-        this.#wake(next.notBefore)
-        at++
-        continue
-      }
-      this.#ready.splice(at, 1)
-      this.#send(next)
-    }
-    if (this.#converting.length === 0 && this.#queue.length > 0 && this.#ready.length < READY_AHEAD && this.#air.size < limit) {
-      const due = this.#gathersUntil()
-      if (due > now) this.#wake(due)
-      else this.#convert().catch(error => this.#stumbled(error))
-    }
-    if (this.#spool === undefined || this.#resting) return
-    if (down && (this.#air.size > 0 || this.#converting.length > 0 || this.#ready.length > 0)) return
-    const fromDisk = down ? 1 : this.#settings.timing.parallelFromDisk
-    while (this.#uses.size < fromDisk && this.#takeFromDisk()) {
-      // One after the other, oldest first.
+  /** After failures one request at a time tries. */
+  get #limit (): number {
+    return this.#breaker.isTripped ? 1 : this.#settings.timing.parallel
+  }
+
+  #sendReady (): void {
+    const now = monotonic()
+    for (let at = 0; at < this.#ready.length && this.#inFlight.size < this.#limit;) {
+      if (this.#ready[at].notBefore > now) this.#wake(this.#ready[at++].notBefore)
+      else this.#send(...this.#ready.splice(at, 1) as [Batch])
     }
   }
 
+  /** @returns whether there is something new to send */
+  #takeFromDisk (): boolean {
+    const storage = this.#storage
+    if (storage === undefined || this.#hasReleasedFiles) return false
+    const { isTripped, hasSucceeded } = this.#breaker
+    if (isTripped && this.#inFlight.size + this.#converting.length + this.#ready.length > 0) return false
+    if (storage.readableAt > monotonic()) {
+      this.#wake(storage.readableAt)
+      return false
+    }
+    const { parallelFromDisk, claimEvery } = this.#settings.timing
+    let taken = false
+    while (storage.leases.size < (isTripped ? 1 : parallelFromDisk)) {
+      const batch = storage.take(this.#waiters.isClosing, hasSucceeded && !isTripped ? claimEvery : undefined)
+      if (batch === undefined) break
+      taken = true
+      if (batch.body === undefined) this.#fromDisk.push(batch)
+      else this.#ready.push(batch)
+    }
+    return taken
+  }
+
+  #convertNext (): void {
+    if (this.#converting.length > 0 || this.#ready.length >= READY_AHEAD || this.#inFlight.size >= this.#limit) return
+    const now = monotonic()
+    if (this.#fromDisk.length + this.#queue.length === 0) return
+    const due = this.#fromDisk.length > 0 ? this.#convertAt : Math.max(this.#convertAt, this.#gathersUntil())
+    if (due > now) return this.#wake(due)
+    const batches = this.#fromDisk.length > 0 ? this.#fromDisk.splice(0, 1) : this.#gather()
+    this.#convert(batches).catch(error => this.#reportInternalError(error))
+  }
+
   #wake (at: number): void {
-    if (this.#timerAt <= at && this.#timerAt > Date.now()) return
+    const now = monotonic()
+    if (this.#timerAt <= at && this.#timerAt > now) return
     clearTimeout(this.#timer)
     this.#timerAt = at
     this.#timer = setTimeout(() => {
       this.#timerAt = Infinity
-      try {
-        this.#pump()
-      } catch (error) {
-        this.#stumbled(error)
-      }
-    }, Math.max(1, at - Date.now()))
+      this.#guarded(() => this.#pump())
+    }, Math.max(1, at - now))
     this.#timer.unref()
   }
 
   /** One large body costs less to make and to send than several small ones. */
   #gathersUntil (): number {
-    if (this.#waits.size > 0) return 0
-    let items = 0
-    for (const each of this.#queue) {
-      items += total(each.counts)
-      if (items >= this.#settings.timing.chunk) return 0
-    }
+    if (this.#waiters.size > 0 || itemsOf(this.#queue) >= this.#settings.timing.chunk) return 0
     return this.#queue[0].since + this.#settings.timing.gather
   }
 
-  async #convert (): Promise<void> {
-    const batch: Load[] = []
-    const { source } = this.#queue[0]
+  /** From the queue, what goes into one conversion: of one source, and either claimed already or not. */
+  #gather (): Batch[] {
+    const [first] = this.#queue
+    if (first.lease !== undefined) return this.#queue.splice(0, 1)
     let items = 0
-    while (this.#queue.length > 0 && this.#queue[0].source === source && (items === 0 || items + total(this.#queue[0].counts) <= this.#settings.timing.chunk)) {
-      const next = this.#queue.shift()!
-      items += total(next.counts)
-      batch.push(next)
+    let count = 0
+    for (const { source, lease, counts } of this.#queue) {
+      items += total(counts)
+      if (source !== first.source || lease !== undefined || (count > 0 && items > this.#settings.timing.chunk)) break
+      count++
     }
-    this.#converting = batch
-    try {
-      const unpacked = emptyUnpacked()
-      for (const each of batch) unpack(each.sealed, source.resource, unpacked)
-      const bodies = await this.#bodies(unpacked)
-      if (batch[0].gone || !this.#isOurs(batch)) return
-      const expected = countsOf()
-      for (const each of batch) add(expected, each.counts)
-      this.#ready.push(...this.#loadsOf(source, bodies, expected, null, undefined, batch[0].since))
-    } catch (error) {
-      if (!batch[0].gone && this.#isOurs(batch)) {
-        for (const each of batch) this.#move(each, 'unmapped')
-        this.#notice(`a batch could not be read: ${(error as Error).message}`)
-      }
-    } finally {
-      if (!batch[0].gone) this.#converting = []
-      this.#pump()
-      this.#check()
-    }
+    return this.#queue.splice(0, count)
   }
 
-  async #bodies (unpacked: Unpacked): Promise<Counted[]> {
-    const { connection, statsbeat, timing } = this.#settings
-    this.#exporters ??= loadExporters(connection, statsbeat)
-    return bodiesOf(unpacked, this.#exporters, timing.compress)
-  }
-
-  /** Bodies may hold fewer items than went in: what the exporter has no row for. */
-  #loadsOf (source: Source, bodies: Counted[], expected: Counts, state: State | null, use: FileUse | undefined, since: number): Load[] {
-    const missing = [...expected]
-    for (const { counts } of bodies) for (let kind = 0; kind < missing.length; kind++) missing[kind] -= counts[kind]
-    if (missing.some(count => count !== 0)) this.#shift(source, missing, state, 'unmapped')
-    return bodies.map(({ body, counts }) => {
-      const made = load(source, counts, '', body)
-      made.state = state
-      made.since = since
-      made.use = use
-      if (use !== undefined) use.loads++
-      return made
-    })
-  }
-
-  #send (load: Load): void {
-    this.#air.add(load)
-    if (load.attempts++ > 0) load.source.account.move(load.counts, null, 'retried')
-    this.#move(load, 'inFlight')
-    const started = Date.now()
+  async #convert (batches: Batch[]): Promise<void> {
+    this.#converting = batches
+    const [{ resource, abandoned }] = batches
     const attempt = ++this.#attempts
-    this.#transport.send(load, load.body!).then(outcome => {
-      if (load.gone || this.#stopped) return
-      this.#air.delete(load)
-      this.#landed(load, outcome, started)
-      if (outcome.is === 'failed') this.#disappoint(attempt)
-      this.#pump()
-      this.#check()
-    }).catch(error => this.#stumbled(error))
-  }
-
-  #landed (load: Load, outcome: Outcome, started: number): void {
-    if (outcome.is === 'failed') return this.#failed(load, outcome.message, outcome.retryAfter, started)
-    if (outcome.is === 'aborted') return this.#again(load)
-    this.#health.answered(started)
-    switch (outcome.is) {
-      case 'accepted':
-        return this.#move(load, 'delivered')
-      case 'refused':
-        this.#notice(`${total(load.counts)} items refused: ${outcome.message}`)
-        return this.#move(load, outcome.reason)
-      case 'tooLarge':
-        return this.#halve(load, outcome.message)
-      case 'partial':
-        if (outcome.message !== '') this.#notice(outcome.message)
-        return this.#partly(load, outcome)
-    }
-  }
-
-  /** 206: some are in, some never will be, and the others go again alone. */
-  #partly (load: Load, outcome: Outcome & { is: 'partial' }): void {
-    const envelopes = envelopesOf(load.body!)
-    const left = [...load.counts]
-    const take = (indexes: number[]): Counts => {
-      const counts = countsOf()
-      for (const index of indexes) {
-        const kind = envelopes[index] === undefined ? undefined : kindOf(envelopes[index])
-        if (kind === undefined || left[kind] === 0) continue
-        counts[kind]++
-        left[kind]--
-      }
-      return counts
-    }
-    for (const { index, reason } of outcome.refused) this.#shift(load.source, take([index]), 'inFlight', reason)
-    const again = [...new Set(outcome.again)].filter(index => envelopes[index] !== undefined)
-    const retry = take(again)
-    this.#shift(load.source, left, 'inFlight', 'delivered')
-    if (total(retry) > 0) {
-      const next = this.#part(load, again.map(index => envelopes[index]), retry)
-      const wait = outcome.retryAfter ?? this.#health.backoff(load.attempts)
-      next.notBefore = Date.now() + wait
-      if (outcome.retryAfter !== undefined) this.#health.pause(next.notBefore)
-      this.#ready.push(next)
-    }
-    load.counts = countsOf()
-    this.#free(load)
-  }
-
-  #halve (load: Load, message: string): void {
-    const envelopes = envelopesOf(load.body!)
-    if (envelopes.length < 2) {
-      this.#notice(`an item was refused: ${message}`)
-      return this.#move(load, 'tooLarge')
-    }
-    const middle = envelopes.length >> 1
-    for (const half of [envelopes.slice(0, middle), envelopes.slice(middle)]) {
-      this.#ready.unshift(this.#part(load, half, countEnvelopes(half)))
-    }
-    load.counts = countsOf()
-    this.#free(load)
-  }
-
-  #part (whole: Load, envelopes: Envelope[], counts: Counts): Load {
-    const part = load(whole.source, counts, '', bodyOf(envelopes, whole.body!.gzip))
-    part.since = whole.since
-    part.attempts = whole.attempts
-    part.use = whole.use
-    if (part.use !== undefined) part.use.loads++
-    this.#shift(whole.source, counts, whole.state, null)
-    return part
-  }
-
-  #failed (load: Load, message: string, retryAfter: number | undefined, started: number): void {
-    this.#notice(message)
-    this.#health.failed(started, retryAfter)
-    load.notBefore = Math.max(Date.now(), started + this.#health.backoff(load.attempts))
-    this.#again(load)
-  }
-
-  /** An attempt from before someone began to wait says nothing about now: another one is made at once. */
-  #disappoint (attempt: number): void {
-    let isOld = false
-    for (const wait of this.#waits) {
-      if (attempt > wait.since) wait.patience--
-      else isOld = true
-    }
-    if (isOld) this.#nudge()
-  }
-
-  #again (load: Load): void {
-    if (load.pristine) {
-      this.#diskReadableAt = load.notBefore
-      return this.#move(load, 'spooled')
-    }
-    this.#move(load, null)
-    this.#ready.unshift(load)
-  }
-
-  #takeFromDisk (): boolean {
-    if (Date.now() < this.#diskReadableAt) {
-      this.#wake(this.#diskReadableAt)
-      return false
-    }
-    const spool = this.#spool!
-    const ending = this.#isEnding()
-    let file = spool.files.find(each => !this.#uses.has(each.name) && (!ending || (this.#owners.get(each.name) ?? this.#inherited) !== this.#inherited))
-    if (file === undefined && !ending && this.#health.proven && !this.#health.isDown && Date.now() >= this.#nextClaim) {
-      file = spool.claim()
-      if (file === undefined) this.#nextClaim = Date.now() + this.#settings.timing.claimEvery
-    }
-    if (file === undefined) return false
-    const parcel = spool.read(file)
-    const source = this.#owners.get(file.name) ?? this.#inherited
-    if (parcel === undefined || parcel === null) {
-      this.#gone(file, parcel === null ? 'corrupt' : 'takenOver')
-      spool.remove(file)
-      if (parcel === null) this.#notice(`a file with ${file.items} items was damaged`)
-      return true
-    }
-    if (!this.#owners.has(file.name)) {
-      this.#owners.set(file.name, source)
-      source.account.move(parcel.counts, null, 'spooled')
-    }
-    const use: FileUse = { file, loads: 1 }
-    this.#uses.set(file.name, use)
-    const whole = load(source, parcel.counts, '', undefined)
-    whole.state = 'spooled'
-    whole.use = use
-    whole.pristine = true
-    if (parcel.form === 'body') {
-      whole.body = { data: parcel.data, gzip: true }
-      this.#send(whole)
-    } else {
-      this.#convertFile(whole, expand(parcel.data).toString(), resourceFromAttributes((parcel.resource ?? {}) as Resource['attributes'])).catch(error => this.#stumbled(error))
-    }
-    return true
-  }
-
-  async #convertFile (whole: Load, text: string, resource: Resource): Promise<void> {
-    this.#convertingFiles.add(whole)
     try {
-      const unpacked = emptyUnpacked()
-      for (const sealed of text.split('\n')) unpack(sealed, resource, unpacked)
-      const bodies = await this.#bodies(unpacked)
-      if (this.#stopped || whole.gone) return
-      const loads = this.#loadsOf(whole.source, bodies, whole.counts, 'spooled', whole.use, whole.since)
-      for (const each of loads) this.#move(each, null)
-      this.#ready.push(...loads)
-      whole.counts = countsOf()
-      this.#free(whole)
-    } catch {
-      if (whole.gone) return
-      whole.pristine = false
-      this.#move(whole, 'corrupt')
+      const { bodies, counts } = await this.#converter.bodies(batches.map(batch => batch.sealed).join('\n'), resource)
+      this.#conversionFailures = 0
+      if (!abandoned.signal.aborted && !this.#stopped) this.#converted(batches, bodies, counts)
+    } catch (error) {
+      if (abandoned.signal.aborted || this.#stopped) return
+      if (error instanceof ExporterUnavailable) return this.#postpone(batches, error, attempt)
+      this.#notice(`a batch could not be read: ${(error as Error).message}`)
+      const whole = this.#claim(batches)
+      if (whole !== undefined) this.#end(whole, whole.state === 'spooled' ? 'corrupt' : 'unmapped')
     } finally {
-      this.#convertingFiles.delete(whole)
+      if (this.#converting === batches) this.#converting = []
+      this.#pump()
+      this.#checkWaiters()
     }
-    this.#pump()
-    this.#check()
+  }
+
+  #converted (batches: Batch[], bodies: Counted[], counts: Counts): void {
+    const whole = this.#claim(batches)
+    if (whole === undefined) return
+    const { source, state, since, lease } = whole
+    if (state === 'spooled' && !isSameCounts(counts, whole.counts)) return this.#end(whole, 'corrupt')
+    // Bodies may hold fewer items than went in: what the exporter has no row for.
+    const missing = [...whole.counts]
+    for (const { counts } of bodies) for (let kind = 0; kind < missing.length; kind++) missing[kind] -= counts[kind]
+    if (missing.some(count => count !== 0)) shift(source, missing, state, 'unmapped', lease)
+    lease!.open += bodies.length
+    for (const { body, counts } of bodies) this.#ready.push(createBatch(source, counts, { body }, { state, since, lease }))
+    this.#leave(whole)
+  }
+
+  /** The exporter cannot be had: an outage of another kind. */
+  #postpone (batches: Batch[], { message }: ExporterUnavailable, attempt: number): void {
+    const now = monotonic()
+    this.#notice(message)
+    this.#breaker.recordFailure(now, undefined)
+    this.#convertAt = now + this.#breaker.backoff(++this.#conversionFailures)
+    if (batches[0].unchangedOnDisk) this.#putBack(batches[0], this.#convertAt)
+    else this.#queue.unshift(...batches)
+    if (this.#waiters.recordFailedAttempt(attempt)) this.#probe()
+  }
+
+  #send (batch: Batch): void {
+    this.#inFlight.add(batch)
+    if (batch.attempts++ > 0) batch.source.ledger.move(batch.counts, null, 'retried', 0)
+    this.#move(batch, 'inFlight')
+    const started = monotonic()
+    const attempt = ++this.#attempts
+    this.#transport.send(batch.body!, batch.abandoned.signal).then(outcome => {
+      if (batch.abandoned.signal.aborted || this.#stopped) return
+      this.#inFlight.delete(batch)
+      this.#handleOutcome(batch, outcome, started, attempt)
+      this.#pump()
+      this.#checkWaiters()
+    }).catch(error => this.#reportInternalError(error))
+  }
+
+  #handleOutcome (batch: Batch, outcome: Outcome, started: number, attempt: number): void {
+    const isFirstUnsent = outcome.is === 'unsent' && !batch.wasUnsent
+    batch.wasUnsent = outcome.is === 'unsent'
+    if (isFirstUnsent || outcome.is === 'aborted') return this.#retry(batch, 0)
+    if (outcome.is === 'failed' || outcome.is === 'unsent') {
+      this.#failed(batch, outcome, started)
+      // An attempt from before someone began to wait says nothing about now: another one is made at once.
+      if (this.#waiters.recordFailedAttempt(attempt)) this.#probe()
+      return
+    }
+    this.#breaker.recordSuccess(started)
+    this.#handleAnswer(batch, answered(batch, outcome))
+  }
+
+  #failed (batch: Batch, outcome: Outcome & { is: 'failed' | 'unsent' }, started: number): void {
+    this.#notice(outcome.message)
+    const { retryAfter, warning } = outcome.is === 'failed' ? outcome : { retryAfter: undefined, warning: undefined }
+    if (warning !== undefined && !this.#warned.has(warning)) {
+      this.#warned.add(warning)
+      this.#events.warn(warning)
+    }
+    this.#breaker.recordFailure(started, retryAfter)
+    this.#retry(batch, Math.max(monotonic(), started + this.#breaker.backoff(batch.attempts)))
+  }
+
+  #handleAnswer (batch: Batch, { ended, again, urgent, retryAfter, message }: Answered): void {
+    if (message !== '') this.#notice(message)
+    const { source, state, since, attempts, lease } = batch
+    for (const [reason, counts] of ended) shift(source, counts, state, reason, lease)
+    const wait = retryAfter ?? this.#breaker.backoff(attempts)
+    if (again.length > 0 && retryAfter !== undefined) this.#breaker.pause(retryAfter)
+    lease!.open += again.length
+    for (const { body, counts } of again) {
+      const part = createBatch(source, counts, { body }, { state, since, attempts, lease, notBefore: urgent ? 0 : monotonic() + wait })
+      this.#move(part, null)
+      if (urgent) this.#ready.unshift(part)
+      else this.#ready.push(part)
+    }
+    this.#leave(batch)
+  }
+
+  #retry (batch: Batch, notBefore: number): void {
+    batch.notBefore = notBefore
+    if (batch.unchangedOnDisk) return this.#putBack(batch, notBefore)
+    this.#move(batch, null)
+    this.#ready.unshift(batch)
+  }
+
+  /** To its file, which holds it still. */
+  #putBack (batch: Batch, notBefore: number): void {
+    this.#storage!.readableAt = notBefore
+    this.#leave(batch, true)
   }
 
   /** While the endpoint is away, memory is for the last moments only. */
   #spill (olderThan: number): void {
-    if (!this.#mayStore()) return
-    const before = Date.now() - olderThan
-    const ready = this.#ready.filter(each => each.since <= before)
-    this.#ready = this.#ready.filter(each => each.since > before)
-    for (const each of ready) if (!this.#store([each], false)) this.#ready.push(each)
-    const queue = this.#queue.filter(each => each.since <= before)
-    this.#queue = this.#queue.filter(each => each.since > before)
-    this.#queue.unshift(...this.#storeMerged(queue, false))
+    if (this.#storage?.isWritable !== true) return
+    const before = monotonic() - olderThan
+    const isOld = (batch: Batch): boolean => batch.since <= before
+    this.#ready = this.#storeMatching(this.#ready, isOld, false)
+    this.#queue = this.#storeMatching(this.#queue, isOld, false)
   }
 
-  /** Returns what could not be stored. */
-  #storeMerged (loads: Load[], last: boolean): Load[] {
-    const left: Load[] = []
-    for (let at = 0; at < loads.length;) {
-      const group: Load[] = []
-      let items = 0
-      let characters = 0
-      const most = Math.min(SPILL_ITEMS, 4 * this.#settings.timing.chunk)
-      while (at < loads.length && (group.length === 0 || (loads[at].source === group[0].source && items < most && characters < SPILL_CHARACTERS))) {
-        characters += loads[at].sealed.length
-        items += total(loads[at].counts)
-        group.push(loads[at++])
-      }
-      if (!this.#store(group, last)) left.push(...group)
+  /** @returns what stays: it does not match, or could not be stored */
+  #storeMatching (batches: Batch[], matches: (batch: Batch) => boolean, last: boolean): Batch[] {
+    return [...this.#storeAll(batches.filter(matches), last), ...batches.filter(each => !matches(each))]
+  }
+
+  /** Sealed batches of one source share a file. @returns what could not be stored */
+  #storeAll (batches: Batch[], last: boolean): Batch[] {
+    const left: Batch[] = []
+    while (batches.length > 0) {
+      const group = this.#fileful(batches)
+      batches = batches.slice(group.length)
+      const whole = this.#claim(group)
+      if (whole !== undefined && !this.#store(whole, last)) left.push(whole)
     }
     return left
   }
 
-  /** One body, or several sealed batches of one source, → one file. With `last`, what the disk will not have is lost. */
-  #store (group: Load[], last: boolean): boolean {
-    const [first] = group
-    if (first.pristine) {
-      this.#move(first, 'spooled')
+  /** The first of them that go into one file: sealed, not claimed yet, and of one source. */
+  #fileful ([first, ...others]: Batch[]): Batch[] {
+    const group = [first]
+    if (first.body !== undefined || first.lease !== undefined) return group
+    const most = Math.min(SPILL_ITEMS, 4 * this.#settings.timing.chunk)
+    let characters = first.sealed.length
+    for (const batch of others) {
+      if (batch.source !== first.source || batch.lease !== undefined || itemsOf(group) >= most || characters >= SPILL_CHARACTERS) break
+      characters += batch.sealed.length
+      group.push(batch)
+    }
+    return group
+  }
+
+  /** With `last`, what the disk will not have is lost. @returns whether it has ended */
+  #store (batch: Batch, last: boolean): boolean {
+    if (batch.unchangedOnDisk) {
+      this.#leave(batch, true)
       return true
     }
-    if (first.body === undefined && !this.#isOurs(group)) return true
-    const counts = countsOf()
-    for (const each of group) add(counts, each.counts)
-    try {
-      if (this.#spool === undefined) throw new Error('there is no storage directory')
-      const file = this.#spool.write(first.body === undefined
-        ? { form: 'packed', data: compress(group.map(each => each.sealed).join('\n')), counts, resource: first.source.resource.attributes }
-        : { form: 'body', data: first.body.gzip ? first.body.data : compress(first.body.data), counts })
-      this.#owners.set(file.name, first.source)
-      for (const each of group) this.#move(each, 'spooled')
-      return true
-    } catch (error) {
-      this.#diskWritableAt = Date.now() + DISK_REST
-      if (last) for (const each of group) this.#move(each, this.#spool === undefined ? 'closed' : 'storageFailed')
-      if (this.#spool !== undefined) this.#notice(`cannot store: ${(error as NodeJS.ErrnoException).code ?? (error as Error).message}`)
-      return false
-    }
+    if (this.#storage?.write(batch) === true) this.#end(batch, 'spooled')
+    else if (last) this.#end(batch, this.#storage === undefined ? 'closed' : 'storageFailed')
+    else return false
+    return true
   }
 
-  /** A file is no more: given up for room or age, taken, or damaged. */
-  #gone (file: SpoolFile, why: Reason): void {
-    const source = this.#owners.get(file.name)
-    this.#owners.delete(file.name)
-    if (source !== undefined && file.counts !== undefined) source.account.move(file.counts, 'spooled', why)
-    else this.#inherited.account.move(file.counts ?? unknownCounts(file.items), null, why)
+  /** Sealed batches become ours to send or to store, in one piece. @returns undefined where they are no longer ours */
+  #claim (batches: Batch[]): Batch | undefined {
+    const [first] = batches
+    if (first.lease !== undefined) return first
+    const sequences = batches.map(batch => batch.sequence)
+    const id = ++this.#lastLease
+    if (this.#events.claim(id, sequences)) return merge(batches, { id, sequences, file: undefined, open: 1 })
+    // The main thread has lost patience with us, and stored them itself.
+    first.source.unsettled -= itemsOf(batches)
+    return undefined
   }
 
-  /** The main thread may have lost patience with us, and stored these itself. */
-  #isOurs (batch: Load[]): boolean {
-    if (this.#claim === undefined || this.#claim(batch.map(each => each.sequence))) return true
-    for (const each of batch) each.source.live -= total(each.counts)
-    return false
+  #move (batch: Batch, to: 'inFlight' | null): void {
+    if (batch.state === 'spooled') return
+    shift(batch.source, batch.counts, batch.state, to, batch.lease)
+    batch.state = to
   }
 
-  #keepHouse (): void {
-    try {
-      this.#spool?.heartbeat()
-      if (this.#health.isDown || this.#health.pausedUntil > Date.now()) this.#spill(this.#settings.timing.spillAfter)
+  #end (batch: Batch, how: Parameters<typeof shift>[3]): void {
+    shift(batch.source, batch.counts, batch.state, how, batch.lease)
+    this.#leave(batch)
+  }
+
+  /** With the last batch of it, what was taken in one piece is settled. */
+  #leave (batch: Batch, keepFile = false): void {
+    const lease = batch.lease as Lease
+    batch.lease = undefined
+    if (--lease.open > 0) return
+    this.#storage?.settle(lease, keepFile)
+    this.#events.settled(lease.id)
+  }
+
+  #maintain (): void {
+    this.#guarded(() => {
+      this.#storage?.heartbeat()
+      if (this.#breaker.isTripped || this.#breaker.state === 'open') this.#spill(this.#settings.timing.spillAfter)
       this.#pump()
-      this.#check()
+      this.#checkWaiters()
+    })
+  }
+
+  /** Someone waits: what is put off is tried at once. */
+  #probe (): void {
+    if (!this.#breaker.probe()) return
+    this.#convertAt = 0
+    if (this.#storage !== undefined) this.#storage.readableAt = 0
+    for (const batch of this.#ready) {
+      batch.notBefore = 0
+      batch.attempts = Math.min(batch.attempts, 1)
+    }
+  }
+
+  #checkWaiters (): void {
+    for (const waiter of this.#waiters) {
+      if (this.#isIdle(waiter)) this.#waiters.finish(waiter)
+      else if (this.#shouldGiveUp(waiter)) this.#expire(waiter)
+    }
+  }
+
+  #isIdle ({ mode, source }: Waiter): boolean {
+    const sources = source === undefined ? [...this.#sources.values()] : [source]
+    if (sources.some(each => each.unsettled > 0)) return false
+    // A file on its way must not be handed on: it would be sent twice.
+    if (mode !== 'flush' && source === undefined && this.#storage !== undefined && this.#storage.leases.size > 0) return false
+    // A process that ends well uses its time to empty the disk too.
+    return mode === 'drain' || this.#breaker.isTripped || !sources.some(each => each.ledger.sum('spooled') > 0)
+  }
+
+  /** To go on waiting helps nobody: what is left can be stored, or cannot be sent in time. */
+  #shouldGiveUp ({ mode, failuresLeft, deadline }: Waiter): boolean {
+    const mustWait = this.#breaker.isRetryAfter && this.#inFlight.size === 0
+    if (failuresLeft > 0 && !mustWait) return false
+    return mode === 'flush' || this.#storage?.isUsable === true || (mustWait && this.#breaker.pausedUntil >= deadline)
+  }
+
+  #expire (waiter: Waiter): void {
+    if (!this.#waiters.finish(waiter)) return
+    this.#guarded(() => {
+      if (waiter.mode !== 'flush') this.spoolNow(waiter.source)
+      else if (this.#breaker.isTripped) this.#spill(0)
+    })
+  }
+
+  #notice (message: string): void {
+    const now = monotonic()
+    if (message === this.#lastNotice.message && now - this.#lastNotice.at < REPEAT_NOTICE_AFTER) return
+    this.#lastNotice = { message, at: now }
+    // What a service says may repeat the key.
+    this.#events.notice(message.replaceAll(this.#settings.connection.instrumentationKey, '[key]'))
+  }
+
+  #guarded (work: () => void): void {
+    try {
+      work()
     } catch (error) {
-      this.#stumbled(error)
+      this.#reportInternalError(error)
     }
   }
 
   /** A mistake of ours must not end the app in whose process we may be. */
-  #stumbled (error: unknown): void {
+  #reportInternalError (error: unknown): void {
     this.#notice(`internal error: ${(error as Error).message}`)
-  }
-
-  #move (load: Load, to: State | null): void {
-    this.#shift(load.source, load.counts, load.state, to)
-    load.state = to
-    if (to !== null && to !== 'inFlight') this.#free(load)
-  }
-
-  #shift (source: Source, counts: Counts, from: State | null, to: State | null): void {
-    source.account.move(counts, from, to)
-    const items = total(counts)
-    if (from === null || from === 'inFlight') source.live -= items
-    if (to === null || to === 'inFlight') source.live += items
-  }
-
-  /** A file goes when the last of its items is settled, unless they are all back on it. */
-  #free (load: Load): void {
-    const { use } = load
-    if (use === undefined) return
-    load.use = undefined
-    const back = load.pristine && load.state === 'spooled' && total(load.counts) > 0
-    if (--use.loads > 0) return
-    this.#uses.delete(use.file.name)
-    if (back) return
-    this.#owners.delete(use.file.name)
-    this.#spool!.remove(use.file)
-  }
-
-  #queued (): number {
-    let items = 0
-    for (const each of this.#queue) items += total(each.counts)
-    return items
-  }
-
-  #check (): void {
-    for (const wait of this.#waits) {
-      if (this.#isIdle(wait)) this.#finish(wait)
-      else if (this.#isVain(wait)) this.#expire(wait)
-    }
-  }
-
-  /** To go on waiting helps nobody: what is left can be stored, or cannot be sent in time. */
-  #isVain ({ mode, patience, deadline }: Wait): boolean {
-    const isTold = this.#health.isTold && this.#air.size === 0
-    if (patience > 0 && !isTold) return false
-    return mode === 'flush' || this.#canStore() || (isTold && this.#health.pausedUntil >= deadline)
-  }
-
-  /** There is a disk, and it has not just refused something. */
-  #mayStore (): boolean {
-    return this.#spool !== undefined && Date.now() >= this.#diskWritableAt
-  }
-
-  #canStore (): boolean {
-    return this.#mayStore() && whyUnwritable(this.#settings.storage!) === undefined
-  }
-
-  /** The time left is for what is ours. */
-  #isEnding (): boolean {
-    for (const wait of this.#waits) if (wait.mode !== 'flush' && wait.source === undefined) return true
-    return false
-  }
-
-  #isIdle ({ mode, source }: Wait): boolean {
-    const sources = source === undefined ? [...this.#sources.values()] : [source]
-    if (sources.some(each => each.live > 0)) return false
-    // A file on its way must not be handed on: it would be sent twice.
-    if (mode !== 'flush' && source === undefined && this.#uses.size > 0) return false
-    // A process that ends well uses its time to empty the disk too.
-    return mode === 'drain' || this.#health.isDown || !sources.some(each => each.account.sum('spooled') > 0)
-  }
-
-  #expire (wait: Wait): void {
-    if (!this.#waits.has(wait)) return
-    if (wait.mode !== 'flush') this.spoolNow(wait.source)
-    else if (this.#health.isDown) this.#spill(0)
-    this.#finish(wait)
-  }
-
-  #finish (wait: Wait): void {
-    this.#waits.delete(wait)
-    clearTimeout(wait.timer)
-    wait.done()
   }
 }
 
-function load (source: Source, counts: Counts, sealed: string, body: Body | undefined): Load {
-  return { source, counts, state: null, sealed, sequence: 0, body, since: Date.now(), attempts: 0, notBefore: 0, use: undefined, pristine: false, gone: false }
+function itemsOf (batches: Batch[]): number {
+  let items = 0
+  for (const { counts } of batches) items += total(counts)
+  return items
 }

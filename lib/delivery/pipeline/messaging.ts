@@ -1,26 +1,24 @@
 /** Spans of queues → type and target of their rows, which the exporter knows for Event Hubs only, and there without the hub. */
 import { type Attributes, SpanKind } from '@opentelemetry/api'
 import type { ReadableSpan } from '@opentelemetry/sdk-trace-node'
+import type { Item } from '../../rows/gate'
 
-interface Item { data: { baseData: { id?: string, type?: string, target?: string, source?: string } } }
-
-export function withMessaging (spans: readonly ReadableSpan[], body: string | null): string | null {
-  const messaging = new Map(spans.filter(({ attributes }) => systemOf(attributes) !== undefined).map(span => [span.spanContext().spanId, span]))
-  if (body === null || messaging.size === 0) return body
-  const items = JSON.parse(body) as Item[]
-  for (const { data: { baseData } } of items) {
-    const span = messaging.get(baseData.id ?? '')
-    if (span === undefined) continue
+export function describeQueues (spans: readonly ReadableSpan[], items: readonly Item[]): void {
+  const ofQueues = new Map(spans.filter(({ attributes }) => systemOf(attributes) !== undefined).map(span => [span.spanContext().spanId, span]))
+  if (ofQueues.size === 0) return
+  for (const { data } of items) {
+    const base = data?.baseData
+    const span = ofQueues.get(String(base?.id))
+    if (base === undefined || span === undefined) continue
     const system = systemOf(span.attributes)!
-    const target = targetOf(span.attributes)
+    const target = targetOf(span.attributes) ?? system
     if (span.kind === SpanKind.CONSUMER) {
-      baseData.source = target ?? system
-    } else if (span.kind !== SpanKind.SERVER && span.kind !== SpanKind.INTERNAL) {
-      baseData.type = span.kind === SpanKind.PRODUCER ? `Queue Message | ${system}` : system
-      baseData.target = target ?? system
+      base.source = target
+    } else if (span.kind === SpanKind.CLIENT || span.kind === SpanKind.PRODUCER) {
+      base.type = span.kind === SpanKind.PRODUCER ? `Queue Message | ${system}` : system
+      base.target = target
     }
   }
-  return JSON.stringify(items)
 }
 
 /** Of a queue, or of an Azure service that was not called over HTTP. */

@@ -1,22 +1,16 @@
-/** Batches ↔ files: kept while the endpoint is away, each owned by one process at a time. */
-import { createHash, randomBytes } from 'node:crypto'
-import { accessSync, chmodSync, closeSync, constants, lstatSync, mkdirSync, openSync, readdirSync, readFileSync, readlinkSync, renameSync, statSync, unlinkSync, utimesSync, writeSync } from 'node:fs'
-import { tmpdir, userInfo } from 'node:os'
-import { dirname, join } from 'node:path'
-import { gunzipSync, gzipSync } from 'node:zlib'
-import type { Connection } from '../../options/connection-string'
-import { countsOf, KINDS, type Counts } from '../counters'
+/** Batches ↔ files: kept while the endpoint is away, each owned by one thread of one process at a time. */
+import { randomBytes } from 'node:crypto'
+import { closeSync, futimesSync, lstatSync, readdirSync, renameSync } from 'node:fs'
+import { join } from 'node:path'
+import { monotonic, wallClock } from '../clock'
+import { countsOf, total, type Counts } from '../counters'
+import { checkDirectory, prepareDirectory } from './directory'
+import { decode, encode, MAX_ITEMS, openMarker, readOwnFile, remove, sizeOf, writeWhole, type Parcel } from './file'
+import { DEAD_AFTER, FREE, heartbeatName, isAlive, newOwner } from './owner'
 
-/** `packed` are sealed batches, a line each, and need their resource; `body` is what gets posted. */
-export type Form = 'packed' | 'body'
-
-export interface Parcel {
-  form: Form
-  /** Compressed. */
-  data: Buffer
-  counts: Counts
-  resource?: Record<string, unknown>
-}
+export { compress, expand, type Parcel } from './file'
+export { spoolDirectory, whyUnusable } from './directory'
+export { newOwner } from './owner'
 
 export interface SpoolFile {
   name: string
@@ -24,41 +18,29 @@ export interface SpoolFile {
   items: number
   /** What the file holds; of a file by another process it is known only when it was read. */
   counts: Counts | undefined
+  /** When it was written, in milliseconds since 1970. */
   at: number
 }
 
-interface Header { v: number, form: Form, counts: Counts, bytes: number, resource?: Record<string, unknown> }
+export interface SpoolOptions {
+  directory: string
+  maxBytes: number
+  /** Whose files they are; each thread has its own. */
+  owner?: string
+  /** Owners in this process that are no more, and whose files are ours. */
+  predecessors?: readonly string[]
+  /** A file that is being sent, and is left alone. */
+  isBusy?: (file: SpoolFile) => boolean
+  /** Hears of files given up. */
+  onDropped?: (file: SpoolFile, why: 'storageFull' | 'expired') => void
+}
 
-const VERSION = 1
-const FREE = 'free'
-const FILE = /^(\d{14})-(\d{6})-([0-9a-f]{8})\.(\d+)\.([0-9a-z-]+)\.spool$/
+const FILE = /^(\d{14})-(\d{6})-([0-9a-f]{8})\.(\d{1,9})\.([0-9a-z-]{1,100})\.spool$/
 const TEMPORARY = /\.(\d+)\.tmp$/
 const HEARTBEAT = 30_000
-const DEAD_AFTER = 150_000
 const RESCAN = 5_000
 // Application Insights refuses what is older than two days.
 const EXPIRES = 48 * 60 * 60 * 1000
-const MAX_UNPACKED = 64 * 1024 * 1024
-
-/** Private to a user, and one per resource in Azure; the key itself is not to be read off a path. */
-export function spoolDirectory (connection: Connection, base: string | undefined): string {
-  const hash = createHash('sha256').update(`${connection.instrumentationKey}|${connection.endpoint}`).digest('hex').slice(0, 24)
-  return join(base ?? join(tmpdir(), `fastify-app-insights-${userName()}`), hash)
-}
-
-/** Makes nothing. @returns the system's code for the reason */
-export function whyUnwritable (directory: string): string | undefined {
-  try {
-    accessSync(directory, constants.W_OK | constants.X_OK)
-    // Windows says of a path below a file only that it is not there.
-    return statSync(directory).isDirectory() ? undefined : 'ENOTDIR'
-  } catch (error) {
-    const code = (error as NodeJS.ErrnoException).code ?? 'unknown'
-    const parent = dirname(directory)
-    // Not there yet: whether it can be made is for the nearest that is there to say.
-    return code === 'ENOENT' && parent !== directory ? whyUnwritable(parent) : code
-  }
-}
 
 /** Everything here is synchronous: the files are small, and a crash leaves no time for anything else. */
 export class Spool {
@@ -66,77 +48,50 @@ export class Spool {
   readonly files: SpoolFile[] = []
   readonly #directory: string
   readonly #maxBytes: number
-  readonly #gone: (file: SpoolFile, why: 'storageFull' | 'expired') => void
+  readonly #owner: string
+  readonly #predecessors: ReadonlySet<string>
   readonly #isBusy: (file: SpoolFile) => boolean
-  readonly #owner = ownerTag()
+  readonly #onDropped: (file: SpoolFile, why: 'storageFull' | 'expired') => void
   #bytes = 0
-  #foreignBytes = 0
-  #scanned = 0
-  #beaten = 0
+  #claimableBytes = 0
+  #scannedAt = -Infinity
+  #heartbeatAt = -Infinity
   #sequence = 0
-  #usable: boolean | undefined
-  #foreign: string[] = []
+  #isChecked = false
+  /** Names of files that nobody alive owns. */
+  #claimable: string[] = []
 
-  /** `gone` hears of files given up; a busy one is being sent, and is left alone. */
-  constructor (directory: string, maxBytes: number, isBusy: (file: SpoolFile) => boolean, gone: (file: SpoolFile, why: 'storageFull' | 'expired') => void) {
+  constructor ({ directory, maxBytes, owner = newOwner(), predecessors = [], isBusy = () => false, onDropped = () => {} }: SpoolOptions) {
     this.#directory = directory
     this.#maxBytes = maxBytes
+    this.#owner = owner
+    this.#predecessors = new Set(predecessors)
     this.#isBusy = isBusy
-    this.#gone = gone
+    this.#onDropped = onDropped
+    if (predecessors.length > 0) this.#adopt()
   }
 
   /** @throws what the disk says */
   write (parcel: Parcel): SpoolFile {
     this.#prepare()
-    const items = parcel.counts.reduce((sum, count) => sum + count, 0)
-    const header: Header = { v: VERSION, form: parcel.form, counts: parcel.counts, bytes: parcel.data.length, resource: parcel.resource }
-    const content = Buffer.concat([Buffer.from(JSON.stringify(header) + '\n'), parcel.data])
+    const content = encode(parcel)
     this.#makeRoom(content.length)
-
-    const at = Date.now()
+    const items = total(parcel.counts)
+    const at = wallClock()
     const stem = `${String(at).padStart(14, '0')}-${String(this.#sequence++ % 1_000_000).padStart(6, '0')}-${randomBytes(4).toString('hex')}.${items}`
-    const temporary = join(this.#directory, `${stem}.tmp`)
     const name = `${stem}.${this.#owner}.spool`
-    const { O_CREAT, O_EXCL, O_NOFOLLOW, O_WRONLY } = constants
-    try {
-      const descriptor = openSync(temporary, O_CREAT | O_EXCL | O_WRONLY | (O_NOFOLLOW ?? 0), 0o600)
-      try {
-        for (let written = 0; written < content.length;) written += writeSync(descriptor, content, written)
-      } finally {
-        closeSync(descriptor)
-      }
-      renameSync(temporary, join(this.#directory, name))
-    } catch (error) {
-      remove(temporary)
-      throw error
-    }
+    writeWhole(join(this.#directory, `${stem}.tmp`), join(this.#directory, name), content)
     const file: SpoolFile = { name, bytes: content.length, items, counts: parcel.counts, at }
-    this.files.push(file)
-    this.#bytes += file.bytes
-    this.heartbeat()
+    this.#add(file)
     return file
   }
 
-  /** Undefined: another process has taken the file. Null: it cannot be read. */
+  /** Undefined: another process has taken the file. Null: it cannot be used. */
   read (file: SpoolFile): Parcel | null | undefined {
-    let content: Buffer
     try {
-      content = readFileSync(join(this.#directory, file.name))
+      return decode(readOwnFile(join(this.#directory, file.name))) ?? null
     } catch (error) {
       return (error as NodeJS.ErrnoException).code === 'ENOENT' ? undefined : null
-    }
-    try {
-      const end = content.indexOf(10)
-      const header = JSON.parse(content.toString('utf8', 0, end)) as Header
-      const data = content.subarray(end + 1)
-      if (header.v !== VERSION || data.length !== header.bytes || !isCounts(header.counts)) return null
-      if (header.form !== 'packed' && header.form !== 'body') return null
-      // Only to see that the checksum is right, and what it expands to bearable.
-      gunzipSync(data, { maxOutputLength: MAX_UNPACKED })
-      file.counts = header.counts
-      return { form: header.form, data, counts: header.counts, resource: header.resource }
-    } catch {
-      return null
     }
   }
 
@@ -146,75 +101,98 @@ export class Spool {
     this.files.splice(at, 1)
     this.#bytes -= file.bytes
     remove(join(this.#directory, file.name))
-    if (this.files.length === 0) remove(this.#alive)
+    if (this.files.length === 0) remove(this.#heartbeatPath)
   }
 
   /** Takes over the oldest file that nobody alive owns. One of several processes gets it. */
   claim (): SpoolFile | undefined {
-    if (this.#foreign.length === 0) this.scan()
+    if (this.#claimable.length === 0) this.scan()
     return this.#claimKnown()
   }
 
   #claimKnown (): SpoolFile | undefined {
-    for (let name = this.#foreign.shift(); name !== undefined; name = this.#foreign.shift()) {
-      const [, at, sequence, random, items] = FILE.exec(name)!
-      const own = `${at}-${sequence}-${random}.${items}.${this.#owner}.spool`
-      try {
-        const path = join(this.#directory, own)
-        renameSync(join(this.#directory, name), path)
-        const file: SpoolFile = { name: own, bytes: statSync(path).size, items: Number(items), counts: undefined, at: Number(at) }
-        this.#foreignBytes = Math.max(0, this.#foreignBytes - file.bytes)
-        this.#bytes += file.bytes
-        this.files.push(file)
-        this.heartbeat()
-        if (Date.now() - file.at < EXPIRES) return file
-        this.#gone(file, 'expired')
-        this.remove(file)
-      } catch {
-        // Another process was quicker.
-      }
+    for (let name = this.#claimable.shift(); name !== undefined; name = this.#claimable.shift()) {
+      const file = this.#takeOver(name)
+      if (file === undefined) continue
+      this.#claimableBytes = Math.max(0, this.#claimableBytes - file.bytes)
+      if (wallClock() - file.at < EXPIRES) return file
+      this.#onDropped(file, 'expired')
+      this.remove(file)
     }
     return undefined
   }
 
+  /** Undefined: another process was quicker, or it is not a file of ours. */
+  #takeOver (name: string): SpoolFile | undefined {
+    const bytes = sizeOf(join(this.#directory, name))
+    if (bytes === undefined) return undefined
+    const [, at, sequence, random, items] = FILE.exec(name)!
+    const own = `${at}-${sequence}-${random}.${items}.${this.#owner}.spool`
+    try {
+      renameSync(join(this.#directory, name), join(this.#directory, own))
+    } catch {
+      return undefined
+    }
+    const file: SpoolFile = { name: own, bytes, items: Number(items), counts: undefined, at: Number(at) }
+    this.#add(file)
+    return file
+  }
+
+  #add (file: SpoolFile): void {
+    this.files.push(file)
+    this.#bytes += file.bytes
+    this.heartbeat()
+  }
+
+  /** A worker of this process has died: its files are ours at once. */
+  #adopt (): void {
+    for (const name of this.#names()) {
+      const owner = FILE.exec(name)?.[5]
+      if (owner !== undefined && this.#predecessors.has(owner)) this.#takeOver(name)
+    }
+    for (const owner of this.#predecessors) remove(join(this.#directory, heartbeatName(owner)))
+  }
+
+  /** Oldest first; none where the folder is missing, or not ours. */
+  #names (): string[] {
+    try {
+      if (!this.#isChecked) checkDirectory(this.#directory)
+      return readdirSync(this.#directory).sort()
+    } catch {
+      return []
+    }
+  }
+
   /** Looks for what others left behind. */
   scan (): void {
-    this.#scanned = Date.now()
-    this.#foreign = []
-    this.#foreignBytes = 0
-    let names: string[]
-    try {
-      if (this.#usable !== true) this.#check()
-      names = readdirSync(this.#directory)
-    } catch {
-      return
-    }
+    this.#scannedAt = monotonic()
+    this.#claimable = []
+    this.#claimableBytes = 0
     const alive = new Map<string, boolean>()
-    for (const name of names.sort()) {
+    for (const name of this.#names()) {
       const owner = FILE.exec(name)?.[5]
       if (owner === undefined) {
         this.#sweep(name)
         continue
       }
       if (owner === this.#owner) continue
-      try {
-        this.#foreignBytes += statSync(join(this.#directory, name)).size
-      } catch {
-        continue
-      }
-      if (owner !== FREE && !alive.has(owner)) alive.set(owner, this.#isAlive(owner))
-      if (owner === FREE || alive.get(owner) === false) this.#foreign.push(name)
+      const bytes = sizeOf(join(this.#directory, name))
+      if (bytes === undefined) continue
+      this.#claimableBytes += bytes
+      if (owner !== FREE && !alive.has(owner)) alive.set(owner, isAlive(owner, this.#owner, this.#directory))
+      if (owner === FREE || alive.get(owner) === false) this.#claimable.push(name)
     }
   }
 
   /** Tells other processes, in other containers perhaps, that the files have an owner. */
   heartbeat (): void {
-    const now = Date.now()
-    if (this.files.length === 0 || now - this.#beaten < HEARTBEAT) return
-    this.#beaten = now
+    if (this.files.length === 0 || monotonic() - this.#heartbeatAt < HEARTBEAT) return
+    this.#heartbeatAt = monotonic()
     try {
-      closeSync(openSync(this.#alive, constants.O_CREAT | constants.O_WRONLY | (constants.O_NOFOLLOW ?? 0), 0o600))
-      utimesSync(this.#alive, now / 1000, now / 1000)
+      const descriptor = openMarker(this.#heartbeatPath)
+      const now = wallClock() / 1000
+      futimesSync(descriptor, now, now)
+      closeSync(descriptor)
     } catch {
       // The files are still ours by pid.
     }
@@ -230,137 +208,54 @@ export class Spool {
       }
     }
     this.#bytes = 0
-    remove(this.#alive)
+    this.#heartbeatAt = -Infinity
+    remove(this.#heartbeatPath)
   }
 
-  get #alive (): string {
-    return join(this.#directory, `${this.#owner}.alive`)
+  get #heartbeatPath (): string {
+    return join(this.#directory, heartbeatName(this.#owner))
   }
 
   #makeRoom (bytes: number): void {
-    if (Date.now() - this.#scanned > RESCAN) this.scan()
-    while (this.#bytes + this.#foreignBytes + bytes > this.#maxBytes) {
+    if (monotonic() - this.#scannedAt > RESCAN) this.scan()
+    while (this.#bytes + this.#claimableBytes + bytes > this.#maxBytes) {
       const own = this.files.find(each => !this.#isBusy(each))
-      const oldest = this.#foreign.length > 0 && (own === undefined || this.#foreign[0] < own.name) ? this.#claimKnown() ?? own : own
-      if (oldest === undefined) {
-        throw new Error('no room for another file within maxStorageBytes')
-      }
-      this.#gone(oldest, 'storageFull')
+      const isClaimableOlder = this.#claimable.length > 0 && (own === undefined || this.#claimable[0] < own.name)
+      const oldest = isClaimableOlder ? this.#claimKnown() ?? own : own
+      if (oldest === undefined) throw new Error('no room for another file within maxStorageBytes')
+      this.#onDropped(oldest, 'storageFull')
       this.remove(oldest)
     }
   }
 
   #prepare (): void {
-    if (this.#usable === true) {
+    if (this.#isChecked) {
       try {
         if (lstatSync(this.#directory).isDirectory()) return
       } catch {
         // Someone cleaned up the temporary directory.
       }
     }
-    mkdirSync(this.#directory, { recursive: true, mode: 0o700 })
-    this.#check()
-  }
-
-  /** In a directory that everyone can write to, someone else may have made ours before us. */
-  #check (): void {
-    for (const path of [join(this.#directory, '..'), this.#directory]) {
-      const found = lstatSync(path)
-      const isOurs = typeof process.getuid !== 'function' || found.uid === process.getuid()
-      if (path === this.#directory || path.startsWith(join(tmpdir(), 'fastify-app-insights-'))) {
-        if (!found.isDirectory() || !isOurs) throw new Error('the storage directory belongs to someone else')
-        if ((found.mode & 0o077) !== 0 && process.platform !== 'win32') chmodSync(path, 0o700)
-      }
-    }
-    this.#usable = true
+    prepareDirectory(this.#directory)
+    this.#isChecked = true
   }
 
   /** What a process that died while writing left behind. */
   #sweep (name: string): void {
-    if (!TEMPORARY.test(name) && !name.endsWith('.alive')) return
+    const isHeartbeat = name.endsWith('.alive')
+    if (!TEMPORARY.test(name) && !isHeartbeat) return
     const path = join(this.#directory, name)
     try {
-      if (Date.now() - statSync(path).mtimeMs > (name.endsWith('.alive') ? 2 * DEAD_AFTER : DEAD_AFTER)) remove(path)
+      if (wallClock() - lstatSync(path).mtimeMs > (isHeartbeat ? 2 * DEAD_AFTER : DEAD_AFTER)) remove(path)
     } catch {
       // Gone already.
     }
   }
-
-  #isAlive (owner: string): boolean {
-    const [pid, started, namespace] = owner.split('-')
-    const [, , own] = this.#owner.split('-')
-    if (namespace === own) {
-      if (started !== '0') return startOf(pid) === started
-      try {
-        process.kill(Number(pid), 0)
-      } catch (error) {
-        if ((error as NodeJS.ErrnoException).code === 'ESRCH') return false
-      }
-    }
-    // Another container's pid says nothing here, and a pid may have been given to another program.
-    try {
-      return Date.now() - statSync(join(this.#directory, `${owner}.alive`)).mtimeMs < DEAD_AFTER
-    } catch {
-      return false
-    }
-  }
 }
 
-/** `pid-start-namespace-random`: a pid alone is used again, and is 1 in every container. */
-function ownerTag (): string {
-  let namespace = '0'
-  try {
-    namespace = createHash('sha256').update(readFileSync('/proc/sys/kernel/random/boot_id', 'utf8') + readlinkSync('/proc/self/ns/pid')).digest('hex').slice(0, 8)
-  } catch {
-    // Not Linux.
-  }
-  return `${process.pid}-${startOf('self') ?? '0'}-${namespace}-${randomBytes(3).toString('hex')}`
-}
-
-/** In clock ticks since boot; the name of the program, in parentheses, may hold anything. */
-function startOf (pid: string): string | undefined {
-  try {
-    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8')
-    return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19]
-  } catch {
-    return undefined
-  }
-}
-
-function userName (): string {
-  if (typeof process.getuid === 'function') return String(process.getuid())
-  try {
-    return createHash('sha256').update(userInfo().username).digest('hex').slice(0, 8)
-  } catch {
-    return 'user'
-  }
-}
-
-function isCounts (counts: unknown): counts is Counts {
-  return Array.isArray(counts) && counts.length === KINDS.length && counts.every(count => Number.isInteger(count) && count >= 0)
-}
-
-function remove (path: string): void {
-  try {
-    unlinkSync(path)
-  } catch {
-    // Gone already, or not ours to remove.
-  }
-}
-
-/** @throws on corrupt data, which read() has ruled out */
-export function expand (data: Buffer): Buffer {
-  return gunzipSync(data, { maxOutputLength: MAX_UNPACKED })
-}
-
-/** Fast before small: it is written while something is already wrong. */
-export function compress (data: Buffer | string): Buffer {
-  return gzipSync(data, { level: 1 })
-}
-
-/** For files whose header cannot be read: the name still tells how many items are lost. */
+/** Of a file that cannot be read: its name still tells how many items are lost. */
 export function unknownCounts (items: number): Counts {
   const counts = countsOf()
-  counts[2] = items
+  counts[2] = Math.min(items, MAX_ITEMS)
   return counts
 }

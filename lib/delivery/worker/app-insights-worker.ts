@@ -1,62 +1,41 @@
 /** The worker thread: messages from the main thread → pipeline. */
 import { parentPort, workerData } from 'node:worker_threads'
-import { Pipeline, type Mode, type PipelineSettings } from '../pipeline'
-import { Account } from '../counters'
+import { Counters, type Counts, type State } from '../counters'
 import { tokenCache, type Token } from '../http/tokens'
+import { Pipeline } from '../pipeline'
+import type { Ledger } from '../pipeline/batch'
+import type { FromWorker, Move, ToWorker, WorkerData } from './messages'
+import { claim } from './reclaim'
 
-export interface WorkerData {
-  settings: PipelineSettings
-  withToken: boolean
-  inherited: SharedArrayBuffer
-  /** One number: up to this batch all are sent, stored or about to be; -1 when the main thread has taken back the rest. */
-  taken: SharedArrayBuffer
-}
-
-export type ToWorker =
-  | { is: 'open', id: number, resource: Record<string, unknown>, account: SharedArrayBuffer }
-  | { is: 'take', id: number, sequence: number, sealed: string, counts: number[] }
-  | { is: 'settle', request: number, mode: Mode, deadline: number, id: number | undefined, last: boolean, done: SharedArrayBuffer | undefined }
-  | { is: 'close', id: number }
-  | { is: 'token', request: number, token: Token | null, error: string }
-
-export type FromWorker =
-  | { is: 'started' }
-  | { is: 'settled', request: number }
-  | { is: 'notice', message: string, at: number }
-  | { is: 'token', request: number }
-
-const port = parentPort!
-const { settings, withToken, inherited, taken: takenBuffer } = workerData as WorkerData
-const taken = new Int32Array(takenBuffer)
+const { settings, ownership, withToken, port, claims } = workerData as WorkerData
+const claimWord = new Int32Array(claims)
 const tokens = new Map<number, (message: ToWorker & { is: 'token' }) => void>()
-// Claimed before one that came earlier.
-const early = new Set<number>()
-let requests = 0
+const expirations = new Map<number, () => void>()
+let tokenRequests = 0
+let moves: Move[] = []
+let settled: number[] = []
 
-const pipeline = new Pipeline(settings, new Account(inherited), {
-  notice: message => tell({ is: 'notice', message, at: Date.now() }),
+const pipeline = new Pipeline(settings, remoteLedger(0), ownership, {
+  notice: message => tell({ is: 'notice', message }),
+  warn: message => tell({ is: 'warning', message }),
   authorization: withToken ? tokenCache(askForToken) : undefined,
-  claim
+  claim: (lease, sequences) => claim(claimWord, () => tell({ is: 'claimed', lease, sequences })),
+  settled: lease => {
+    settled.push(lease)
+    tellSoon()
+  }
 })
 
-port.on('message', (message: ToWorker) => {
+parentPort!.on('message', (message: ToWorker) => {
   switch (message.is) {
     case 'open':
-      return pipeline.open(message.id, message.resource, new Account(message.account))
+      return pipeline.open(message.id, message.resource, remoteLedger(message.id, message.spooled))
     case 'take':
-      pipeline.take(message.id, message.sealed, message.counts, message.sequence)
-      return
+      return pipeline.take(message.id, message.sealed, message.counts, message.sequence)
     case 'settle':
-      pipeline.settle(message.mode, message.deadline, message.id).then(() => {
-        if (message.last) pipeline.releaseFiles()
-        if (message.done !== undefined) {
-          const done = new Int32Array(message.done)
-          Atomics.store(done, 0, 1)
-          Atomics.notify(done, 0)
-        }
-        tell({ is: 'settled', request: message.request })
-      }, () => {})
-      return
+      return settle(message)
+    case 'expire':
+      return expirations.get(message.request)?.()
     case 'close':
       return pipeline.close(message.id)
     case 'token':
@@ -66,13 +45,46 @@ port.on('message', (message: ToWorker) => {
 })
 tell({ is: 'started' })
 
-function claim (sequences: number[]): boolean {
-  const before = Atomics.load(taken, 0)
-  if (before === -1) return false
-  for (const sequence of sequences) if (sequence > before) early.add(sequence)
-  let after = before
-  while (early.delete(after + 1)) after++
-  return Atomics.compareExchange(taken, 0, before, after) === before
+function settle ({ request, mode, within, id, last, done }: ToWorker & { is: 'settle' }): void {
+  let isDone = false
+  const expire = pipeline.settle(mode, within, id, () => {
+    isDone = true
+    expirations.delete(request)
+    if (last) pipeline.releaseFiles()
+    tellMoves()
+    tell({ is: 'done', request })
+    if (done === undefined) return
+    const flag = new Int32Array(done)
+    Atomics.store(flag, 0, 1)
+    Atomics.notify(flag, 0)
+  })
+  if (!isDone) expirations.set(request, expire)
+}
+
+/** Counts are kept on the main thread, where they are read. */
+function remoteLedger (source: number, spooled?: Counts): Ledger {
+  const local = new Counters()
+  if (spooled !== undefined) local.move(spooled, null, 'spooled')
+  return {
+    move (counts: Counts, from: State | null, to: State | null, lease: number) {
+      local.move(counts, from, to)
+      moves.push([source, counts, from, to, lease])
+      tellSoon()
+    },
+    sum: state => local.sum(state)
+  }
+}
+
+/** What one answer changes is one message. */
+function tellSoon (): void {
+  if (moves.length + settled.length === 1) queueMicrotask(tellMoves)
+}
+
+function tellMoves (): void {
+  if (moves.length + settled.length === 0) return
+  tell({ is: 'moved', moves, settled })
+  moves = []
+  settled = []
 }
 
 function tell (message: FromWorker): void {
@@ -82,7 +94,7 @@ function tell (message: FromWorker): void {
 /** The credential stays where the app made it. */
 function askForToken (): Promise<Token> {
   return new Promise((resolve, reject) => {
-    const request = ++requests
+    const request = ++tokenRequests
     tokens.set(request, ({ token, error }) => token === null ? reject(new Error(error)) : resolve(token))
     tell({ is: 'token', request })
   })
