@@ -115,7 +115,8 @@ function start (fastify: FastifyInstance, config: Config, warn: Warn, warnOnce: 
   const stopRequests = traceRequests(fastify, config, telemetry, exceptions, warnOnce, logs)
   if (config.requests.serverTiming) announceTrace(fastify)
   const leave = join(telemetry)
-  const stopCalls = config.dependencies === false ? undefined : traceCalls(config.dependencies, telemetry, warnOnce)
+  const calls = config.dependencies === false ? undefined : traceCalls(config.dependencies, telemetry, warnOnce)
+  if (calls !== undefined) fastify.addHook('onReady', async () => calls.ready())
   if (config.instrumentations.length > 0) {
     register(config.instrumentations, sharedTracerProvider, telemetry.metrics?.meterProvider, warnOnce)
     const loaded = new LoadedModules(config.instrumentations, warnOnce)
@@ -150,7 +151,7 @@ function start (fastify: FastifyInstance, config: Config, warn: Warn, warnOnce: 
 
   fastify.addHook('onClose', async () => {
     stopRequests()
-    stopCalls?.()
+    calls?.stop()
     logs?.stop()
     const { sent, spooled, lost } = await telemetry.close()
     unwatch()
