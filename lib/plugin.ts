@@ -7,6 +7,7 @@ import { announceTrace } from './requests/server-timing'
 import { traceCalls } from './dependencies'
 import { FAI_ERR_ALREADY_REGISTERED } from './errors'
 import { type Exceptions, createExceptions } from './exceptions'
+import { followNest } from './exceptions/nestjs'
 import { watch } from './shutdown'
 import { patchLoaded, register } from './tracing/instrumentations'
 import { type LogCollector, collectLogs } from './logs'
@@ -119,6 +120,9 @@ function start (fastify: FastifyInstance, config: Config, warn: Warn, warnOnce: 
     register(config.instrumentations, sharedTracerProvider, telemetry.metrics?.meterProvider, warnOnce)
     fastify.addHook('onReady', async () => patchLoaded(config.instrumentations, warnOnce))
   }
+  let unfollowNest = (): void => {}
+  // By then it is loaded, if it ever is.
+  if (exceptions !== undefined) fastify.addHook('onReady', async () => { unfollowNest = followNest(telemetry, exceptions) })
   const unwatch = watch({
     telemetry,
     exceptions: config.exceptions !== false && config.exceptions.uncaught ? exceptions : undefined,
@@ -147,6 +151,7 @@ function start (fastify: FastifyInstance, config: Config, warn: Warn, warnOnce: 
 
   fastify.addHook('onClose', async () => {
     stopRequests()
+    unfollowNest()
     stopCalls?.()
     logs?.stop()
     const { sent, spooled, lost } = await telemetry.close()
