@@ -9,7 +9,8 @@ import { FAI_ERR_ALREADY_REGISTERED } from './errors'
 import { type Exceptions, createExceptions } from './exceptions'
 import { followNest } from './exceptions/nestjs'
 import { watch } from './shutdown'
-import { patchLoaded, register } from './tracing/instrumentations'
+import { register } from './tracing/instrumentations'
+import { LoadedModules } from './tracing/loaded-modules'
 import { type LogCollector, collectLogs } from './logs'
 import { NO_METER } from './metrics'
 import { guardMeter } from './metrics/guarded-meter'
@@ -118,7 +119,9 @@ function start (fastify: FastifyInstance, config: Config, warn: Warn, warnOnce: 
   const stopCalls = config.dependencies === false ? undefined : traceCalls(config.dependencies, telemetry, warnOnce)
   if (config.instrumentations.length > 0) {
     register(config.instrumentations, sharedTracerProvider, telemetry.metrics?.meterProvider, warnOnce)
-    fastify.addHook('onReady', async () => patchLoaded(config.instrumentations, warnOnce))
+    const loaded = new LoadedModules(config.instrumentations, warnOnce)
+    loaded.patch()
+    fastify.addHook('onReady', async () => loaded.report())
   }
   let unfollowNest = (): void => {}
   // By then it is loaded, if it ever is.

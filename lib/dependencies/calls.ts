@@ -1,6 +1,7 @@
 /** The outgoing calls of one instance that are on their way: each is opened once and finished once. */
 import { type Span, SpanStatusCode, context, trace } from '@opentelemetry/api'
-import { PROCESSED, PROCESSED_DEPENDENCY } from '../metrics'
+import { PROCESSED_DEPENDENCY } from '../metrics'
+import { attributesOf, markProcessed } from '../rows/marks'
 import type { Config } from '../options'
 import { instanceOf } from '../tracing/registration'
 import type { Telemetry } from '../tracing/telemetry'
@@ -82,7 +83,7 @@ export class Calls {
     }
     const { metrics } = this.#telemetry
     if (metrics !== undefined) {
-      span.setAttribute(PROCESSED, PROCESSED_DEPENDENCY)
+      markProcessed(attributesOf(span), PROCESSED_DEPENDENCY)
       metrics.call({ target: authority, status, success: !failed, duration: (endedAt ?? performance.now()) - call.startedAt })
     }
     span.end(endedAt)

@@ -14,8 +14,7 @@ import { toAttributes, toMeasurement } from '../rows/properties'
 import type { Role } from '../tracing/resource'
 import { hrTimeOfMillis } from '../tracing/time'
 
-/** Stops Azure from counting a row that one of our metrics has counted. */
-export const PROCESSED = '_MS.ProcessedByMetricExtractors'
+/** How Azure names the metrics that have counted a row. */
 export const PROCESSED_REQUEST = "(Name:'Requests', Ver:'1.1')"
 export const PROCESSED_DEPENDENCY = "(Name:'Dependencies', Ver:'1.1')"
 export const PROCESSED_EXCEPTION = "(Name:'Exceptions', Ver:'1.1')"

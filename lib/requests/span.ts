@@ -2,8 +2,9 @@
 import { type Attributes, type Context, type Span, SpanKind, SpanStatusCode, TraceFlags, context, trace } from '@opentelemetry/api'
 import type { ReadableSpan } from '@opentelemetry/sdk-trace-node'
 import { CLIENT_CLOSED_REQUEST } from './outcome'
+import { PROCESSED_REQUEST } from '../metrics'
+import { attributesOf, markProcessed, markSampleRate } from '../rows/marks'
 import type { RawRequest } from './refused'
-import { PROCESSED, PROCESSED_REQUEST } from '../metrics'
 import { type Operation, kOperation } from '../tracing/operation'
 import { SAMPLE_RATE } from '../tracing/sampler'
 import { LeanSpan } from '../tracing/span'
@@ -58,10 +59,12 @@ export function setStatus (span: Span, status: number | undefined, success: bool
 
 /** A metric has counted it: Azure is not to count it again. */
 export function markCounted (span: Span): void {
-  span.setAttribute(PROCESSED, PROCESSED_REQUEST)
+  markProcessed(attributesOf(span), PROCESSED_REQUEST)
 }
 
 /** It is kept whatever the sampler said, and stands for itself alone. */
 export function markCertain (span: Span): void {
+  // For other destinations.
   span.setAttribute(SAMPLE_RATE, 100)
+  markSampleRate(attributesOf(span), 100)
 }

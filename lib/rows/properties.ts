@@ -1,20 +1,19 @@
 /** A name and a value → a custom dimension: a name the exporter keeps, a readable value, Azure's limits. */
 
 import type { Attributes } from '@opentelemetry/api'
+import { cutBytes } from './cut'
 import { stringifyExactly } from './exact-json'
 import { define, readProperty } from './hostile'
+import { MESSAGE, PROPERTIES, PROPERTY_BYTES, PROPERTY_NAME, STACK, propertyBytes } from './limits'
 import { serialize } from './serialize'
 
-/**
- * Azure's limits for what a row may hold, in characters, but for `property`, which is in bytes of UTF-8.
- * @see https://learn.microsoft.com/azure/azure-monitor/app/data-model-complete
- */
-export const LIMITS = Object.freeze({ propertyName: 150, property: 8_192, message: 32_768, stack: 32_768, properties: 100 })
+export { cut } from './cut'
 
-const CUT = '… [cut]'
+/** In characters, but for `property`, which is in bytes of UTF-8. */
+export const LIMITS = Object.freeze({ propertyName: PROPERTY_NAME, property: PROPERTY_BYTES, message: MESSAGE, stack: STACK, properties: PROPERTIES })
 
 /** Names that the exporter drops or moves to another column. */
-const SWALLOWED = /^(?:microsoft|_MS\.|ai\.operation\.name$|client\.(?:address|port)$|server\.(?:address|port)$|url\.(?:full|path|query|scheme)$|error\.type$|network\.(?:local\.address|local\.port|peer\.address|peer\.port|protocol\.name|protocol\.version|transport)$|user_agent\.(?:original|synthetic\.type)$|http\.(?:request\.method|response\.status_code|user_agent|method|url|status_code|status_text|route|host|scheme|target|flavor|client_ip)$|exception\.(?:type|message|stacktrace)$|enduser\.(?:id|pseudo\.id)$|session\.id$|net\.(?:peer|host)\.(?:ip|name|port)$|net\.transport$|peer\.service$|db\.(?:system|statement|operation|name|system\.name|namespace|query\.text|operation\.name)$|rpc\.(?:system|grpc\.status_code)$|__proto__$)/
+const SWALLOWED = /^(?:microsoft|_MS\.|ai\.operation\.name$|client\.(?:address|port)$|server\.(?:address|port)$|url\.(?:full|path|query|scheme)$|error\.type$|az\.namespace$|network\.(?:local\.address|local\.port|peer\.address|peer\.port|protocol\.name|protocol\.version|transport)$|user_agent\.(?:original|synthetic\.type)$|http\.(?:request\.method|response\.status_code|user_agent|method|url|status_code|status_text|route|host|scheme|target|flavor|client_ip)$|exception\.(?:type|message|stacktrace)$|enduser\.(?:id|pseudo\.id)$|session\.id$|net\.(?:peer|host)\.(?:ip|name|port)$|net\.transport$|peer\.service$|db\.(?:system|statement|operation|name|system\.name|namespace|query\.text|operation\.name)$|rpc\.(?:system|grpc\.status_code)$|__proto__$)/
 
 // The names of an app are few; a client's that are not must not fill the memory.
 const MAX_NAMES = 2_000
@@ -63,7 +62,7 @@ export function toAttributes (properties: unknown): Attributes {
       value = '[unreadable]'
     }
     if (++count > LIMITS.properties) dropped++
-    else attributes[propertyName(name)] = propertyValue(value)
+    else attributes[propertyName(name)] = propertyValue(value, propertyBytes(name))
   }
   if (dropped > 0) attributes.droppedFields = String(dropped)
   return attributes
@@ -96,21 +95,4 @@ function namesOf (properties: unknown): string[] {
 /** A text alone needs no quotes. */
 function asText (json: string): string {
   return json.startsWith('"') && json.endsWith('"') ? JSON.parse(json) as string : json
-}
-
-/** `text` within `max` characters, marked where it was cut. */
-export function cut (text: string, max: number): string {
-  if (text.length <= max) return text.toWellFormed()
-  return text.slice(0, max - CUT.length).toWellFormed() + CUT
-}
-
-function cutBytes (text: string, max: number): string {
-  // No character of UTF-16 takes more than three bytes, so most values need no count.
-  if (text.length * 3 <= max) return text
-  // Of a megabyte, no more is looked at than may be sent.
-  const bytes = Buffer.from(text.length > max ? text.slice(0, max + 1) : text)
-  if (bytes.length <= max) return text
-  let end = max - Buffer.byteLength(CUT)
-  while ((bytes[end]! & 0xc0) === 0x80) end--
-  return bytes.toString('utf8', 0, end) + CUT
 }

@@ -1,10 +1,10 @@
 /** Work that no request has asked for → an operation of its own: a `requests` row, and everything that belongs to it. */
 import { type Link, ROOT_CONTEXT, SpanKind, SpanStatusCode, TraceFlags, context, trace } from '@opentelemetry/api'
-import { OPERATION_NAME } from '../rows/attribute-names'
+import { OPERATION_NAME, SAMPLE_RATE } from '../rows/attribute-names'
 import { Fate, Operation, kOperation } from './operation'
 import { type PublicOperation, publicOperation } from './public-operation'
-import { SAMPLE_RATE } from './sampler'
 import { isThenable } from '../rows/hostile'
+import { attributesOf, markSampleRate } from '../rows/marks'
 import { Severity } from '../logs/severity'
 import { type SpanWithOperation, type Telemetry } from './telemetry'
 
@@ -30,7 +30,11 @@ export function runOperation<T> (telemetry: Telemetry, name: string, work: (oper
     telemetry.enrich(span, operation)
     if (failed) span.setStatus({ code: SpanStatusCode.ERROR })
     operation.certain = (config.keepErrors && failed) || (config.keepSlowerThan !== undefined && performance.now() - began > config.keepSlowerThan)
-    if (operation.certain) span.setAttribute(SAMPLE_RATE, 100)
+    if (operation.certain) {
+      // For other destinations.
+      span.setAttribute(SAMPLE_RATE, 100)
+      markSampleRate(attributesOf(span), 100)
+    }
     telemetry.exceptions?.reportPending(operation)
     operation.decide(operation.certain || sampled)
     span.end()

@@ -10,7 +10,8 @@ import { type CloseReport, type Delivery, type DeliveryStats, type FlushReport, 
 import type { Exceptions } from '../exceptions'
 import { newSpanId, newTraceId } from './ids'
 import { type LineFormat, addMissing } from '../logs/line'
-import { OPERATION_NAME, RECORD_PROCESSED, RECORD_RATE } from '../rows/attribute-names'
+import { OPERATION_NAME, SAMPLE_RATE } from '../rows/attribute-names'
+import { markProcessed, markSampleRate, sampleRateOf } from '../rows/marks'
 import { type Metrics, PROCESSED_EXCEPTION, createMetrics } from '../metrics'
 import { Fate, type Operation, kOperation, operationOf } from './operation'
 import type { Config, Properties } from '../options'
@@ -18,7 +19,7 @@ import { nameOf } from '../rows/hostile'
 import { cut, toAttributes, toMeasurements } from '../rows/properties'
 import { type Redactor, createRedactor } from '../rows/redaction'
 import { type Role, detectRole, roleOf } from './resource'
-import { Decision, OperationSampler, SAMPLE_RATE, adaptiveRate, fixedRate } from './sampler'
+import { Decision, OperationSampler, adaptiveRate, fixedRate } from './sampler'
 import type { Sdk } from './sdk'
 import { Severity } from '../logs/severity'
 import { LeanSpan, type SpanOwner } from './span'
@@ -295,6 +296,8 @@ export class Telemetry {
   }
 
   #place (span: ReadableSpan & SpanWithOperation, operation: Operation | undefined): void {
+    // Now it is the sampler's; later the attribute may be anybody's.
+    markSampleRate(span.attributes, span.attributes[SAMPLE_RATE] as number | undefined)
     if (operation === undefined) {
       Object.assign(span.attributes, this.#properties)
       return
@@ -323,7 +326,8 @@ export class Telemetry {
 
   #deliverSpan (span: ReadableSpan, operation?: Operation): void {
     // A row that is kept for certain stands for itself alone, whatever the sampler said at its start.
-    if (operation?.certain === true) delete span.attributes[SAMPLE_RATE]
+    if (operation?.certain === true) markSampleRate(span.attributes, undefined)
+    if (operation !== undefined) span.attributes[OPERATION_NAME] = operation.name
     if (span.events.length === 0) {
       this.#delivery.span(span)
       return
@@ -340,10 +344,10 @@ export class Telemetry {
 
   #deliverRecord (record: ReadableLogRecord, operation?: Operation): void {
     const rate = rateOf(operation)
-    if (rate !== undefined) record.attributes[RECORD_RATE] = rate
+    markSampleRate(record.attributes, rate)
     if (this.metrics !== undefined && record.attributes['exception.type'] !== undefined) {
       this.metrics.exception(100 / (rate ?? 100))
-      record.attributes[RECORD_PROCESSED] = PROCESSED_EXCEPTION
+      markProcessed(record.attributes, PROCESSED_EXCEPTION)
     }
     this.#delivery.record(record)
   }
@@ -418,7 +422,7 @@ function recordException (this: OurSpan, exception: Exception, time?: TimeInput)
 /** In percent, where a row of the operation stands for more than itself. */
 function rateOf (operation: Operation | undefined): number | undefined {
   if (operation === undefined || operation.certain) return undefined
-  const rate = (operation.span as Partial<ReadableSpan>).attributes?.[SAMPLE_RATE] as number | undefined
+  const rate = sampleRateOf((operation.span as Partial<ReadableSpan>).attributes)
   return rate !== undefined && rate < 100 ? rate : undefined
 }
 
