@@ -1,5 +1,5 @@
 /** Wiring only: options → telemetry → requests, logs, exceptions → onClose. */
-import { type Meter, type Span, type Tracer, ProxyTracerProvider, context } from '@opentelemetry/api'
+import { type Meter, type Span, type Tracer, ProxyTracerProvider } from '@opentelemetry/api'
 import createRedact from '@pinojs/redact'
 import type { FastifyBaseLogger, FastifyInstance } from 'fastify'
 import { runOperation } from './tracing/background'
@@ -14,10 +14,14 @@ import { NO_METER } from './metrics'
 import { SILENT_REQUEST } from './tracing/operation'
 import { type AppInsightsOptions, type Config, type Properties, type PropertyValue, readOptions } from './options'
 import { quietChild } from './logs/pino'
-import { join, sharedTracerProvider } from './tracing/registration'
+import { warnOfApiCopies } from './tracing/api-copies'
+import { join } from './tracing/registration'
+import { sharedTracerProvider } from './tracing/shared-tracer'
 import { traceRequests } from './requests'
 import { type FlushReport, emptyStats } from './delivery'
-import { type Stats, Telemetry } from './tracing/telemetry'
+import { context } from './tracing/context'
+import { Instance, type Stats } from './tracing/instance'
+import type { Redactor } from './rows/redaction'
 import { once } from './warnings'
 import { type Redaction, unlogged } from './logs/pino/serialized-error'
 
@@ -84,16 +88,16 @@ function start (fastify: FastifyInstance, config: Config): void {
   const log = quietChild(fastify.log)
   const warn = (message: string): void => say(log, 'warn', message)
   const warnOnce = once(warn)
-  const telemetry = new Telemetry(config, warn, warnOnce)
-  const redaction = createRedaction(config, telemetry)
-  const exceptions = startExceptions(fastify.log, config, telemetry, redaction)
-  telemetry.exceptions = exceptions
+  const telemetry = new Instance(config, warn, warnOnce, instance => startExceptions(fastify.log, config, instance))
+  const redaction = createRedaction(config, telemetry.redactor)
+  const { exceptions } = telemetry
   const logs = startLogs(fastify.log, config, telemetry, exceptions, redaction, warnOnce)
   // A child logger factory may hand out a logger that has nothing to do with the app's.
   const stopRequests = traceRequests(fastify, config, telemetry, exceptions, warnOnce, logs?.follow)
   if (logs !== undefined && config.logs !== false && config.logs.requestLogs) releaseLines(fastify, logs)
   if (config.requests.serverTiming) announceTrace(fastify)
-  const leave = join(telemetry)
+  const leave = join(telemetry, warnOnce)
+  fastify.addHook('onReady', async () => warnOfApiCopies())
   const stopCalls = config.dependencies === false ? undefined : traceCalls(config.dependencies, telemetry, warnOnce)
   if (config.instrumentations.length > 0) {
     register(config.instrumentations, sharedTracerProvider, telemetry.metrics?.meterProvider, warnOnce)
@@ -138,7 +142,7 @@ function say (log: FastifyBaseLogger, level: 'warn' | 'debug', message: string, 
   }
 }
 
-function createRedaction ({ logs }: Config, { redactor }: Telemetry): Redaction {
+function createRedaction ({ logs }: Config, redactor: Redactor): Redaction {
   const paths = logs === false ? [] : logs.redact ?? []
   return {
     line: redactor.line,
@@ -146,12 +150,13 @@ function createRedaction ({ logs }: Config, { redactor }: Telemetry): Redaction 
   }
 }
 
-function startExceptions (logger: FastifyBaseLogger, config: Config, telemetry: Telemetry, redaction: Redaction): Exceptions | undefined {
+function startExceptions (logger: FastifyBaseLogger, config: Config, instance: Instance): Exceptions | undefined {
   if (config.exceptions === false) return undefined
-  return createExceptions(telemetry, config.exceptions.clientErrors, (error, operation) => unlogged(operation?.logger ?? logger, error, redaction))
+  const redaction = createRedaction(config, instance.redactor)
+  return createExceptions(instance, config.exceptions.clientErrors, (error, operation) => unlogged(operation?.logger ?? logger, error, redaction))
 }
 
-function startLogs (logger: FastifyBaseLogger, config: Config, telemetry: Telemetry, exceptions: Exceptions | undefined, redaction: Redaction, warn: (message: string) => void): LogCollector | undefined {
+function startLogs (logger: FastifyBaseLogger, config: Config, telemetry: Instance, exceptions: Exceptions | undefined, redaction: Redaction, warn: (message: string) => void): LogCollector | undefined {
   // An error that is logged is an exception, whether or not the line becomes a trace.
   if (config.logs === false && exceptions === undefined) return undefined
   const logs = collectLogs(logger, config.logs, telemetry, exceptions, redaction, warn)

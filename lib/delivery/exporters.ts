@@ -1,15 +1,16 @@
 /** Spans, records and metrics → the request body that the Azure exporter would post. It never gets to post one. */
 import { dirname, join } from 'node:path'
 import type { HttpClient, PipelineRequest, PipelineResponse } from '@azure/core-rest-pipeline'
-import { ROOT_CONTEXT, context } from '@opentelemetry/api'
+import { ROOT_CONTEXT } from '@opentelemetry/api'
 import type { ReadableLogRecord } from '@opentelemetry/sdk-logs'
 import type { ResourceMetrics } from '@opentelemetry/sdk-metrics'
-import type { ReadableSpan, SpanExporter } from '@opentelemetry/sdk-trace-node'
+import type { ReadableSpan, SpanExporter } from '@opentelemetry/sdk-trace-base'
 import type * as Azure from '@azure/monitor-opentelemetry-exporter'
 import type * as RestPipeline from '@azure/core-rest-pipeline'
 import type { Connection } from '../options/connection-string'
 import { RECORD_PROCESSED, RECORD_RATE } from '../rows/attribute-names'
-import { suppressTracing } from '../tracing/trace-context'
+import { suppressTracing } from '@opentelemetry/core'
+import { context } from '../tracing/context'
 
 /** Converting one batch at a time is enough: it is all computation. */
 export interface Exporters {

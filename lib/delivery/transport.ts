@@ -3,9 +3,9 @@ import { Agent as HttpAgent, request as httpRequest, type IncomingMessage } from
 import { Agent as HttpsAgent, request as httpsRequest } from 'node:https'
 import type { PipelineRequest, PipelineResponse } from '@azure/core-rest-pipeline'
 import type * as RestPipeline from '@azure/core-rest-pipeline'
-import { context } from '@opentelemetry/api'
 import type { Connection } from '../options/connection-string'
-import { suppressTracing } from '../tracing/trace-context'
+import { suppressTracing } from '@opentelemetry/core'
+import { context } from '../tracing/context'
 import type { Reason } from './stats'
 
 export interface Body { data: Buffer, gzip: boolean }

@@ -1,22 +1,24 @@
 /** Outgoing HTTP call → CLIENT span, and the trace context in its headers: whoever makes the call, however it was imported. */
 import { type Channel, channel, subscribe, unsubscribe } from 'node:diagnostics_channel'
 import { ClientRequest } from 'node:http'
-import { type Context, type Span, type SpanContext, SpanKind, SpanStatusCode, TraceFlags, context, propagation, trace } from '@opentelemetry/api'
-import type { ReadableSpan } from '@opentelemetry/sdk-trace-node'
+import { type Context, type Span, type SpanContext, SpanKind, SpanStatusCode, TraceFlags, trace } from '@opentelemetry/api'
+import { isTracingSuppressed, parseTraceParent } from '@opentelemetry/core'
+import type { ReadableSpan } from '@opentelemetry/sdk-trace-base'
 import { MAX_URL, OTHER, knownMethod, parseAuthority } from '../requests/http'
 import { PROCESSED, PROCESSED_DEPENDENCY } from '../metrics'
+import { context } from '../tracing/context'
+import type { Instance } from '../tracing/instance'
 import { operationOf } from '../tracing/operation'
 import type { Config, OutgoingCall } from '../options'
-import { instanceOf } from '../tracing/registration'
-import type { Telemetry } from '../tracing/telemetry'
-import { isTracingSuppressed, parseTraceParent } from '../tracing/trace-context'
+import { instanceOf } from '../tracing/members'
+import { injectContext } from '../tracing/propagation'
 import { type Warn, messageOf } from '../warnings'
 
 const kCall = Symbol('fastify-app-insights.call')
 
 /** A call that is on its way. */
 class Call {
-  readonly telemetry: Telemetry
+  readonly telemetry: Instance
   readonly span: Span
   readonly target: string
   readonly startedAt = performance.now()
@@ -25,7 +27,7 @@ class Call {
   status: number | undefined = undefined
   error: unknown = undefined
 
-  constructor (telemetry: Telemetry, span: Span, target: string) {
+  constructor (telemetry: Instance, span: Span, target: string) {
     this.telemetry = telemetry
     this.span = span
     this.target = target
@@ -52,7 +54,7 @@ interface HttpRequest extends ClientRequest {
 }
 
 /** @returns the call that stops it; calls whose answer nobody has read by then end with the answer's head */
-export function traceCalls (options: Exclude<Config['dependencies'], false>, telemetry: Telemetry, warn: Warn): () => void {
+export function traceCalls (options: Exclude<Config['dependencies'], false>, telemetry: Instance, warn: Warn): () => void {
   const isIgnored = createIgnore(options.ignore, warn)
   const { endpoint } = telemetry.config.connection
   const open = new Set<Call>()
@@ -66,10 +68,10 @@ export function traceCalls (options: Exclude<Config['dependencies'], false>, tel
     const active = context.active()
     if (instanceOf(active) !== telemetry) return undefined
     if (isTracingSuppressed(active) || url.startsWith(endpoint)) return null
-    const theirs = existing === undefined ? undefined : parseTraceParent(existing)
-    if (theirs !== undefined && isAnothers(theirs, active)) return null
+    const theirs = existing === undefined ? null : parseTraceParent(existing)
+    if (theirs !== null && isAnothers(theirs, active)) return null
     // A trace of another id is what the app wants there.
-    const mayInject = theirs === undefined || theirs.traceId === trace.getSpanContext(active)?.traceId
+    const mayInject = theirs === null || theirs.traceId === trace.getSpanContext(active)?.traceId
     if (isIgnored(method, url)) {
       // Its callee belongs to the operation all the same.
       if (mayInject) inject(active, set)
@@ -222,7 +224,7 @@ function isAnothers (theirs: SpanContext, active: Context): boolean {
 const SETTER = { set: (carrier: SetHeader, name: string, value: string): void => carrier(name, value) }
 
 function inject (active: Context, set: SetHeader): void {
-  propagation.inject(active, set, SETTER)
+  injectContext(active, set, SETTER)
 }
 
 /** Headers are a flat array of names and values, in undici 5 a text. */

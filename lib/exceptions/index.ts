@@ -4,7 +4,7 @@ import type { SeverityNumber } from '@opentelemetry/api-logs'
 import { Fate, type Operation, operationOf } from '../tracing/operation'
 import { LIMITS, cut, propertyName, propertyValue } from '../rows/properties'
 import { Severity } from '../logs/severity'
-import type { Telemetry } from '../tracing/telemetry'
+import type { Instance } from '../tracing/instance'
 import { type Written, isObject, readProperty, scrubbed } from '../logs/pino/serialized-error'
 
 /** What is known of an error beside itself. */
@@ -43,7 +43,7 @@ const CENSOR = '[Redacted]'
 const OUTSIDE = ''
 
 /** @param write the error as the app's logger would write it */
-export function createExceptions (telemetry: Telemetry, clientErrors: boolean, write: (error: unknown, operation: Operation | undefined) => Written): Exceptions {
+export function createExceptions (telemetry: Pick<Instance, 'emit' | 'redactor'>, clientErrors: boolean, write: (error: unknown, operation: Operation | undefined) => Written): Exceptions {
   // With the operation in which it was reported: an error made once and thrown by many requests is news in each.
   const reported = new WeakMap<object, string>()
   // A thrown string has no identity: within one operation, equal is the same.

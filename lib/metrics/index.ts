@@ -11,7 +11,7 @@ import type { AppMeter } from './meter'
 import type { Properties } from '../options'
 import { propertyName, propertyValue } from '../rows/properties'
 import type { Role } from '../tracing/resource'
-import { hrTimeOfMillis } from '../tracing/time'
+import { millisToHrTime } from '@opentelemetry/core'
 
 /** Stops Azure from counting a row that one of our metrics has counted. */
 export const PROCESSED = '_MS.ProcessedByMetricExtractors'
@@ -247,7 +247,7 @@ export function createMetrics ({ interval, runtime, resource, properties, role, 
   }
 
   function toResourceMetrics (points: Point[], startTime: HrTime): ResourceMetrics {
-    const endTime = hrTimeOfMillis(Date.now())
+    const endTime = millisToHrTime(Date.now())
     const metrics = points.map(([name, dataPointType, attributes, value]) => ({
       descriptor: { name }, dataPointType, dataPoints: [{ attributes: { ...properties, ...attributes }, value, startTime, endTime }]
     }))
@@ -255,7 +255,7 @@ export function createMetrics ({ interval, runtime, resource, properties, role, 
   }
 
   function sendSync (): void {
-    const startTime = hrTimeOfMillis(since)
+    const startTime = millisToHrTime(since)
     deliver(toResourceMetrics(take(), startTime))
   }
 

@@ -1,7 +1,7 @@
 /** What the user gave → one frozen, checked Config. */
 import type { TokenCredential } from '@azure/core-auth'
 import type { LogRecordProcessor } from '@opentelemetry/sdk-logs'
-import type { Sampler, SpanProcessor } from '@opentelemetry/sdk-trace-node'
+import type { Sampler, SpanProcessor } from '@opentelemetry/sdk-trace-base'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { type Connection, parseConnectionString } from './connection-string'
 import { FAI_ERR_CONNECTION_STRING_MISSING, FAI_ERR_OPTION_INVALID, FAI_ERR_OPTION_UNKNOWN } from '../errors'

@@ -2,20 +2,25 @@
 import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 import type { TLSSocket } from 'node:tls'
-import { type Context, type Span, SpanKind, TraceFlags, context, trace } from '@opentelemetry/api'
-import type { ReadableSpan } from '@opentelemetry/sdk-trace-node'
+import { type Context, type Span, SpanKind, trace } from '@opentelemetry/api'
+import { suppressTracing } from '@opentelemetry/core'
+import type { ReadableSpan } from '@opentelemetry/sdk-trace-base'
 import type { FastifyBaseLogger, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { Exceptions } from '../exceptions'
 import { MAX_URL, httpAttributes, isSynthetic, knownMethod, outcomeOf, setStatus } from './http'
 import { UNMATCHED, createIgnore, ignoresUnmatched } from './ignore'
 import { PROCESSED, PROCESSED_REQUEST } from '../metrics'
-import { Fate, Operation, SILENT_REQUEST, kOperation, operationOf } from '../tracing/operation'
+import { context } from '../tracing/context'
+import type { Instance } from '../tracing/instance'
+import { Fate, Operation, SILENT_REQUEST, bindSpan, kOperation, operationOf } from '../tracing/operation'
+import { isOwn } from '../tracing/own-spans'
+import { incomingContext } from '../tracing/propagation'
 import type { Config } from '../options'
 import { createBindingCheck } from '../logs/pino'
-import { SAMPLE_RATE, kHold } from '../tracing/sampler'
-import { LeanSpan } from '../tracing/span'
-import { type SpanWithOperation, type Telemetry, toAttributes } from '../tracing/telemetry'
-import { remoteSpan, suppressTracing } from '../tracing/trace-context'
+import { OPERATION_NAME, SAMPLE_RATE } from '../rows/attribute-names'
+import { propertiesOf } from '../rows/properties'
+import { kHold } from '../tracing/sampler'
+import { isForAzure } from '../tracing/span-processor'
 import { messageOf } from '../warnings'
 
 interface WithOperation { [kOperation]?: Operation | null }
@@ -25,8 +30,6 @@ class RequestOperation extends Operation {
   readonly request: FastifyRequest
   readonly reply: FastifyReply
   readonly route: string
-  /** A span that the app's own OpenTelemetry has opened and will close. */
-  readonly foreign: boolean
   /** A route of the ignore list: kept only where it fails. */
   readonly ignored: boolean
   /** Asked for at the start: a closed socket has none. */
@@ -34,14 +37,20 @@ class RequestOperation extends Operation {
   /** The response's finish was seen. */
   finished = false
 
-  constructor (telemetry: Telemetry, request: FastifyRequest, reply: FastifyReply, name: string, route: string, span: Span, parent: Context, fate: Fate, foreign: boolean, ignored: boolean) {
+  constructor (telemetry: Instance, request: FastifyRequest, reply: FastifyReply, name: string, route: string, span: Span, parent: Context, fate: Fate, ignored: boolean) {
     super(telemetry, name, span, parent, fate)
     this.request = request
     this.reply = reply
     this.route = route
-    this.foreign = foreign
     this.ignored = ignored
     this.clientAddress = fate === Fate.Dropped ? undefined : request.ip
+  }
+
+  /** What charts are divided by: its route, or what the app has named it. */
+  get chartName (): string {
+    if (!this.isRenamed) return this.route
+    const method = `${knownMethod(this.request.raw.method)} `
+    return this.name.startsWith(method) ? this.name.slice(method.length) : this.name
   }
 }
 
@@ -52,7 +61,7 @@ class RequestOperation extends Operation {
 export function traceRequests (
   fastify: FastifyInstance,
   config: Config,
-  telemetry: Telemetry,
+  telemetry: Instance,
   exceptions: Exceptions | undefined,
   warn: (message: string) => void,
   onLogger?: (logger: FastifyBaseLogger) => void
@@ -101,42 +110,36 @@ export function traceRequests (
   }
 
   function openSilent (request: FastifyRequest, reply: FastifyReply, name: string, route: string, active: Context): RequestOperation {
-    return new RequestOperation(telemetry, request, reply, name, route, SILENT_REQUEST.span, suppressTracing(active), Fate.Dropped, false, true)
+    return new RequestOperation(telemetry, request, reply, name, route, SILENT_REQUEST.span, suppressTracing(active), Fate.Dropped, true)
   }
 
   function openTraced (request: FastifyRequest, reply: FastifyReply, name: string, route: string, active: Context, ignored: boolean): RequestOperation {
-    const existing = foreignServerSpan(active)
-    let parent = active
-    let span = existing
-    if (span === undefined) {
-      parent = withRemoteParent(active, request.raw)
-      if (ignored) parent = parent.setValue(kHold, true)
-      span = telemetry.startSpan(name, SpanKind.SERVER, parent, config.sampler === undefined ? {} : { 'http.request.method': request.raw.method, 'http.route': route, 'url.path': request.raw.url?.split('?')[0] })
-    } else {
-      adopt(existing as Span, route)
-    }
-
-    const sampled = (span.spanContext().traceFlags & TraceFlags.SAMPLED) !== 0
-    const fate = !span.isRecording() ? Fate.Dropped : sampled && !telemetry.holds && !ignored ? Fate.Kept : Fate.Undecided
-    const operation = new RequestOperation(telemetry, request, reply, name, route, span, parent, fate, existing !== undefined, ignored)
+    let parent = incomingContext(active, request.raw.headers)
+    if (ignored) parent = parent.setValue(kHold, true)
+    warnOfOther(active)
+    const span = telemetry.startSpan(name, SpanKind.SERVER, parent, config.sampler === undefined ? undefined : { 'http.request.method': request.raw.method, 'http.route': route, 'url.path': request.raw.url?.split('?')[0] })
+    const fate = !span.isRecording() ? Fate.Dropped : isForAzure(span) && !telemetry.holds && !ignored ? Fate.Kept : Fate.Undecided
+    const operation = new RequestOperation(telemetry, request, reply, name, route, span, parent, fate, ignored)
     if (fate === Fate.Dropped) {
       telemetry.sampledOut++
       if (telemetry.metrics !== undefined) reply.raw.on('close', countResponse)
       return operation
     }
-    if (existing === undefined) (span as SpanWithOperation)[kOperation] = operation
+    bindSpan(span, operation)
     telemetry.open.add(operation)
     reply.raw.on('close', closeResponse)
     return operation
   }
 
-  let saidForeign = false
-  function adopt (span: Span, route: string): void {
-    span.setAttribute('http.route', route)
-    if (saidForeign) return
-    saidForeign = true
-    const scope = (span as unknown as ReadableSpan).instrumentationScope?.name ?? 'another instrumentation'
-    warn(`Requests are already traced by ${scope}: its spans are used, and its exporter decides where they go. Logs and exceptions are tied to them. Switch it off for incoming requests to have them reported here.`)
+  let saidOther = false
+  function warnOfOther (active: Context): void {
+    if (saidOther) return
+    const span = trace.getSpan(active)
+    if (span === undefined || isOwn(span)) return
+    const { kind, ended, instrumentationScope } = span as Span & Partial<ReadableSpan>
+    if (kind !== SpanKind.SERVER || ended === true) return
+    saidOther = true
+    warn(`Requests are also traced by ${instrumentationScope?.name ?? 'another instrumentation'}, with a tracer provider of its own: if that one sends to Application Insights too, every request is there twice. Then switch it off for incoming requests.`)
   }
 
   function closeResponse (this: Response): void {
@@ -150,7 +153,7 @@ export function traceRequests (
     if (!(operation instanceof RequestOperation)) return
     const { request, reply } = operation
     const { finished, status } = outcomeOf(reply.raw, request.raw, operation.finished)
-    count(request.raw, request.protocol, operation.route, status, isSuccess(status, finished, request), reply.elapsedTime)
+    count(request.raw, request.protocol, operation.chartName, status, isSuccess(status, finished, request), reply.elapsedTime)
   }
 
   function count (raw: IncomingMessage, scheme: string, route: string, status: number | undefined, success: boolean, duration: number): void {
@@ -164,33 +167,30 @@ export function traceRequests (
     const { finished, status } = outcomeOf(reply.raw, request.raw, operation.finished)
     exceptions?.settle(operation, reply.raw.statusCode)
     const success = isSuccess(status, finished, request)
-    const sampled = (span.spanContext().traceFlags & TraceFlags.SAMPLED) !== 0
-
     enrich(operation, request, reply)
     telemetry.enrich(span, operation)
-    if (!operation.foreign) {
-      describe(operation, status)
-      setStatus(span, status, success)
-    }
+    describe(operation, status)
+    setStatus(span, status, success)
     const slow = config.keepSlowerThan !== undefined && reply.elapsedTime > config.keepSlowerThan
     operation.certain = (config.keepErrors && !success) || slow || (operation.ignored && !success)
     if (operation.certain) span.setAttribute(SAMPLE_RATE, 100)
-    if (!operation.foreign && (!operation.ignored || operation.certain)) {
-      count(request.raw, request.protocol, operation.route, status, success, reply.elapsedTime)
+    if (!operation.ignored || operation.certain) {
+      count(request.raw, request.protocol, operation.chartName, status, success, reply.elapsedTime)
       if (telemetry.metrics !== undefined) span.setAttribute(PROCESSED, PROCESSED_REQUEST)
     }
-    operation.decide(operation.certain || (sampled && !operation.ignored))
-    if (!operation.foreign) span.end()
+    operation.decide(operation.certain || (isForAzure(span) && !operation.ignored))
+    span.end()
   }
 
   function describe (operation: RequestOperation, status: number | undefined): void {
     const { request, reply, span } = operation
     const { raw } = request
     const { headers } = raw
-    if (!(span instanceof LeanSpan) || span.ended) return
-    const { attributes } = span
+    const { attributes, ended } = span as unknown as ReadableSpan
+    if (ended) return
     httpAttributes(raw, request.protocol, request.host, operation.route, attributes)
     attributes['url.full'] = telemetry.redactor.url(attributes['url.full'] as string).slice(0, MAX_URL)
+    if (operation.isRenamed) attributes[OPERATION_NAME] = operation.name
     if (status !== undefined) attributes['http.response.status_code'] = status
     if (operation.clientAddress !== undefined) attributes['client.address'] = operation.clientAddress
     for (const name of config.requests.headers) {
@@ -218,7 +218,7 @@ export function traceRequests (
     if (config.requests.enrich === undefined) return
     try {
       const properties = config.requests.enrich(request, reply)
-      if (properties !== undefined && properties !== null) operation.attributes = { ...operation.attributes, ...toAttributes(properties) }
+      if (properties !== undefined && properties !== null) operation.attributes = { ...operation.attributes, ...propertiesOf(properties) }
     } catch (error) {
       warn(`requests.enrich failed: ${messageOf(error)}`)
     }
@@ -229,7 +229,7 @@ export function traceRequests (
     if (response[kOperation] !== undefined) return
     response[kOperation] = null
     if (ignoresUnmatched(config.ignore)) return
-    const span = telemetry.startSpan(`${knownMethod(raw.method)} ${UNMATCHED}`, SpanKind.SERVER, withRemoteParent(context.active(), raw))
+    const span = telemetry.startSpan(`${knownMethod(raw.method)} ${UNMATCHED}`, SpanKind.SERVER, incomingContext(context.active(), raw.headers))
     const protocol = (raw.socket as TLSSocket).encrypted ? 'https' : 'http'
     count(raw, protocol, UNMATCHED, response.statusCode, response.statusCode < 400, 0)
     if (!span.isRecording()) {
@@ -291,17 +291,4 @@ function correlateLogger (fastify: FastifyInstance, request: FastifyRequest, ope
   // A child logger factory may hand out one logger for all: then the context has to tell.
   if (request.log === fastify.log || Object.hasOwn(logger, kOperation) || !Object.isExtensible(logger)) return
   if (isBoundTo(logger, request.id)) logger[kOperation] = operation
-}
-
-/** A SERVER span that another instrumentation has opened for this request. */
-function foreignServerSpan (active: Context): Span | undefined {
-  const span = trace.getSpan(active) as (Span & Partial<ReadableSpan> & SpanWithOperation) | undefined
-  if (span === undefined || span[kOperation] !== undefined || span.kind !== SpanKind.SERVER || span.ended === true) return undefined
-  return span
-}
-
-/** W3C Trace Context; what is malformed is passed over. */
-function withRemoteParent (active: Context, { headers }: IncomingMessage): Context {
-  const remote = remoteSpan(headers.traceparent, headers.tracestate)
-  return remote === undefined ? active : trace.setSpanContext(active, remote)
 }

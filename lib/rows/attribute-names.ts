@@ -6,3 +6,5 @@ export const OPERATION_NAME = 'ai.operation.name'
 /** Of a record, which the exporter has no place for them: its sample rate in percent, and the mark of a row that a metric has counted. */
 export const RECORD_RATE = 'fai.sample_rate'
 export const RECORD_PROCESSED = 'fai.processed'
+/** Of a span: from it the exporter takes a row's sampleRate, in percent (itemCount = 100 / rate). */
+export const SAMPLE_RATE = 'microsoft.sample_rate'

@@ -37,6 +37,13 @@ export function propertyValue (value: unknown, max: number = LIMITS.property): s
   }
 }
 
+/** Names and values as a row takes them. */
+export function propertiesOf (fields: object): Record<string, string> {
+  const properties: Record<string, string> = {}
+  for (const [name, value] of Object.entries(fields)) properties[propertyName(name)] = propertyValue(value)
+  return properties
+}
+
 /** `text` within `max` characters, marked where it was cut. */
 export function cut (text: string, max: number): string {
   if (text.length <= max) return text.toWellFormed()
