@@ -111,6 +111,8 @@ export interface AppInsightsOptions {
   keepSlowerThan?: number
   /** Requests that make no rows: route patterns, or a function. */
   ignore?: string[] | IgnoreOptions | ((request: FastifyRequest) => boolean)
+  /** Entries of the caller's W3C baggage that become custom properties of the request's rows: `true` for all of them, or names. @default false */
+  baggage?: boolean | string[]
   /** What the `requests` rows hold. */
   requests?: RequestOptions
   /** Log lines as `traces` rows. @default true */
@@ -161,6 +163,8 @@ export interface Config {
   readonly keepErrors: boolean
   readonly keepSlowerThan: number | undefined
   readonly ignore: Ignore
+  /** true for every entry. */
+  readonly baggage: true | readonly string[]
   readonly requests: {
     readonly redactQuery: ReadonlySet<string> | true
     readonly success: ((statusCode: number, request: FastifyRequest) => boolean) | undefined
@@ -237,6 +241,7 @@ const OPTIONS: Record<keyof AppInsightsOptions, Kind> = {
   keepErrors: BOOLEAN,
   keepSlowerThan: NOT_NEGATIVE,
   ignore: { words: 'an array of route patterns, { routes, keepFailures } or a function', test: value => isStrings(value) || isFunction(value) || (isObject(value) && isStrings(value.routes)) },
+  baggage: { words: 'true, false or an array of names', test: value => typeof value === 'boolean' || isStrings(value) },
   requests: { words: 'an object', test: isObject },
   logs: { words: 'true, false or an object', test: value => typeof value === 'boolean' || isObject(value) },
   exceptions: { words: 'true, false or an object', test: value => typeof value === 'boolean' || isObject(value) },
@@ -294,6 +299,7 @@ export function readOptions (input: unknown, env: NodeJS.ProcessEnv): Config | u
     keepErrors: options.keepErrors ?? false,
     keepSlowerThan: options.keepSlowerThan,
     ignore: readIgnore(options.ignore),
+    baggage: options.baggage === true ? true : Object.freeze([...options.baggage === false ? [] : options.baggage ?? []]),
     requests: readRequests(options.requests ?? {}),
     logs: logs === false ? false : readLogs(logs === true ? {} : logs),
     exceptions: exceptions === false ? false : readExceptions(exceptions === true ? {} : exceptions),

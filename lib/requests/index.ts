@@ -14,7 +14,7 @@ import { context } from '../tracing/context'
 import type { Instance } from '../tracing/instance'
 import { Fate, Operation, SILENT_REQUEST, bindSpan, kOperation, operationOf } from '../tracing/operation'
 import { isOwn } from '../tracing/own-spans'
-import { incomingContext } from '../tracing/propagation'
+import { baggageOf, incomingContext } from '../tracing/propagation'
 import type { Config } from '../options'
 import { createBindingCheck } from '../logs/pino'
 import { OPERATION_NAME, SAMPLE_RATE } from '../rows/attribute-names'
@@ -126,9 +126,16 @@ export function traceRequests (
       return operation
     }
     bindSpan(span, operation)
+    if (config.baggage === true || config.baggage.length > 0) takeBaggage(operation, parent)
     telemetry.open.add(operation)
     reply.raw.on('close', closeResponse)
     return operation
+  }
+
+  function takeBaggage (operation: Operation, parent: Context): void {
+    for (const [name, { value }] of baggageOf(parent)) {
+      if (config.baggage === true || config.baggage.includes(name)) operation.set(name, value)
+    }
   }
 
   let saidOther = false

@@ -10,6 +10,8 @@ export type ExceptionHandler = (span: Span & ReadableSpan, exception: Exception)
 // By the resource that all spans of an instance point to.
 const handlers = new WeakMap<object, ExceptionHandler>()
 const prototypes = new WeakSet<object>()
+// Nearly always the same: asked with every span.
+let last: object | undefined
 
 export function onRecordedException (resource: object, handler: ExceptionHandler): void {
   handlers.set(resource, handler)
@@ -21,6 +23,8 @@ export function onRecordedException (resource: object, handler: ExceptionHandler
  */
 export function interceptExceptions (span: Span): void {
   const prototype = Object.getPrototypeOf(span) as { recordException: RecordException }
+  if (prototype === last) return
+  last = prototype
   if (prototypes.has(prototype)) return
   prototypes.add(prototype)
   const original = prototype.recordException
