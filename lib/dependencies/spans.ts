@@ -3,6 +3,7 @@ import { type Context, type Span, type SpanContext, SpanKind, TraceFlags, propag
 import type { ReadableSpan } from '@opentelemetry/sdk-trace-node'
 import { MAX_URL, OTHER, knownMethod, parseAuthority } from '../requests/attributes'
 import { operationOf } from '../tracing/operation'
+import { cut } from '../rows/cut'
 import type { Telemetry } from '../tracing/telemetry'
 
 export interface CallTarget {
@@ -27,7 +28,7 @@ export function startCallSpan (telemetry: Telemetry, active: Context, { method, 
   const { address, port } = parseAuthority(authority)
   return telemetry.startSpan(known === OTHER ? 'HTTP' : known, SpanKind.CLIENT, active, {
     'http.request.method': known,
-    'url.full': telemetry.redactor.url(url).slice(0, MAX_URL),
+    'url.full': cut(telemetry.redactor.url(url), MAX_URL),
     'server.address': address,
     'server.port': port ?? (secure ? 443 : 80),
     // The exporter takes the target from here first, and leaves the port out otherwise.

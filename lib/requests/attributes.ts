@@ -1,6 +1,7 @@
 /** Request → what OpenTelemetry's HTTP conventions say of it. */
 import type { IncomingMessage } from 'node:http'
 import type { Attributes } from '@opentelemetry/api'
+import { cut } from '../rows/cut'
 import type { RequestOperation } from './operation'
 
 /** Azure's limit of a url, in characters. */
@@ -21,7 +22,7 @@ export function requestAttributes ({ tracing, request, reply, route, clientAddre
   const { config, telemetry } = tracing
   const { raw } = request
   httpAttributes(raw, request.protocol, request.host, route, attributes)
-  attributes['url.full'] = telemetry.redactor.url(attributes['url.full'] as string).slice(0, MAX_URL)
+  attributes['url.full'] = cut(telemetry.redactor.url(attributes['url.full'] as string), MAX_URL)
   if (status !== undefined) attributes['http.response.status_code'] = status
   if (clientAddress !== undefined) attributes['client.address'] = clientAddress
   for (const name of config.requests.headers) {

@@ -9,6 +9,7 @@ import { UNMATCHED, ignoresUnmatched } from './ignore'
 import type { Response } from './operation'
 import { markCounted, setStatus, startRequestSpan, withRemoteParent } from './span'
 import type { RequestTracing } from './tracing'
+import { cut } from '../rows/cut'
 import { kOperation } from '../tracing/operation'
 
 /** @returns the call that stops it */
@@ -48,7 +49,7 @@ function reportUnrouted ({ config, telemetry }: RequestTracing, raw: IncomingMes
   }
   if (telemetry.metrics !== undefined) markCounted(span)
   const attributes = httpAttributes(raw, protocol, raw.headers.host ?? '', UNMATCHED)
-  attributes['url.full'] = telemetry.redactor.url(attributes['url.full'] as string).slice(0, MAX_URL)
+  attributes['url.full'] = cut(telemetry.redactor.url(attributes['url.full'] as string), MAX_URL)
   attributes['http.response.status_code'] = statusCode
   if (raw.socket.remoteAddress !== undefined) attributes['client.address'] = raw.socket.remoteAddress
   span.setAttributes(attributes)
