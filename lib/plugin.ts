@@ -110,10 +110,9 @@ function start (fastify: FastifyInstance, config: Config, warn: Warn, warnOnce: 
   const exceptions = config.exceptions === false ? undefined : tracked
   telemetry.tracked = tracked
   telemetry.exceptions = exceptions
-  const logs = startLogs(fastify.log, config, telemetry, exceptions, redaction, warnOnce)
+  const logs = startLogs(fastify, config, telemetry, exceptions, redaction, warnOnce)
   // A child logger factory may hand out a logger that has nothing to do with the app's.
-  const stopRequests = traceRequests(fastify, config, telemetry, exceptions, warnOnce, logs?.follow)
-  if (logs !== undefined && config.logs !== false && config.logs.requestLogs) releaseLines(fastify, logs)
+  const stopRequests = traceRequests(fastify, config, telemetry, exceptions, warnOnce, logs)
   if (config.requests.serverTiming) announceTrace(fastify)
   const leave = join(telemetry)
   const stopCalls = config.dependencies === false ? undefined : traceCalls(config.dependencies, telemetry, warnOnce)
@@ -126,7 +125,10 @@ function start (fastify: FastifyInstance, config: Config, warn: Warn, warnOnce: 
   const unwatch = watch({
     telemetry,
     exceptions: config.exceptions !== false && config.exceptions.uncaught ? exceptions : undefined,
-    stop: stopRequests
+    stop () {
+      stopRequests()
+      logs?.releaseAll()
+    }
   })
   if (config.requests.refusedHeaders.length > 0) {
     warnOnce(`requests.headers and requests.responseHeaders never take credentials: ${config.requests.refusedHeaders.join(', ')} left out.`)
@@ -139,7 +141,10 @@ function start (fastify: FastifyInstance, config: Config, warn: Warn, warnOnce: 
     operation: (name, work) => runOperation(telemetry, nameOf(name), work),
     trackMetric: (name, value, properties) => telemetry.metrics?.track(name, value, properties),
     get meter () { return telemetry.metrics === undefined ? NO_METER : guardMeter(telemetry.metrics.meterProvider().getMeter('fastify-app-insights')) },
-    flush: async () => await telemetry.flush(),
+    async flush () {
+      logs?.releaseAll()
+      return await telemetry.flush()
+    },
     stats: () => telemetry.stats()
   }))
 
@@ -177,29 +182,16 @@ function startExceptions (logger: FastifyBaseLogger, config: Config, telemetry: 
   return createExceptions(telemetry, clientErrors, (error, operation) => serializedByLogger(operation?.logger ?? logger, error, redaction))
 }
 
-function startLogs (logger: FastifyBaseLogger, config: Config, telemetry: Telemetry, exceptions: Exceptions | undefined, redaction: Redaction, warn: (message: string) => void): LogCollector | undefined {
+function startLogs (fastify: FastifyInstance, config: Config, telemetry: Telemetry, exceptions: Exceptions | undefined, redaction: Redaction, warn: (message: string) => void): LogCollector | undefined {
   // An error that is logged is an exception, whether or not the line becomes a trace.
   if (config.logs === false && exceptions === undefined) return undefined
-  const logs = collectLogs(logger, config.logs, telemetry, exceptions, redaction, warn)
+  const logs = collectLogs(fastify.log, config.logs, telemetry, exceptions, redaction, warn, fastify.initialConfig.requestIdLogLabel ?? 'reqId')
   if (logs === undefined && config.logs !== false) {
     process.emitWarning(
       'No log lines will reach Application Insights: the Fastify logger is off or not pino. Create Fastify with { logger: true } or a pino loggerInstance, or say { logs: false } to silence this.',
       { type: 'FastifyAppInsightsWarning', code: 'FAI_WARN_NO_LOGS' })
   }
   return logs
-}
-
-/** "incoming request" is written before the request has its operation. */
-function releaseLines (fastify: FastifyInstance, logs: LogCollector): void {
-  fastify.addHook('onRequest', function releaseIncoming (request, _reply, done) {
-    logs.release(request.log)
-    done()
-  })
-  // A hook before ours may have answered.
-  fastify.addHook('onResponse', function releaseUnopened (request, _reply, done) {
-    logs.release(request.log)
-    done()
-  })
 }
 
 function decorateSilently (fastify: FastifyInstance): void {

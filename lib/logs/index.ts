@@ -3,6 +3,7 @@ import { types } from 'node:util'
 import { type Context, context } from '@opentelemetry/api'
 import type { SeverityNumber } from '@opentelemetry/api-logs'
 import type { FastifyBaseLogger } from 'fastify'
+import { type EarlyLines, createEarlyLines } from './early'
 import { LINE_SEPARATOR } from '../delivery'
 import { FAI_ERR_OPTION_INVALID } from '../errors'
 import type { Exceptions } from '../exceptions'
@@ -24,11 +25,14 @@ const LONGEST_WHOLE = 32_768
 
 export interface LogCollector extends Tap {
   /** A request has its operation: what was written before is sent now. */
-  readonly release: (logger: object) => void
+  readonly release: EarlyLines['release']
+  /** The process or the app ends: nothing waits any longer. */
+  readonly releaseAll: () => void
 }
 
 /**
  * @param options `false` takes nothing but errors
+ * @param requestIdLabel the field with which Fastify binds a request's logger
  * @returns undefined where the logger is off or not pino
  * @throws FAI_ERR_OPTION_INVALID where `logs.level` is no level of this logger
  */
@@ -38,34 +42,30 @@ export function collectLogs (
   telemetry: Telemetry,
   exceptions: Exceptions | undefined,
   redaction: Redaction,
-  warn: (message: string) => void
+  warn: (message: string) => void,
+  requestIdLabel: string
 ): LogCollector | undefined {
   const format = formatOf(logger)
   const severityOf = createSeverities()
   const isWanted = createThreshold(logger, options)
   const { filter, requestLogs } = options === false ? { filter: undefined, requestLogs: false } : options
   const takesWhole = filter === undefined && redaction.paths === undefined && telemetry.takesLines
-  const early = new WeakMap<object, Line>()
+  const early = createEarlyLines(logger, requestIdLabel, recordSafely)
 
   // Whatever goes wrong here must not reach the app's log call.
   function take (line: Line): void {
     try {
       if (!isWanted(line.level) || isQuiet(line.logger)) return
-      const own = ownLine(line)
-      if (own === undefined || requestLogs) {
-        // Written before the request has its operation.
-        if (own === 'incoming' && operationOfLogger(line.logger) === undefined) early.set(line.logger, line)
-        else record(line)
-      }
+      const isRepeated = !requestLogs && ownLine(line) !== undefined
+      if (isRepeated) return
+      const isEarly = operationOfLogger(line.logger) === undefined && operationOf(context.active()) === undefined
+      if (!isEarly || !early.hold(line)) record(line)
     } catch (error) {
       warn(`A log line could not be reported: ${messageOf(error)}`)
     }
   }
 
-  function release (requestLogger: object): void {
-    const line = early.get(requestLogger)
-    if (line === undefined) return
-    early.delete(requestLogger)
+  function recordSafely (line: Line): void {
     try {
       record(line)
     } catch (error) {
@@ -154,7 +154,16 @@ export function collectLogs (
   }
 
   const tapped = tap(logger, { take, claims: () => operationOf(context.active())?.owner === telemetry })
-  return tapped === undefined ? undefined : { ...tapped, release }
+  if (tapped === undefined) return undefined
+  return {
+    follow: tapped.follow,
+    release: early.release,
+    releaseAll: early.releaseAll,
+    stop () {
+      early.releaseAll()
+      tapped.stop()
+    }
+  }
 }
 
 function createThreshold (logger: FastifyBaseLogger, options: LogConfig | false): (level: number) => boolean {

@@ -42,6 +42,7 @@ export interface Config {
     readonly responseHeaders: readonly string[]
     readonly refusedHeaders: readonly string[]
     readonly serverTiming: boolean
+    readonly clientAddress: boolean
     readonly enrich: ((request: FastifyRequest, reply: FastifyReply) => Properties | undefined) | undefined
   }
   readonly logs: {
@@ -172,6 +173,7 @@ function readRequests (given: RequestOptions, warn: Warn): Config['requests'] {
     responseHeaders: responseHeaders.filter(name => !isSecret(name)),
     refusedHeaders: [...headers, ...responseHeaders].filter(isSecret),
     serverTiming: given.serverTiming ?? false,
+    clientAddress: given.clientAddress ?? true,
     enrich: enrich === undefined ? undefined : guardedProperties('requests.enrich', enrich, 'the row is sent without its properties', warn)
   })
 }

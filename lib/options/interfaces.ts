@@ -25,6 +25,8 @@ export interface RequestOptions {
    * allows an origin to read the answer (CORS), that origin may read this header too. @default false
    */
   serverTiming?: boolean
+  /** `false` leaves client addresses out of every row: `client_IP` is empty, and Azure has no place to look up. @default true */
+  clientAddress?: boolean
   /** Custom properties for the request's row, called once when the request has ended. */
   enrich?: (request: FastifyRequest, reply: FastifyReply) => Properties | undefined | void
 }

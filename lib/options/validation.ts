@@ -128,6 +128,7 @@ const REQUESTS: Shape<RequestOptions> = {
   headers: list('an array of header names', HEADER),
   responseHeaders: list('an array of header names', HEADER),
   serverTiming: BOOLEAN,
+  clientAddress: BOOLEAN,
   enrich: FUNCTION
 }
 const LOGS: Shape<LogOptions> = { level: STRING, filter: FUNCTION, redact: list('an array of paths', REDACT_PATH), requestLogs: BOOLEAN }

@@ -1,11 +1,10 @@
 /** The end of a request → its row and its number, once: response, abort and shutdown race. */
-import type { IncomingMessage } from 'node:http'
-import type { FastifyReply, FastifyRequest } from 'fastify'
 import { isSynthetic, knownMethod, requestAttributes } from './attributes'
 import { RequestOperation, type Response } from './operation'
-import { isSuccess, outcomeOf } from './outcome'
+import { type Outcome, isSuccess } from './outcome'
+import type { RawRequest } from './refused'
 import { isSampled, markCertain, markCounted, setStatus, writableAttributes } from './span'
-import type { RequestTracing } from './tracing'
+import { statusWritten } from './status-line'
 import { toAttributes } from '../rows/properties'
 import { kOperation } from '../tracing/operation'
 import type { Telemetry } from '../tracing/telemetry'
@@ -19,45 +18,54 @@ export function closeResponse (this: Response): void {
 export function countResponse (this: Response): void {
   const operation = this[kOperation]
   if (!(operation instanceof RequestOperation)) return
-  const { tracing, request, reply, route } = operation
-  const outcome = outcomeOf(reply.raw, request.raw, operation.finished)
-  const success = isSuccess(tracing, outcome, request)
-  count(tracing.telemetry, request.raw, request.protocol, route, outcome.status, success, reply.elapsedTime)
+  const { outcome } = operation
+  countRequest(operation, outcome, isSuccess(operation.tracing, outcome, operation.request), operation.elapsed)
 }
 
 export function closeOperation (operation: RequestOperation): void {
-  const { tracing, request, reply, span } = operation
+  const { tracing, request, span, elapsed } = operation
   const { config, exceptions, telemetry } = tracing
   // Whoever takes it out of the set closes it.
   if (!telemetry.open.delete(operation)) return
-  const outcome = outcomeOf(reply.raw, request.raw, operation.finished)
-  const { status } = outcome
-  exceptions?.reportPending(operation, reply.raw.statusCode)
+  const { outcome } = operation
+  exceptions?.reportPending(operation, statusOfReply(operation))
   const success = isSuccess(tracing, outcome, request)
 
-  enrich(tracing, operation, request, reply)
+  enrich(operation)
   telemetry.enrich(span, operation)
   if (!operation.foreign) {
     const attributes = writableAttributes(span)
-    if (attributes !== undefined) requestAttributes(operation, status, attributes)
-    setStatus(span, status, success)
+    if (attributes !== undefined) requestAttributes(operation, outcome.status, attributes)
+    setStatus(span, outcome.status, success)
   }
-  const slow = config.keepSlowerThan !== undefined && reply.elapsedTime > config.keepSlowerThan
+  const slow = config.keepSlowerThan !== undefined && elapsed > config.keepSlowerThan
   operation.certain = (config.keepErrors && !success) || slow || (operation.ignored && !success)
   if (operation.certain) markCertain(span)
   if (!operation.foreign && (!operation.ignored || operation.certain)) {
-    count(telemetry, request.raw, request.protocol, operation.route, status, success, reply.elapsedTime)
+    countRequest(operation, outcome, success, elapsed)
     if (telemetry.metrics !== undefined) markCounted(span)
   }
   operation.decide(operation.certain || (isSampled(span) && !operation.ignored))
   if (!operation.foreign) span.end()
 }
 
-export function count ({ metrics }: Telemetry, raw: IncomingMessage, scheme: string, route: string, status: number | undefined, success: boolean, duration: number): void {
+/** What the app has answered, whether or not its client was there to see it. */
+function statusOfReply ({ reply, connection }: RequestOperation): number {
+  if (reply === undefined) return 500
+  return reply.raw.headersSent ? reply.raw.statusCode : statusWritten(connection.socket) ?? reply.raw.statusCode
+}
+
+function countRequest ({ tracing, request, connection, route }: RequestOperation, { status }: Outcome, success: boolean, duration: number): void {
+  count(tracing.telemetry, request.raw, connection.scheme, route, status, success, duration)
+}
+
+export function count ({ metrics }: Telemetry, raw: RawRequest, scheme: string, route: string, status: number | undefined, success: boolean, duration: number): void {
   metrics?.request({ method: knownMethod(raw.method), route, scheme, status, success, synthetic: isSynthetic(raw), duration })
 }
 
-function enrich ({ config }: RequestTracing, operation: RequestOperation, request: FastifyRequest, reply: FastifyReply): void {
+function enrich (operation: RequestOperation): void {
+  const { tracing: { config }, request, reply } = operation
+  if (reply === undefined) return
   const properties = config.requests.enrich?.(request, reply)
   if (properties !== undefined) operation.attributes = { ...operation.attributes, ...toAttributes(properties) }
 }

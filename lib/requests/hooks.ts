@@ -1,11 +1,12 @@
 /** Fastify's hooks: each goes on in its request's context, and notes what the request's end needs. */
 import { context } from '@opentelemetry/api'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import { closeOperation } from './closing'
 import { followLogger } from './logger'
 import { openOperation } from './opening'
-import { RequestOperation, operationOfRequest } from './operation'
+import { RequestOperation, type Response, operationOfRequest } from './operation'
 import { tracingOf } from './tracing'
-import { operationOf } from '../tracing/operation'
+import { type Operation, kOperation, operationOf } from '../tracing/operation'
 
 type Done = () => void
 
@@ -20,40 +21,56 @@ export function addHooks (fastify: FastifyInstance): void {
 }
 
 function openRequest (this: FastifyInstance, request: FastifyRequest, reply: FastifyReply, done: Done): void {
-  const operation = openOperation(tracingOf(this), request, reply)
-  context.with(operation.context, done)
+  enter(opened(this, request, reply), done)
 }
 
 function enterValidation (this: FastifyInstance, request: FastifyRequest, _reply: FastifyReply, done: Done): void {
   const operation = operationOfRequest(request)
   if (operation instanceof RequestOperation) followLogger(tracingOf(this), request, operation)
-  enter(request, done)
+  enter(operation, done)
 }
 
-function enterSend (request: FastifyRequest, _reply: FastifyReply, _payload: unknown, done: Done): void {
-  enter(request, done)
+function enterSend (this: FastifyInstance, request: FastifyRequest, reply: FastifyReply, _payload: unknown, done: Done): void {
+  enter(opened(this, request, reply), done)
 }
 
-function enterResponse (request: FastifyRequest, reply: FastifyReply, done: Done): void {
-  const operation = operationOfRequest(request)
-  // An error of the response ends here too, but without its end.
-  if (operation instanceof RequestOperation) operation.finished = reply.raw.writableEnded
-  enter(request, done)
+function enterResponse (this: FastifyInstance, request: FastifyRequest, reply: FastifyReply, done: Done): void {
+  const operation = opened(this, request, reply)
+  if (operation instanceof RequestOperation) {
+    // An error of the response ends here too, but without its end.
+    operation.finished = reply.raw.writableEnded
+    if (reply.raw.closed) closeOperation(operation)
+  }
+  enter(operation, done)
 }
 
-function enterAbort (request: FastifyRequest, done: Done): void {
-  enter(request, done)
+function enterAbort (this: FastifyInstance, request: FastifyRequest, done: Done): void {
+  const known = operationOfRequest(request)
+  const operation = known ?? opened(this, request, undefined)
+  enter(operation, done)
+  // Whatever the hook before ours does yet, the client will not see it.
+  if (known === undefined && operation instanceof RequestOperation) closeOperation(operation)
 }
 
-function expectException (this: FastifyInstance, request: FastifyRequest, _reply: FastifyReply, error: Error, done: Done): void {
-  const operation = operationOfRequest(request)
+function expectException (this: FastifyInstance, request: FastifyRequest, reply: FastifyReply, error: Error, done: Done): void {
+  const operation = opened(this, request, reply)
   if (operation !== undefined) tracingOf(this).exceptions?.markThrown(operation, error)
-  enter(request, done)
+  enter(operation, done)
+}
+
+/** A hook before ours may have answered or thrown: then the first of the later hooks opens it, from its true begin. */
+function opened (fastify: FastifyInstance, request: FastifyRequest, reply: FastifyReply | undefined): Operation | undefined {
+  const operation = operationOfRequest(request)
+  // null: it had its row before any hook of ours was called.
+  if (operation !== undefined || (reply?.raw as Response | undefined)?.[kOperation] === null) return operation
+  const tracing = tracingOf(fastify)
+  const opening = openOperation(tracing, request, reply)
+  tracing.onOpen?.(request.log, opening.context)
+  return opening
 }
 
 /** Goes on in the request's context; what the app has put into it since stays. */
-function enter (request: FastifyRequest, done: Done): void {
-  const operation = operationOfRequest(request)
+function enter (operation: Operation | undefined, done: Done): void {
   if (operation === undefined || operationOf(context.active()) === operation) done()
   else context.with(operation.context, done)
 }

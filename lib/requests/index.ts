@@ -1,4 +1,5 @@
 /** Requests → rows: opened in onRequest, closed once, when the response is through or the client has gone. */
+import type { Context } from '@opentelemetry/api'
 import type { FastifyBaseLogger, FastifyInstance, FastifyRequest } from 'fastify'
 import { closeOperation } from './closing'
 import { addHooks } from './hooks'
@@ -13,8 +14,15 @@ import { SILENT_REQUEST, kOperation } from '../tracing/operation'
 import { type PublicOperation, publicOperation } from '../tracing/public-operation'
 import type { Telemetry } from '../tracing/telemetry'
 
+/** What is to be done with each request's logger. */
+export interface RequestLines {
+  /** It may have a destination of its own. */
+  readonly follow: (logger: FastifyBaseLogger) => void
+  /** The operation of its request is known. */
+  readonly release: (logger: FastifyBaseLogger, where: Context) => void
+}
+
 /**
- * @param onLogger is called with each request's logger
  * @returns the call that stops it; requests still open then are closed as they stand
  */
 export function traceRequests (
@@ -23,7 +31,7 @@ export function traceRequests (
   telemetry: Telemetry,
   exceptions: Exceptions | undefined,
   warn: (message: string) => void,
-  onLogger?: (logger: FastifyBaseLogger) => void
+  lines?: RequestLines
 ): () => void {
   const tracing: RequestTracing = {
     fastify,
@@ -31,8 +39,10 @@ export function traceRequests (
     telemetry,
     exceptions,
     warn,
-    onLogger,
+    onLogger: lines?.follow,
+    onOpen: lines?.release,
     isBoundTo: createBindingCheck(),
+    firstLogger: undefined,
     isIgnored: createIgnore(config.ignore),
     keepsFailuresOfIgnored: config.ignore.kind === 'routes' && config.ignore.keepFailures
   }

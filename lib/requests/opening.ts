@@ -2,17 +2,22 @@
 import { type Context, context } from '@opentelemetry/api'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { knownMethod } from './attributes'
-import { closeResponse, countResponse } from './closing'
+import { closeOperation, closeResponse, countResponse } from './closing'
+import { connectionOf } from './connection'
 import { UNMATCHED } from './ignore'
 import { correlateLogger } from './logger'
-import { RequestOperation, type Response, type SpanOrigin, type WithOperation } from './operation'
+import { RequestOperation, type Response, type SpanOrigin, type WithOperation, sinceArrival } from './operation'
 import { foreignServerSpan, isSampled, scopeOf, startRequestSpan, tieSpan, withRemoteParent } from './span'
+import { watchStatusLine } from './status-line'
 import type { RequestTracing } from './tracing'
 import { Fate, SILENT_REQUEST, kOperation } from '../tracing/operation'
 import { kHold } from '../tracing/sampler'
 import { suppressTracing } from '../tracing/trace-context'
 
-export function openOperation (tracing: RequestTracing, request: FastifyRequest, reply: FastifyReply): RequestOperation {
+const SWITCHING_PROTOCOLS = 101
+
+/** @param reply undefined in the one hook that is not given it, onRequestAbort */
+export function openOperation (tracing: RequestTracing, request: FastifyRequest, reply: FastifyReply | undefined): RequestOperation {
   const { url, config: routeConfig } = request.routeOptions
   const route = url ?? UNMATCHED
   const method = knownMethod(request.raw.method)
@@ -21,39 +26,26 @@ export function openOperation (tracing: RequestTracing, request: FastifyRequest,
 
   const silenced = (routeConfig as { appInsights?: boolean } | undefined)?.appInsights === false
   const ignored = silenced || tracing.isIgnored(request, method, route)
-  const operation = ignored && (silenced || !tracing.keepsFailuresOfIgnored)
-    ? openSilent(tracing, request, reply, name, route, active)
-    : openTraced(tracing, request, reply, name, route, active, ignored)
+  const isSilent = ignored && (silenced || !tracing.keepsFailuresOfIgnored)
+  const origin = isSilent ? silentOrigin(active) : originOf(tracing, request, reply, name, route, active, ignored)
+  const keepsAddress = tracing.config.requests.clientAddress && origin.fate !== Fate.Dropped
+  const connection = connectionOf(request, reply?.raw, keepsAddress)
+  const operation = new RequestOperation(tracing, request, reply, name, route, origin, connection, ignored)
+  if (!isSilent) awaitEnd(operation)
 
   ;(request as WithOperation)[kOperation] = operation
-  ;(reply.raw as Response)[kOperation] = operation
+  if (reply !== undefined) (reply.raw as Response)[kOperation] = operation
   tracing.onLogger?.(request.log)
   correlateLogger(tracing, request, operation)
   return operation
 }
 
-function openSilent (tracing: RequestTracing, request: FastifyRequest, reply: FastifyReply, name: string, route: string, active: Context): RequestOperation {
-  const origin: SpanOrigin = { span: SILENT_REQUEST.span, parent: suppressTracing(active), fate: Fate.Dropped, foreign: false }
-  return new RequestOperation(tracing, request, reply, name, route, origin, true)
-}
-
-function openTraced (tracing: RequestTracing, request: FastifyRequest, reply: FastifyReply, name: string, route: string, active: Context, ignored: boolean): RequestOperation {
-  const { telemetry } = tracing
-  const origin = originOf(tracing, request, name, route, active, ignored)
-  const operation = new RequestOperation(tracing, request, reply, name, route, origin, ignored)
-  if (origin.fate === Fate.Dropped) {
-    telemetry.sampledOut++
-    if (telemetry.metrics !== undefined) reply.raw.on('close', countResponse)
-    return operation
-  }
-  if (!origin.foreign) tieSpan(origin.span, operation)
-  telemetry.open.add(operation)
-  reply.raw.on('close', closeResponse)
-  return operation
+function silentOrigin (active: Context): SpanOrigin {
+  return { span: SILENT_REQUEST.span, parent: suppressTracing(active), fate: Fate.Dropped, foreign: false }
 }
 
 /** The span that another instrumentation has opened for this request, or one of our own. */
-function originOf (tracing: RequestTracing, request: FastifyRequest, name: string, route: string, active: Context, ignored: boolean): SpanOrigin {
+function originOf (tracing: RequestTracing, request: FastifyRequest, reply: FastifyReply | undefined, name: string, route: string, active: Context, ignored: boolean): SpanOrigin {
   const { config, telemetry } = tracing
   const existing = foreignServerSpan(active)
   let parent = active
@@ -61,11 +53,41 @@ function originOf (tracing: RequestTracing, request: FastifyRequest, name: strin
   if (span === undefined) {
     parent = withRemoteParent(request.raw, active)
     if (ignored) parent = parent.setValue(kHold, true)
-    span = startRequestSpan(telemetry, name, parent, config.sampler === undefined ? {} : { 'http.request.method': request.raw.method, 'http.route': route, 'url.path': request.raw.url?.split('?')[0] })
+    const attributes = config.sampler === undefined ? {} : { 'http.request.method': request.raw.method, 'http.route': route, 'url.path': request.raw.url?.split('?')[0] }
+    span = startRequestSpan(telemetry, name, parent, reply?.elapsedTime ?? sinceArrival(request.raw), attributes)
   } else {
     span.setAttribute('http.route', route)
     tracing.warn(`Requests are already traced by ${scopeOf(span)}: its spans are used, and its exporter decides where they go. Logs and exceptions are tied to them. Switch it off for incoming requests to have them reported here.`)
   }
   const fate = !span.isRecording() ? Fate.Dropped : isSampled(span) && !telemetry.holds && !ignored ? Fate.Kept : Fate.Undecided
   return { span, parent, fate, foreign: existing !== undefined }
+}
+
+/** The response's close ends it, or has already; an upgraded connection is answered without one. */
+function awaitEnd (operation: RequestOperation): void {
+  const { tracing: { telemetry }, reply, fate, foreign, span } = operation
+  const isDropped = fate === Fate.Dropped
+  if (isDropped) telemetry.sampledOut++
+  else telemetry.open.add(operation)
+  if (!isDropped && !foreign) tieSpan(span, operation)
+  if (reply === undefined) return
+  if (!isDropped) reply.raw.on('close', closeResponse)
+  else if (telemetry.metrics !== undefined) reply.raw.on('close', countResponse)
+  if (isUpgrade(operation)) awaitHandshake(operation)
+}
+
+/** Node sets it on the message where somebody listens to `upgrade`; an injected message is none of Node's. */
+function isUpgrade ({ request: { raw } }: RequestOperation): boolean {
+  return (raw as { upgrade?: boolean }).upgrade ?? (raw.headers.upgrade !== undefined)
+}
+
+// The connection may live for hours: the request is over with its handshake, as its time and its row say.
+function awaitHandshake (operation: RequestOperation): void {
+  const { socket } = operation.connection
+  if (socket === undefined) return
+  watchStatusLine(socket, status => {
+    if (status !== SWITCHING_PROTOCOLS) return
+    if (operation.fate !== Fate.Dropped) closeOperation(operation)
+    else countResponse.call(operation.reply!.raw.off('close', countResponse))
+  })
 }

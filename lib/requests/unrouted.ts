@@ -1,59 +1,105 @@
-/** What Fastify answers before its hooks run → a row all the same: a malformed URL, a parameter too long, 503 while closing. */
+/** Requests that none of our hooks see → rows all the same: what Node or Fastify refuses at once, what others answer on the same server. */
 import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import type { IncomingMessage, Server } from 'node:http'
-import type { TLSSocket } from 'node:tls'
+import type { Socket } from 'node:net'
+import { context } from '@opentelemetry/api'
 import type { FastifyInstance } from 'fastify'
-import { MAX_URL, httpAttributes, knownMethod } from './attributes'
+import { httpAttributes, knownMethod } from './attributes'
 import { count } from './closing'
+import { rawConnection } from './connection'
 import { UNMATCHED, ignoresUnmatched } from './ignore'
-import type { Response } from './operation'
+import { type Response, markArrival, sinceArrival } from './operation'
+import { type ClientError, type RawRequest, refusedRequest } from './refused'
 import { markCounted, setStatus, startRequestSpan, withRemoteParent } from './span'
+import { statusWritten, watchStatusLine } from './status-line'
 import type { RequestTracing } from './tracing'
-import { cut } from '../rows/cut'
 import { kOperation } from '../tracing/operation'
+
+/** The last response of a connection. */
+const kResponse = Symbol('fastify-app-insights.response')
+interface WithResponse { [kResponse]?: Response }
 
 /** @returns the call that stops it */
 export function traceUnrouted (tracing: RequestTracing): () => void {
   const { fastify } = tracing
+  const { server } = fastify
+
+  function onHttpStart (message: unknown): void {
+    const { request, response, socket } = message as { request: IncomingMessage, response: Response, socket: WithResponse }
+    markArrival(request)
+    socket[kResponse] = response
+  }
 
   function onHttpFinish (message: unknown): void {
     const { request, response, server } = message as { request: IncomingMessage, response: Response, server: Server }
-    if (isServerOf(fastify, server)) reportUnrouted(tracing, request, response)
+    if (response[kOperation] === undefined && isServerOf(fastify, server)) awaitHooks(tracing, request, response)
   }
 
   function onHttp2Request (request: IncomingMessage, response: Response): void {
-    response.on('finish', () => reportUnrouted(tracing, request, response))
+    markArrival(request)
+    response.on('finish', () => awaitHooks(tracing, request, response))
   }
 
+  function onClientError (error: ClientError, socket: Socket): void {
+    awaitAnswer(tracing, error, socket)
+  }
+
+  subscribe('http.server.request.start', onHttpStart)
   subscribe('http.server.response.finish', onHttpFinish)
+  // Before Fastify, which answers some of them at once.
+  server.prependListener('clientError', onClientError)
   const http2 = fastify.initialConfig.http2 === true
-  if (http2) fastify.server.on('request', onHttp2Request)
+  if (http2) server.prependListener('request', onHttp2Request)
   return function stop () {
+    unsubscribe('http.server.request.start', onHttpStart)
     unsubscribe('http.server.response.finish', onHttpFinish)
-    if (http2) fastify.server.off('request', onHttp2Request)
+    server.off('clientError', onClientError)
+    if (http2) server.off('request', onHttp2Request)
   }
 }
 
-function reportUnrouted ({ config, telemetry }: RequestTracing, raw: IncomingMessage, response: Response): void {
+/** Where a hook before ours has answered without Fastify, our onResponse is called after the response's finish. */
+function awaitHooks (tracing: RequestTracing, raw: IncomingMessage, response: Response): void {
+  if (response.closed) reportAnswered(tracing, raw, response)
+  else response.once('close', () => reportAnswered(tracing, raw, response))
+}
+
+function reportAnswered (tracing: RequestTracing, raw: IncomingMessage, response: Response): void {
   if (response[kOperation] !== undefined) return
   response[kOperation] = null
+  report(tracing, raw, response.statusCode, sinceArrival(raw))
+}
+
+/** Node's parser gives up: whoever answers does it on the socket. */
+function awaitAnswer (tracing: RequestTracing, error: ClientError, socket: Socket): void {
+  // It is the client that has gone.
+  if (error.code === 'ECONNRESET' || error.code === 'HPE_INVALID_EOF_STATE' || socket.destroyed) return
+  const stop = watchStatusLine(socket)
+  // A request that is open on this connection has the status in its own row.
+  const isOpen = (socket as WithResponse)[kResponse]?.writableFinished === false
+  socket.once('close', () => {
+    stop()
+    const status = statusWritten(socket)
+    const raw = status === undefined || isOpen ? undefined : refusedRequest(error, socket)
+    if (raw !== undefined) report(tracing, raw, status!, 0)
+  })
+}
+
+function report ({ config, telemetry }: RequestTracing, raw: RawRequest, status: number, duration: number): void {
   if (ignoresUnmatched(config.ignore)) return
-  const { statusCode } = response
-  const success = statusCode < 400
-  const protocol = (raw.socket as TLSSocket).encrypted ? 'https' : 'http'
-  const span = startRequestSpan(telemetry, `${knownMethod(raw.method)} ${UNMATCHED}`, withRemoteParent(raw))
-  count(telemetry, raw, protocol, UNMATCHED, statusCode, success, 0)
+  const success = status < 400
+  const connection = rawConnection(raw, config.requests.clientAddress)
+  const span = startRequestSpan(telemetry, `${knownMethod(raw.method)} ${UNMATCHED}`, withRemoteParent(raw, context.active()), duration)
+  count(telemetry, raw, connection.scheme, UNMATCHED, status, success, duration)
   if (!span.isRecording()) {
     telemetry.sampledOut++
     return
   }
   if (telemetry.metrics !== undefined) markCounted(span)
-  const attributes = httpAttributes(raw, protocol, raw.headers.host ?? '', UNMATCHED)
-  attributes['url.full'] = cut(telemetry.redactor.url(attributes['url.full'] as string), MAX_URL)
-  attributes['http.response.status_code'] = statusCode
-  if (raw.socket.remoteAddress !== undefined) attributes['client.address'] = raw.socket.remoteAddress
+  const attributes = { 'http.response.status_code': status }
+  httpAttributes(raw, connection, UNMATCHED, telemetry.redactor, attributes)
   span.setAttributes(attributes)
-  setStatus(span, statusCode, success)
+  setStatus(span, status, success)
   span.end()
 }
 

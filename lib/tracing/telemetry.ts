@@ -159,8 +159,9 @@ export class Telemetry {
   /**
    * What `tracer.startSpan()` does, for the spans that are ours.
    * @param attributes and @param links are the span's from now on
+   * @param startTime milliseconds since 1970, where it has begun before
    */
-  startSpan (name: string, kind: SpanKind, parent: Context, attributes: Attributes = {}, links: Link[] = []): ApiSpan {
+  startSpan (name: string, kind: SpanKind, parent: Context, attributes: Attributes = {}, links: Link[] = [], startTime?: number): ApiSpan {
     if (isTracingSuppressed(parent)) return SILENT_SPAN
     const known = trace.getSpanContext(parent)
     const caller = known !== undefined && isSpanContextValid(known) ? known : undefined
@@ -174,7 +175,7 @@ export class Telemetry {
     }
     if (sampled.decision === Decision.Dropped) return trace.wrapSpanContext(spanContext)
     Object.assign(attributes, sampled.attributes)
-    const span: LeanSpan & SpanWithOperation = new LeanSpan(this.#spanOwner, name, kind, spanContext, caller, attributes, links)
+    const span: LeanSpan & SpanWithOperation = new LeanSpan(this.#spanOwner, name, kind, spanContext, caller, attributes, links, startTime)
     // A request begins an operation of its own, even within another.
     this.#place(span, kind === SpanKind.SERVER ? undefined : operationOf(parent))
     for (const processor of this.#spanProcessors) processor.onStart(span, parent)

@@ -85,14 +85,14 @@ t.test('a request target that is no URL is 400', async t => {
 
 t.test('values of any type make a row or a reason, never an error of the emulator', async t => {
   const emulator = await start(t)
-  const odd = [null, 7, 'text', [], {}, { toString: 1, valueOf: 1 }, [[[]]]]
+  const odd: unknown[] = [null, 7, 'text', [], {}, { toString: 1, valueOf: 1 }, [[[]]]]
   for (const value of odd) {
     for (const item of [
       trace('x', {}, { sampleRate: value }), trace('x', { severityLevel: value }), trace('x', { properties: value }), trace('x', { properties: { a: value } }),
-      { ...trace(), tags: value }, { ...trace(), tags: { 'ai.user.id': value } }, { ...trace(), data: { baseType: 'MetricData', baseData: { metrics: [{ name: value, value, count: value }] } } },
+      { ...trace(), tags: value } as object, { ...trace(), tags: { 'ai.user.id': value } }, { ...trace(), data: { baseType: 'MetricData', baseData: { metrics: [{ name: value, value, count: value }] } } },
       { ...trace(), data: { baseType: 'ExceptionData', baseData: { exceptions: [{ typeName: 'T', message: 'm', parsedStack: [{ method: value }], stack: value }] } } },
       { ...trace(), data: { baseType: 'PerformanceCounterData', baseData: { counterName: value, value } } }
-    ]) t.ok([200, 400].includes((await post(emulator.url, [item])).status), JSON.stringify(item.data))
+    ]) t.ok([200, 400].includes((await post(emulator.url, [item])).status), JSON.stringify(item))
   }
   t.equal((await fetch(`${emulator.url}/api/rows?limit=1000`)).status, 200)
   t.equal((await fetch(`${emulator.url}/api/health`)).status, 200)

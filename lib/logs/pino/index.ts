@@ -206,6 +206,12 @@ export function comparisonOf (logger: object): (current: number, wanted: number)
     : (current, wanted) => current >= wanted
 }
 
+/** What a logger's own bindings add to each of its lines, as a part of JSON. */
+export function bindingsOf (logger: object): string {
+  const bindings = internal(logger, 'pino.chindings')
+  return typeof bindings === 'string' ? bindings : ''
+}
+
 /** Tells whether a logger's own bindings name this request, so that it is not one logger for all of them. */
 export function createBindingCheck (): (logger: object, requestId: string) => boolean {
   // Asked with every request, and most apps have one copy of pino.
