@@ -9,7 +9,8 @@ import { isInteger, isNumeric, type Scalar, type Value } from './values'
 export function compileComparison (node: Syntax, context: Context): Expression {
   const kind = kindOf(node).replace('Expression', '')
   if (kind.includes('Between')) return between(node, context, kind === 'NotBetween')
-  if (/^(?:Not)?In(?:Cs)?$/.test(kind)) return within(node, context, kind.startsWith('Not'), !kind.endsWith('Cs'))
+  // The parser's InCs is in~, the one that ignores case.
+  if (/^(?:Not)?In(?:Cs)?$/.test(kind)) return within(node, context, kind.startsWith('Not'), kind.endsWith('Cs'))
   const left = compile(part(node, 'Left'), context)
   const right = compile(part(node, 'Right'), context)
   if (kind === 'And' || kind === 'Or') return logic(kind, left, right)

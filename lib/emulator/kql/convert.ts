@@ -56,13 +56,22 @@ function toLong (value: Value, from: Scalar): Int | null {
   if (from === 'real') return fromReal(value as number)
   if (from === 'datetime') return add(value as Int, SINCE_YEAR_1)
   if (value instanceof Decimal) return value.toBigInt() < MAX_LONG && value.toBigInt() >= -MAX_LONG ? wrap(value.toBigInt()) : null
-  if (value instanceof Double) return fromReal(value.value)
+  if (value instanceof Double) return saturated(value.value, 64)
   if (typeof value === 'number') return Number.isInteger(value) ? value : fromReal(value)
   return typeof value === 'bigint' ? value : null
 }
 
+/** Within a dynamic value a double that is too large becomes the largest integer. */
+function saturated (value: number, bits: 32 | 64): Int | null {
+  if (Number.isNaN(value)) return null
+  const limit = 2 ** (bits - 1)
+  if (value >= limit) return wrap(2n ** BigInt(bits - 1) - 1n)
+  return value <= -limit ? wrap(-(2n ** BigInt(bits - 1))) : fromReal(value)
+}
+
 function toInt (value: Value, from: Scalar): Value {
   if (typeof value === 'string') return integerIn(value, 32)
+  if (value instanceof Double) return saturated(value.value, 32)
   const long = toLong(value, from)
   return long === null ? null : toInt32(long)
 }

@@ -111,7 +111,7 @@ export function fromPlain (plain: unknown): Value {
 export function toPlain (value: Value): unknown {
   if (isBag(value)) return Object.fromEntries([...value].map(([key, part]) => [key, toPlain(part)]))
   if (Array.isArray(value)) return value.map(toPlain)
-  if (value instanceof Double) return Number.isFinite(value.value) ? value.value : realText(value.value)
+  if (value instanceof Double) return Number.isFinite(value.value) ? value.value : String(value.value)
   if (value instanceof Decimal) return value.toNumber()
   return typeof value === 'bigint' ? Number(value) : value
 }
@@ -124,7 +124,7 @@ export function toJson (value: Value, sorted = false): string {
   }
   if (Array.isArray(value)) return `[${value.map(part => toJson(part, sorted)).join(',')}]`
   if (typeof value === 'string') return JSON.stringify(value)
-  if (value instanceof Double) return Number.isFinite(value.value) ? realText(value.value) : `"${realText(value.value)}"`
+  if (value instanceof Double) return Number.isFinite(value.value) ? realText(value.value) : `"${value.value}"`
   return String(value)
 }
 

@@ -26,8 +26,10 @@ function boundaryAfter (text: string, at: number): boolean {
 function termTest (before: boolean, after: boolean): Test {
   return (text, wanted) => {
     if (wanted === '') return true
+    // A term's edge that is no letter or digit may stand anywhere.
+    const [first, last] = [before && !boundaryAfter(wanted, 0), after && !boundaryBefore(wanted, wanted.length)]
     for (let at = text.indexOf(wanted); at !== -1; at = text.indexOf(wanted, at + 1)) {
-      if ((!before || boundaryBefore(text, at)) && (!after || boundaryAfter(text, at + wanted.length))) return true
+      if ((!first || boundaryBefore(text, at)) && (!last || boundaryAfter(text, at + wanted.length))) return true
     }
     return false
   }
@@ -63,12 +65,12 @@ function build (node: Syntax, context: Context, test: Test, loose: boolean, nega
   const value = texts === undefined ? compile(left, context) : undefined
   const wanted = textOf(right)
   const fixed = right.constant ? fold(wanted([]), loose) : undefined
-  const holds = (text: string, row: Row): boolean => test(fold(text, loose), fixed ?? fold(wanted(row), loose)) !== negative
+  const holds = (text: string, row: Row): boolean => test(fold(text, loose), fixed ?? fold(wanted(row), loose))
   const of = value === undefined ? undefined : textOf(value)
   return folded({
     type: 'bool',
     constant: value?.constant === true && right.constant,
-    of: of === undefined ? row => (texts ?? []).some(each => holds(each(row), row)) : row => holds(of(row), row)
+    of: of === undefined ? row => (texts ?? []).some(each => holds(each(row), row)) !== negative : row => holds(of(row), row) !== negative
   })
 }
 

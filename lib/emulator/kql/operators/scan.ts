@@ -71,9 +71,9 @@ export const scan: Operator = (node, input, scope) => {
 
   function enter (step: Step, row: Row, from: State | undefined): void {
     const held = from?.declared ?? defaults
-    const full = [...row, ...held]
+    // A bare name of a declared column is its default; what is held has the step's name before it.
+    const full = [...row, ...defaults]
     const next = [...held]
-    // Each assignment sees what was held before this row.
     for (const { place, of } of step.assign) next[place] = of(full)
     step.state = { row, declared: next, id: from?.id ?? matches++ }
     if (step.output === 'all') rows.push([...row, ...next, ...(matchId === undefined ? [] : [step.state.id])])
@@ -83,7 +83,7 @@ export const scan: Operator = (node, input, scope) => {
     scope.run.made1(context.columns.length)
     for (let index = steps.length - 1; index >= 0; index--) {
       const [step, before] = [steps[index], steps[index - 1]]
-      const stays = step.condition([...row, ...(step.state?.declared ?? before?.state?.declared ?? defaults)])
+      const stays = step.condition([...row, ...defaults])
       if (!stays) continue
       if (before?.state !== undefined) {
         // The row leads on from the step before.
