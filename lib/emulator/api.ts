@@ -2,6 +2,8 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { RefusedItem } from './health'
 import { accepted, answerTo, parse, readBody, sort } from './ingestion'
+import type { Queries } from './kql/client'
+import { createQueryApi } from './kql/http'
 import { createQueries, countTypes, readQuery } from './query'
 import type { Kept, Store } from './store'
 import { failureSums, healthSums, operationSums } from './sums'
@@ -15,7 +17,8 @@ const MAX_LIMIT = 1_000
 const MAX_OPERATION = 2_000
 const MAX_IMPORT = 200_000_000
 
-export function createApi (store: Store, refused: () => readonly RefusedItem[]) {
+export function createApi (store: Store, refused: () => readonly RefusedItem[], queries: Queries) {
+  const handleQuery = createQueryApi(queries)
   const select = createQueries(store)
   const watchers = new Set<ServerResponse>()
   let signal: NodeJS.Timeout | undefined
@@ -55,8 +58,10 @@ export function createApi (store: Store, refused: () => readonly RefusedItem[]) 
     }
   }
 
-  async function handle (request: IncomingMessage, response: ServerResponse, { pathname, searchParams }: URL): Promise<boolean> {
+  async function handle (request: IncomingMessage, response: ServerResponse, url: URL): Promise<boolean> {
+    const { pathname, searchParams } = url
     const { method } = request
+    if (pathname.startsWith('/api/query')) return await handleQuery(request, response, url)
     if (method === 'GET' && pathname === '/api/live') {
       watch(request, response)
       return true

@@ -3,6 +3,8 @@ import { once } from 'node:events'
 import type { AddressInfo } from 'node:net'
 import { createScript, type Answer } from './answers'
 import { keepInFile } from './file'
+import { createQueries, type QueryOptions } from './kql/client'
+import type { QueryResult } from './kql/output'
 import { describe, matches, type Match, type RowMatch } from './match'
 import { line } from './line'
 import type { Row, RowOf, RowType } from './rows'
@@ -11,6 +13,9 @@ import { createStore } from './store'
 
 export type { Answer, ScriptedAnswer, TrackRequest } from './answers'
 export type { ItemError } from './ingestion'
+export type { QueryOptions } from './kql/client'
+export type { QueryErrorCode } from './kql/errors'
+export type { QueryResult, Render } from './kql/output'
 export type { Match, Matcher, RowMatch } from './match'
 export type { Envelope, ExceptionDetail, Row, RowOf, RowType } from './rows'
 export type { Post } from './server'
@@ -52,6 +57,14 @@ export interface Emulator {
   waitFor (match: Match, options: WaitOptions & { count: number }): Promise<Row[]>
   waitFor<T extends RowType> (match: RowMatch & { type: T }, options?: WaitOptions): Promise<RowOf<T>>
   waitFor (match: Match, options?: WaitOptions): Promise<Row>
+  /**
+   * Runs a KQL query over the rows, as the portal's Logs page does: `requests | where success == false | count`.
+   * Tables have the names and columns of Application Insights or, as `AppRequests` and so on, of a workspace.
+   * Needs the package `@kusto/language-service-next`.
+   * Rejects with a `code`: `FAI_KQL_INVALID` where the query is wrong, with `line` and `column`; `FAI_KQL_UNSUPPORTED`,
+   * `FAI_KQL_TIMEOUT` (10 s, see the options), `FAI_KQL_CANCELLED`, `FAI_KQL_LIMIT` or `FAI_KQL_NOT_INSTALLED`.
+   */
+  query (kql: string, options?: QueryOptions): Promise<QueryResult>
   /** Forgets rows and posts. A script stays. */
   clear (): void
   /** How the next posts are answered: each answer in its turn; without any, as the real endpoint would. */
@@ -68,6 +81,7 @@ const POSTS = 1_000
 export async function startEmulator (options: EmulatorOptions = {}): Promise<Emulator> {
   const instrumentationKey = options.instrumentationKey ?? '00000000-0000-0000-0000-000000000000'
   const store = createStore({ maxRows: options.maxRows ?? 100_000, maxBytes: options.maxBytes ?? 128 * 1024 * 1024 })
+  const queries = createQueries(store)
   const waiting = new Set<(reason: string) => void>()
   let posts: Post[] = []
   let script = createScript([])
@@ -77,6 +91,7 @@ export async function startEmulator (options: EmulatorOptions = {}): Promise<Emu
     origins: options.origins ?? [],
     instrumentationKey,
     script: () => script,
+    queries,
     posted (post) {
       posts.push(post)
       if (posts.length > POSTS) posts.shift()
@@ -171,6 +186,7 @@ export async function startEmulator (options: EmulatorOptions = {}): Promise<Emu
     get posts () { return posts },
     items: items as Emulator['items'],
     waitFor: waitFor as Emulator['waitFor'],
+    query: queries.query,
     clear () {
       posts = []
       store.clear()
@@ -187,7 +203,7 @@ export async function startEmulator (options: EmulatorOptions = {}): Promise<Emu
         closeApi()
         server.close(() => resolve())
         server.closeAllConnections()
-      }).then(closeFile)
+      }).then(closeFile).finally(queries.close)
       return closed
     }
   }

@@ -6,6 +6,7 @@ import { createApi } from './api'
 import type { RefusedItem } from './health'
 import { accepted, answerTo, parse, readBody, Refusal, sort, unpack, type Sorted } from './ingestion'
 import { loadPage } from './assets'
+import type { Queries } from './kql/client'
 import type { Envelope } from './rows'
 import type { Store } from './store'
 
@@ -32,6 +33,7 @@ export interface ServerOptions {
   instrumentationKey: string
   script: () => ReturnType<typeof createScript>
   posted: (post: Post) => void
+  queries: Queries
 }
 
 const TRACK = new Set(['/v2/track', '/v2.1/track'])
@@ -44,10 +46,10 @@ const MAX_CONNECTIONS = 512
 const REFUSED = 200
 
 export function createServer (options: ServerOptions) {
-  const { store, origins, script, posted } = options
+  const { store, origins, script, posted, queries } = options
   const page = loadPage()
   const refusedItems: RefusedItem[] = []
-  const api = createApi(store, () => refusedItems)
+  const api = createApi(store, () => refusedItems, queries)
   let inFlight = 0
 
   const server = createHttpServer({ requestTimeout: 30_000, headersTimeout: 10_000, keepAlive: true }, (request, response) => {

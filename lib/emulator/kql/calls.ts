@@ -1,6 +1,6 @@
 /** A function call → the function's expression: the user's own, an aggregate, one of windows, or a scalar one. */
 import { aggregates } from './aggregates'
-import { toDynamic } from './dynamic'
+import { resolved, toDynamic } from './dynamic'
 import { cast, compile, constant, evaluate, folded, type Call, type Context, type Expression } from './expression'
 import { functions, tuples } from './functions'
 import { windowFunctions } from './functions/windows'
@@ -60,7 +60,7 @@ function packAll ({ columns }: Context): Expression {
   return {
     type: 'dynamic',
     constant: false,
-    of: row => new Map(columns.map(({ name, type }, index) => [name, toDynamic(row[index], type)]))
+    of: row => new Map(columns.map(({ name, type }, index) => [name, toDynamic(resolved(row[index]), type)]))
   }
 }
 
@@ -68,7 +68,7 @@ function scalarOf (node: Syntax, context: Context): Expression {
   if (columnsOf(node).length === 0) return compile(node, context)
   const { columns, rows } = evaluate(node, context.scope)
   const { type } = columns[0]
-  return constant(rows.length === 0 ? missing(type) : rows[0][0], type)
+  return constant(rows.length === 0 ? missing(type) : resolved(rows[0][0]), type)
 }
 
 function callOwn (node: Syntax, declared: Context['scope'], context: Context): Expression {

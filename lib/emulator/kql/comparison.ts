@@ -1,6 +1,7 @@
 /** == != < <= > >= and or between in in~ */
 import { order, equal, keyOf } from './compare'
 import { convert, toText } from './convert'
+import { resolved } from './dynamic'
 import { cast, compile, evaluate, folded, valueOf, type Context, type Expression } from './expression'
 import { kindOf, list, isTabular, part, type Syntax } from './syntax'
 import { arithmetic } from './binary'
@@ -140,7 +141,7 @@ function within (node: Syntax, context: Context, negative: boolean, loose: boole
 export function candidatesOf (node: Syntax, context: Context): Expression[] {
   if (isTabular(node)) {
     const { columns, rows } = evaluate(node, context.scope)
-    return rows.map(row => ({ type: columns[0].type, constant: true, of: () => row[0] }))
+    return rows.map(row => ({ type: columns[0].type, constant: true, of: () => resolved(row[0]) }))
   }
   const expression = compile(node, context)
   if (expression.type !== 'dynamic' || !expression.constant) return [expression]

@@ -3,7 +3,7 @@ import { Decimal } from './decimal'
 import { formatDatetime } from './datetime'
 import { wrap, type Int } from './integers'
 import { formatTimespan } from './timespan'
-import { Double, isBag, realIn, type Scalar, type Value } from './values'
+import { Double, isBag, JsonText, realIn, type Scalar, type Value } from './values'
 
 const DEEPEST = 200
 
@@ -105,6 +105,11 @@ export function fromPlain (plain: unknown): Value {
   if (Array.isArray(plain)) return plain.map(fromPlain)
   if (typeof plain === 'object' && plain !== null) return new Map(Object.entries(plain).map(([key, value]) => [key, fromPlain(value)]))
   return null
+}
+
+/** What a stored row keeps as text → the value itself. */
+export function resolved (value: Value): Value {
+  return value instanceof JsonText ? fromPlain(JSON.parse(value.text)) : value
 }
 
 /** Value → what JSON has for it. */

@@ -5,7 +5,8 @@ import { createLanguage, problemError, type Schema } from './language'
 import { defineBefore } from './lets'
 import { evaluateQuery, evaluateTable } from './query'
 import { Run, Scope, type Interpreter, type Tables } from './scope'
-import { kindOf, nameOf, part, setText, walk, type Syntax } from './syntax'
+import { kindOf, nameOf, optional, parameters, part, setText, tokenText, walk, type Syntax } from './syntax'
+import type { Render } from './output'
 import type { Row, Table } from './values'
 
 const interpreter: Interpreter = { compile: compileNode, evaluate: evaluateTable }
@@ -15,11 +16,13 @@ const BY_ROWS = new Set(['bag_unpack', 'pivot'])
 /** Of one query. */
 const MAX_STAGES = 20
 
+export interface Answer { table: Table, render?: Render }
+
 export function createEngine (tables: Tables) {
   const language = createLanguage(tables.schemas)
 
   /** Rejects with a QueryError. `interrupted` is asked now and then whether to go on. */
-  function run (query: string, interrupted: () => QueryError | undefined = () => undefined): Table {
+  function run (query: string, interrupted: () => QueryError | undefined = () => undefined): Answer {
     const made = new Map<string, { schema: Schema, rows: readonly Row[] }>()
     const all: Tables = {
       get schemas () { return [...tables.schemas, ...[...made.values()].map(({ schema }) => schema)] },
@@ -35,7 +38,7 @@ export function createEngine (tables: Tables) {
       // Once a part has been replaced, places are no longer those of the query as it was written.
       if (problem !== undefined) throw made.size === 0 ? problemError(problem, text) : new QueryError('FAI_KQL_INVALID', problem.message.replace(/\.$/, ''))
       const scope = new Scope(running)
-      if (stage === undefined) return evaluateQuery(code.Syntax, scope)
+      if (stage === undefined) return { table: evaluateQuery(code.Syntax, scope), render: renderOf(code.Syntax) }
       // As the engine does it: rows up to there first, then the rest is bound to their columns.
       defineBefore(code.Syntax, stage.TextStart, scope)
       const { columns, rows } = evaluateTable(stage, scope)
@@ -60,3 +63,10 @@ function stageOf (root: Syntax): Syntax | undefined {
   return found
 }
 
+/** What the last `render` asks for. */
+function renderOf (root: Syntax): Render | undefined {
+  const found = [...walk(root)].findLast(node => kindOf(node) === 'RenderOperator')
+  if (found === undefined) return undefined
+  const clause = optional(found, 'WithClause')
+  return { kind: tokenText(optional(found, 'ChartType')), properties: Object.fromEntries([...parameters(found), ...clause === undefined ? [] : parameters(clause, 'Properties')]) }
+}

@@ -1,5 +1,6 @@
 /** What a scalar expression becomes: a function from a row to its value. And what it is compiled with. */
 import { convert } from './convert'
+import { resolved } from './dynamic'
 import type { Scope } from './scope'
 import type { Syntax } from './syntax'
 import { isInteger, type Column, type Row, type Scalar, type Table, type Value } from './values'
@@ -89,5 +90,7 @@ export function contextOf (table: Table, scope: Scope): Context {
 
 export function columnNamed (name: string, { columns }: Context): Expression | undefined {
   const index = columns.findIndex(column => column.name === name)
-  return index === -1 ? undefined : { type: columns[index].type, constant: false, of: row => row[index] }
+  if (index === -1) return undefined
+  const { type } = columns[index]
+  return { type, constant: false, of: type === 'dynamic' ? row => resolved(row[index]) : row => row[index] }
 }

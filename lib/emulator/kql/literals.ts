@@ -1,8 +1,7 @@
 /** Literals of the language → constants. */
 import { Decimal } from './decimal'
-import { convert, realFrom } from './convert'
+import { convert, parsed, realFrom } from './convert'
 import { parseDatetime } from './datetime'
-import { parsed, } from './convert'
 import { fromPlain, toDynamic } from './dynamic'
 import { constant, type Expression } from './expression'
 import { wrap } from './integers'
@@ -13,6 +12,7 @@ import { realIn, type Scalar, type Value } from './values'
 export function literal (node: Syntax): Expression {
   const kind = kindOf(node)
   if (kind === 'DynamicExpression') return constant(json(part(node, 'Expression')), 'dynamic')
+  if (kind === 'TypeOfLiteralExpression') return constant(list(node, 'Types').map(each => each.ToString().trim()).join(','), 'string')
   const type = typeOf(node)
   if (kind === 'StringLiteralExpression' || kind === 'CompoundStringLiteralExpression') return constant(String(node.LiteralValue), 'string')
   if (kind === 'NullLiteralExpression') return constant(null, type)

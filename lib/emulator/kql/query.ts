@@ -21,7 +21,7 @@ export function evaluateQuery (block: Syntax, scope: Scope): Table {
     else if (kind !== 'SetOptionStatement') throw lacking(kind.replace('Statement', ' statement'), statement)
   }
   if (answer === undefined) throw wrong('The query has no tabular expression', block)
-  if (isTabular(answer)) return evaluateTable(answer, scope)
+  if (isTabular(answer) || kindOf(answer) === 'PipeExpression') return evaluateTable(answer, scope)
   // A bare value is answered as print would.
   const expression = compile(answer, { columns: [], scope })
   return { columns: [{ name: 'print_0', type: expression.type }], rows: [[valueOf(expression)]], serialized: true }
@@ -57,7 +57,7 @@ function implied (node: Syntax, scope: Scope): Table {
 
 export function operate (operator: Syntax, input: Table, scope: Scope): Table {
   const kind = kindOf(operator)
-  if (!Object.hasOwn(operators, kind)) throw lacking(`The operator ${operator.ToString().trim().split(/[\s(]/)[0] || kind}`, operator)
+  if (!Object.hasOwn(operators, kind)) throw lacking(`The operator ${operator.GetChild(0)?.ToString().trim() ?? kind}`, operator)
   return operators[kind](operator, input, scope)
 }
 

@@ -4,7 +4,7 @@ import { toText } from './convert'
 import { compile, folded, valueOf, type Context, type Expression } from './expression'
 import { regex } from './regex'
 import { kindOf, lacking, list, part, type Syntax } from './syntax'
-import type { Row } from './values'
+import { JsonText, type Row } from './values'
 
 type Test = (text: string, wanted: string) => boolean
 
@@ -75,7 +75,7 @@ function build (node: Syntax, context: Context, test: Test, loose: boolean, nega
 }
 
 export function allColumns ({ columns }: Context): Array<(row: Row) => string> {
-  return columns.map((column, index) => row => toText(row[index], column.type))
+  return columns.map((column, index) => row => { const value = row[index]; return value instanceof JsonText ? value.text : toText(value, column.type) })
 }
 
 export function textOf ({ of, type }: Expression): (row: Row) => string {

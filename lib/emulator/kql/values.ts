@@ -13,6 +13,11 @@ export class Double {
   constructor (readonly value: number) {}
 }
 
+/** A dynamic value of a stored row, kept as its text: it is read where a query asks for it. */
+export class JsonText {
+  constructor (readonly text: string) {}
+}
+
 /** A property bag keeps the order of its keys, and any key is a plain one. */
 export type Bag = Map<string, Value>
 
@@ -20,7 +25,7 @@ export type Bag = Map<string, Value>
  * `long`, `int`: number or bigint (see integers.ts). `datetime`: such an integer of 100 ns ticks since 2020-01-01,
  * which keeps today's times exact numbers. `timespan`: ticks. `string`, `guid`: text; a string is never null.
  */
-export type Value = null | boolean | string | number | bigint | Decimal | Double | Bag | Value[]
+export type Value = null | boolean | string | number | bigint | Decimal | Double | JsonText | Bag | Value[]
 
 export type Row = readonly Value[]
 

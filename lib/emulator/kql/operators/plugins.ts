@@ -5,7 +5,7 @@ import { compile, contextOf, valueOf } from '../expression'
 import { args, kindOf, lacking, list, nameOf, optional, part, scalarNamed, wrong, type Syntax } from '../syntax'
 import { isBag, missing, type Bag, type Column, type Row, type Scalar, type Table, type Value } from '../values'
 import type { Scope } from '../scope'
-import { typeName } from '../dynamic'
+import { resolved, typeName } from '../dynamic'
 import { group, places, type Operator } from './define'
 import { aggregation } from './summarize'
 
@@ -38,7 +38,11 @@ function bagUnpack (call: Syntax, input: Table, scope: Scope): Table {
   const ignored = options.get('ignoredproperties')
   const place = input.columns.findIndex(({ name }) => name === nameOf(bag))
   if (place === -1) throw wrong('bag_unpack() needs a column', bag)
-  const bags = input.rows.map(row => { scope.run.step(); return isBag(row[place]) ? row[place] : new Map<string, Value>() })
+  const bags = input.rows.map(row => {
+    scope.run.step()
+    const value = resolved(row[place])
+    return isBag(value) ? value : new Map<string, Value>()
+  })
   const kinds = new Map<string, Set<string>>()
   for (const one of bags) {
     for (const [key, value] of one) {
@@ -88,7 +92,7 @@ function pivot (call: Syntax, input: Table, scope: Scope): Table {
   const create = (): { add: (row: Row) => void, results: () => Value[] } => aggregate?.create() ?? counter()
   type Cells = Map<string, ReturnType<typeof create>>
   const names = new Set<string>()
-  const groups = group<{ keys: Value[], cells: Cells }>(input.rows, row => kept.map(index => row[index]), keyOfAll, keys => ({ keys, cells: new Map() }), ({ cells }, row) => {
+  const groups = group<{ keys: Value[], cells: Cells }>(input.rows, row => kept.map(index => resolved(row[index])), keyOfAll, keys => ({ keys, cells: new Map() }), ({ cells }, row) => {
     scope.run.step()
     const name = toText(on.of(row), on.type)
     names.add(name)

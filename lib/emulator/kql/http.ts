@@ -1,0 +1,74 @@
+/** `POST /api/query` and `GET /api/query/complete` → JSON. */
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { readBody } from '../ingestion'
+import { isObject } from '../rows'
+import type { Queries } from './client'
+import { QueryError, type QueryErrorCode } from './errors'
+import type { QueryResult } from './output'
+
+const MAX_QUERY = 1_000_000
+
+const STATUS: Readonly<Record<QueryErrorCode, number>> = {
+  FAI_KQL_INVALID: 400, FAI_KQL_UNSUPPORTED: 400, FAI_KQL_LIMIT: 400, FAI_KQL_TIMEOUT: 504, FAI_KQL_CANCELLED: 499, FAI_KQL_NOT_INSTALLED: 501
+}
+
+export function createQueryApi (queries: Queries) {
+  /** False where the request is for somebody else. */
+  return async function handle (request: IncomingMessage, response: ServerResponse, { pathname, searchParams }: URL): Promise<boolean> {
+    if (request.method === 'POST' && pathname === '/api/query') {
+      const body = (await readBody(request, MAX_QUERY)).toString()
+      await answer(response, async signal => toJson(await queries.query(queryIn(body), { signal })))
+      return true
+    }
+    if (request.method === 'GET' && pathname === '/api/query/complete') {
+      const query = searchParams.get('query') ?? ''
+      const position = searchParams.get('position')
+      await answer(response, async () => JSON.stringify(await queries.complete(query, position !== null && /^\d{1,7}$/.test(position) ? Number(position) : query.length)))
+      return true
+    }
+    return false
+  }
+}
+
+/** The query as plain text, or as Azure's API has it: `{ "query": "…" }`. */
+function queryIn (body: string): string {
+  if (!body.trimStart().startsWith('{')) return body
+  let parsed: unknown
+  try {
+    parsed = JSON.parse(body)
+  } catch {
+    return body
+  }
+  if (isObject(parsed) && typeof parsed.query === 'string') return parsed.query
+  throw new QueryError('FAI_KQL_INVALID', 'Expected a query as text, or as { "query": "…" }')
+}
+
+async function answer (response: ServerResponse, work: (signal: AbortSignal) => Promise<string>): Promise<void> {
+  const gone = new AbortController()
+  const leave = (): void => { if (!response.writableEnded) gone.abort() }
+  response.once('close', leave)
+  try {
+    send(response, 200, await work(gone.signal))
+  } catch (error) {
+    if (!(error instanceof QueryError)) throw error
+    const { code, message, line, column } = error
+    send(response, STATUS[code], JSON.stringify({ error: message, code, line, column }))
+  } finally {
+    response.off('close', leave)
+  }
+}
+
+function send (response: ServerResponse, status: number, body: string): void {
+  if (response.destroyed) return
+  response.writeHead(status, { 'content-type': 'application/json; charset=utf-8' })
+  response.end(body)
+}
+
+/** JSON has no large integers in JavaScript, and no NaN: digits as they are, and words. */
+export function toJson ({ columns, rows, render }: QueryResult): string {
+  const lines = rows.map(row => `[${row.map(value => {
+    if (typeof value === 'bigint') return String(value)
+    return typeof value === 'number' && !Number.isFinite(value) ? `"${value}"` : JSON.stringify(value)
+  }).join(',')}]`)
+  return `{"columns":${JSON.stringify(columns)},"rows":[${lines.join(',\n')}]${render === undefined ? '' : `,"render":${JSON.stringify(render)}`}}`
+}
