@@ -34,7 +34,7 @@ export function compileBinary (node: Syntax, context: Context): Expression {
 }
 
 export function arithmetic (name: string, left: Expression, right: Expression, node: Syntax): Expression {
-  if (left.type === 'dynamic' || right.type === 'dynamic') throw wrong(`Values of type dynamic have no arithmetic: convert them first, with tolong() or todouble()`, node)
+  if (left.type === 'dynamic' || right.type === 'dynamic') throw wrong('Values of type dynamic have no arithmetic: convert them first, with tolong() or todouble()', node)
   const times = ofTime(name, left, right, node)
   if (times !== undefined) return times
   const types = new Set([left.type, right.type])

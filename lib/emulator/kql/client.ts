@@ -22,6 +22,10 @@ const AT_ONCE = 1_000
 const SIZE_AT_ONCE = 2_000_000
 /** How long a query that is to stop may take to notice, in milliseconds. */
 const GRACE = 1_500
+/** How long reading the rows and loading the parser may take, in milliseconds. */
+const LOADING = 120_000
+/** How soon new rows are handed over while no query asks for them, in milliseconds. */
+const FEED_EVERY = 500
 /** Without queries for that long the thread ends, and its copy of the rows with it, in milliseconds. */
 const IDLE = 300_000
 /** Of the thread, in MB: rows, and what queries make of them. */
@@ -44,6 +48,9 @@ export function createQueries (store: Store) {
   let closed = false
   let idle: NodeJS.Timeout | undefined
   let abandon: ((error: QueryError) => void) | undefined
+  let feeding: NodeJS.Timeout | undefined
+  // Once there has been a query, the next ones find the rows there already.
+  const unlisten = store.listen(() => { if (running !== undefined) feeding ??= setTimeout(feed, FEED_EVERY).unref() })
 
   function start (): Running {
     const stop = new Int32Array(new SharedArrayBuffer(4))
@@ -55,6 +62,12 @@ export function createQueries (store: Store) {
     })
     worker.unref()
     return started
+  }
+
+  function feed (): void {
+    feeding = undefined
+    const now = running
+    if (now !== undefined) last = last.then(() => running === now ? handOver(now) : undefined)
   }
 
   function end (): void {
@@ -90,7 +103,9 @@ export function createQueries (store: Store) {
     await handOver(now)
     const outcome = new Promise<T>((resolve, reject) => {
       let hard: NodeJS.Timeout | undefined
+      let cancelled = false
       const give = (error: QueryError, after: number): void => {
+        clearTimeout(hard)
         hard = setTimeout(() => {
           if (running === now) running = undefined
           void worker.terminate()
@@ -98,7 +113,7 @@ export function createQueries (store: Store) {
         }, after)
       }
       const cancel = (): void => {
-        clearTimeout(hard)
+        cancelled = true
         Atomics.store(stop, 0, id)
         give(new QueryError('FAI_KQL_CANCELLED', 'The query was cancelled'), GRACE)
       }
@@ -112,6 +127,11 @@ export function createQueries (store: Store) {
       }
       const receive = (answer: FromWorker): void => {
         if (answer.id !== id) return
+        if ('started' in answer) {
+          // Where it cannot stop by itself at its limit, the thread is ended.
+          if (!cancelled) give(new QueryError('FAI_KQL_TIMEOUT', `The query took longer than ${timeout / 1_000} s`), timeout + GRACE)
+          return
+        }
         finish(() => {
           if ('failure' in answer) return reject(errorOf(answer.failure))
           resolve(read(answer) as T)
@@ -121,8 +141,7 @@ export function createQueries (store: Store) {
       worker.ref()
       signal?.addEventListener('abort', cancel, { once: true })
       abandon = error => finish(() => reject(error))
-      // The thread stops by itself at its limit; where it cannot, it is ended. Loading the parser is not the query's time.
-      give(new QueryError('FAI_KQL_TIMEOUT', `The query took longer than ${timeout / 1_000} s`), timeout + GRACE + 5_000)
+      give(new QueryError('FAI_KQL_TIMEOUT', `The rows could not be read within ${LOADING / 1_000} s`), LOADING)
       if (signal?.aborted === true) cancel()
       worker.postMessage(message(id))
     })
@@ -160,7 +179,9 @@ export function createQueries (store: Store) {
 
     async close (): Promise<void> {
       closed = true
+      unlisten()
       clearTimeout(idle)
+      clearTimeout(feeding)
       abandon?.(new QueryError('FAI_KQL_CANCELLED', 'The emulator was closed'))
       const { worker } = running ?? {}
       running = undefined

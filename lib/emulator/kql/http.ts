@@ -64,11 +64,7 @@ function send (response: ServerResponse, status: number, body: string): void {
   response.end(body)
 }
 
-/** JSON has no large integers in JavaScript, and no NaN: digits as they are, and words. */
-export function toJson ({ columns, rows, render }: QueryResult): string {
-  const lines = rows.map(row => `[${row.map(value => {
-    if (typeof value === 'bigint') return String(value)
-    return typeof value === 'number' && !Number.isFinite(value) ? `"${value}"` : JSON.stringify(value)
-  }).join(',')}]`)
-  return `{"columns":${JSON.stringify(columns)},"rows":[${lines.join(',\n')}]${render === undefined ? '' : `,"render":${JSON.stringify(render)}`}}`
+/** What JSON.parse would not give back is text: integers beyond 2^53, NaN and the infinities. */
+export function toJson (result: QueryResult): string {
+  return JSON.stringify(result, (_key, value: unknown) => typeof value === 'bigint' || (typeof value === 'number' && !Number.isFinite(value)) ? String(value) : value)
 }

@@ -14,7 +14,8 @@ export type ToWorker = RowsMessage | QueryMessage | CompleteMessage
 
 export interface Failure { code: QueryErrorCode | undefined, message: string, line?: number, column?: number }
 
-export type FromWorker = { id: number } & ({ result: QueryResult } | { completion: Completion } | { failure: Failure })
+/** The time of a query begins when it says that it has been started: all rows before it have been read by then. */
+export type FromWorker = { id: number } & ({ started: true } | { result: QueryResult } | { completion: Completion } | { failure: Failure })
 
 export interface WorkerData {
   /** Holds the id of a query that is to stop. */

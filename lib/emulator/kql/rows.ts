@@ -9,6 +9,8 @@ import type { Column, Row, Value } from './values'
 /** Texts that many rows share are kept once: this many, and no longer than that. */
 const SHARED = 20_000
 const SHORT = 120
+/** Columns in which hardly two rows are alike. */
+const DISTINCT = new Set(['id', 'url', 'data', 'message', 'outerMessage', 'innermostMessage', 'operation_Id', 'operation_ParentId', 'session_Id', 'user_Id', 'itemId'])
 
 interface Kept { table: StoredTable, ids: number[], rows: Row[] }
 
@@ -20,7 +22,6 @@ export function createRows () {
     if (typeof value !== 'string' || value.length > SHORT) return value
     const known = shared.get(value)
     if (known !== undefined) return known
-    // What is new to every row, such as ids, must not fill the memory.
     if (shared.size >= SHARED) shared = new Map()
     shared.set(value, value)
     return value
@@ -49,7 +50,7 @@ export function createRows () {
         const found = kept.get(row.type)
         if (found === undefined) continue
         found.ids.push(itemId)
-        found.rows.push(found.table.columns.map(column => once(column.read(row))))
+        found.rows.push(found.table.columns.map(column => DISTINCT.has(column.name) ? column.read(row) : once(column.read(row))))
       }
     },
 

@@ -2,7 +2,7 @@
 import { parentPort, workerData } from 'node:worker_threads'
 import { createEngine } from './engine'
 import { QueryError } from './errors'
-import type { CompleteMessage, Failure, FromWorker, QueryMessage, ToWorker, WorkerData } from './messages'
+import type { Failure, FromWorker, QueryMessage, ToWorker, WorkerData } from './messages'
 import { toResult, type QueryResult } from './output'
 import { createRows } from './rows'
 
@@ -12,23 +12,18 @@ const MAX_ROWS = 500_000
 const { stop } = workerData as WorkerData
 const port = parentPort
 const rows = createRows()
-let engine: ReturnType<typeof createEngine> | undefined
+type Engine = ReturnType<typeof createEngine>
+let engine: Engine | undefined
 
-function query ({ id, query: text, timeout, first }: QueryMessage): QueryResult {
+function query (running: Engine, { id, query: text, timeout, first }: QueryMessage): QueryResult {
   rows.dropBefore(first)
-  engine ??= createEngine(rows.tables)
   const end = performance.now() + timeout
-  const { table, render } = engine.run(text, () => {
+  const { table, render } = running.run(text, () => {
     if (Atomics.load(stop, 0) === id) return new QueryError('FAI_KQL_CANCELLED', 'The query was cancelled')
     return performance.now() > end ? new QueryError('FAI_KQL_TIMEOUT', `The query took longer than ${timeout / 1_000} s`) : undefined
   })
   if (table.rows.length > MAX_ROWS) throw new QueryError('FAI_KQL_LIMIT', `The answer has more than ${MAX_ROWS.toLocaleString('en')} rows: summarize them, or take fewer`)
   return toResult(table, render)
-}
-
-function complete ({ query: text, position }: CompleteMessage) {
-  engine ??= createEngine(rows.tables)
-  return engine.complete(text, position)
 }
 
 function failureOf (error: unknown): Failure {
@@ -42,9 +37,12 @@ function failureOf (error: unknown): Failure {
 port?.on('message', (message: ToWorker) => {
   if (message.type === 'rows') return rows.add(message.rows)
   const { id } = message
+  // The parser, which takes its time, is loaded before the query's own begins.
   let answer: FromWorker
   try {
-    answer = message.type === 'query' ? { id, result: query(message) } : { id, completion: complete(message) }
+    engine ??= createEngine(rows.tables)
+    port.postMessage({ id, started: true } satisfies FromWorker)
+    answer = message.type === 'query' ? { id, result: query(engine, message) } : { id, completion: engine.complete(message.query, message.position) }
   } catch (error) {
     answer = { id, failure: failureOf(error) }
   }

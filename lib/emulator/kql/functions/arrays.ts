@@ -162,4 +162,3 @@ export const arrays: Readonly<Record<string, ScalarFunction>> = {
     return Array.from({ length: Math.max(...given.map(list => list.length)) }, (_, index) => given.map(list => list[index] ?? null))
   })
 }
-

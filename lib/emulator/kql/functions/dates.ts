@@ -160,4 +160,3 @@ function zoned (time: Int, zone: string, sign: 1 | -1): Value {
     throw invalid(`'${zone}' is not a time zone`)
   }
 }
-

@@ -95,4 +95,3 @@ export const patterns: Readonly<Record<string, ScalarFunction>> = {
     ? wanted.findIndex(each => new RegExp(`(?<![\\p{L}\\p{N}])${String(each).replace(/[.*+?^${}()|[\]\\]/g, '\\$&')}(?![\\p{L}\\p{N}])`, 'iu').test(text))
     : -1)
 }
-

@@ -6,7 +6,6 @@ import { textOf } from '../text'
 import { numberIn, type Value } from '../values'
 import { over, withNulls } from './define'
 
-// eslint-disable-next-line no-control-regex
 const isPlain = (text: string): boolean => !/[\ud800-\udfff]/.test(text)
 
 export function points (text: string): readonly string[] {

@@ -113,4 +113,3 @@ function counter () {
   let rows = 0
   return { add () { rows++ }, results: (): Value[] => [rows] }
 }
-

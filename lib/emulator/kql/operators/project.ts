@@ -117,4 +117,3 @@ export const projectRename: Operator = (node, input) => {
   const columns = columnsOf(node)
   return reduced(columns, input, places(input, columns.map(({ name }) => old.get(name) ?? name)))
 }
-
