@@ -1,7 +1,7 @@
 /** A function call → the function's expression: the user's own, an aggregate, one of windows, or a scalar one. */
 import { aggregates } from './aggregates'
 import { resolved, toDynamic } from './dynamic'
-import { cast, compile, constant, evaluate, folded, type Call, type Context, type Expression } from './expression'
+import { cast, columnNamed, compile, constant, evaluate, folded, valueOf, type Call, type Context, type Expression } from './expression'
 import { functions, tuples } from './functions'
 import { windowFunctions } from './functions/windows'
 import { args, columnsOf, kindOf, lacking, nameOf, part, typeOf, wrong, type Syntax } from './syntax'
@@ -30,6 +30,7 @@ export function compileCall (node: Syntax, context: Context): Expression {
     return { type: call.type, constant: false, of: windowFunctions[name](call, context.window) }
   }
   if (name === 'pack_all') return packAll(context)
+  if (name === 'column_ifexists' || name === 'columnifexists') return columnOr(node, context)
   return scalarCall(name, node, context)
 }
 
@@ -53,6 +54,12 @@ export function tupleOf (node: Syntax, context: Context): ((row: Row) => Value[]
 export function callOf (node: Syntax, context: Context): Call {
   const given = args(node).filter(each => kindOf(each) !== 'StarExpression')
   return { name: nameOf(part(node, 'Name')), args: given.map(each => compile(each, context)), type: typeOf(node), node, context }
+}
+
+/** A column where there is one by that name, else the second argument. */
+function columnOr (node: Syntax, context: Context): Expression {
+  const [name, otherwise] = args(node)
+  return columnNamed(String(valueOf(compile(name, context))), context) ?? compile(otherwise, context)
 }
 
 /** Bag of all columns; what is missing is left out. */

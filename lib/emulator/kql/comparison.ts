@@ -66,8 +66,8 @@ export function compare (kind: string, left: Expression, right: Expression): Exp
       constant,
       of: row => {
         const [x, y] = [a(row), b(row)]
-        // What is not there equals nothing, itself included.
-        if (x === null || y === null) return negative && !(x === null && y === null)
+        // What is missing equals nothing that is there; of two that are missing nobody can say.
+        if (x === null || y === null) return x === y ? null : negative
         return equal(x, y) !== negative
       }
     })

@@ -144,6 +144,11 @@ function toGuid (value: Value): string | null {
   return /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/.test(text) ? text : null
 }
 
+/** A piece of text, as parse, parse-kv and extract() take it → a cell. */
+export function fromText (text: string, type: Scalar): Value {
+  return type === 'dynamic' ? parsed(text, 'string') : convert(text, 'string', type)
+}
+
 /** todynamic(): the value that a JSON text stands for; any other text stands for itself. */
 export function parsed (value: Value, from: Scalar): Value {
   if (typeof value !== 'string' || from !== 'string') return toDynamic(value, from)

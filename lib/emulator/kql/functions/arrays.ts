@@ -117,6 +117,11 @@ const range: ScalarFunction = ({ args: [from, to, step] }) => {
   }
 }
 
+function split (list: Value[], at: number[]): Value[] {
+  const cuts = [0, ...at, list.length]
+  return cuts.slice(1).map((end, index) => list.slice(cuts[index], Math.max(cuts[index], end)))
+}
+
 function sum (list: Value[]): Value {
   const numbers = list.map(numberIn)
   return list.length === 0 || numbers.some(value => value === null) ? null : numbers.reduce<number>((total, value) => total + (value ?? 0), 0)
@@ -141,7 +146,7 @@ export const arrays: Readonly<Record<string, ScalarFunction>> = {
   array_index_of: indexOf,
   array_iff: conditional,
   array_iif: conditional,
-  array_split: ofList((list, at: number) => [list.slice(0, place(at, list.length)), list.slice(place(at, list.length))]),
+  array_split: withNulls(['dynamic'], (list: Value, at: Value) => Array.isArray(list) ? split(list, [at].flat().map(one => place(numberIn(one) ?? 0, list.length))) : null),
   set_union: sets((first, others) => unique([first, ...others])),
   set_intersect: sets(intersection),
   set_difference: sets((first, others) => first.filter(value => !others.some(other => keys(other).has(keyOf(value))))),

@@ -6,9 +6,10 @@ import { math } from './math'
 import { patterns } from './patterns'
 import { series } from './series'
 import { strings } from './strings'
+import { texts } from './texts'
 import { anything } from './values'
 import type { ScalarFunction } from '../expression'
 
-export const functions: Readonly<Record<string, ScalarFunction>> = { ...anything, ...strings, ...patterns, ...math, ...dates, ...arrays, ...bags, ...series }
+export const functions: Readonly<Record<string, ScalarFunction>> = { ...anything, ...strings, ...patterns, ...math, ...dates, ...arrays, ...bags, ...texts, ...series }
 
 export { tuples } from './series'

@@ -1,10 +1,10 @@
 /** Functions that take a regular expression. */
-import { convert } from '../convert'
+import { fromText } from '../convert'
 import { cast, valueOf, type Expression, type ScalarFunction } from '../expression'
 import { regex } from '../regex'
 import { scalarNamed } from '../syntax'
 import { textOf } from '../text'
-import { numberIn, type Row, type Value } from '../values'
+import { missing, numberIn, type Row, type Value } from '../values'
 import { over } from './define'
 
 /** The pattern is built once where it is the same for every row. */
@@ -21,7 +21,7 @@ const extract: ScalarFunction = ({ args: [pattern, group, source, typed], type, 
   const to = typed === undefined ? type : scalarNamed(/typeof\s*\(\s*(\w+)\s*\)/i.exec(node.ToString())?.[1] ?? 'string')
   return row => {
     const found = find(row).exec(text(row))?.[Number(wanted(row))]
-    return convert(found ?? (to === 'string' ? '' : null), 'string', to)
+    return found === undefined ? missing(to) : fromText(found, to)
   }
 }
 
@@ -80,6 +80,20 @@ function trim (start: boolean, end: boolean): ScalarFunction {
   }
 }
 
+/** The place of a match, counted in code points. */
+const indexOf: ScalarFunction = ({ args: [source, pattern, start, , occurrence] }) => {
+  const text = textOf(source)
+  const find = patternOf(pattern, 'gu')
+  return row => {
+    const units = [...text(row)]
+    const from = start === undefined ? 0 : Math.max(0, Number(start.of(row)))
+    const wanted = occurrence === undefined ? 1 : Number(occurrence.of(row))
+    const rest = units.slice(from).join('')
+    const match = [...rest.matchAll(find(row))][wanted - 1]
+    return match === undefined ? -1 : from + [...rest.slice(0, match.index)].length
+  }
+}
+
 export const patterns: Readonly<Record<string, ScalarFunction>> = {
   extract,
   extract_all: extractAll,
@@ -87,6 +101,7 @@ export const patterns: Readonly<Record<string, ScalarFunction>> = {
   replace_regex: replace,
   replace: ({ args: [pattern, by, source], ...call }) => replace({ ...call, args: [source, pattern, by] }),
   countof: countOf,
+  indexof_regex: indexOf,
   trim: trim(true, true),
   trim_start: trim(true, false),
   trim_end: trim(false, true),

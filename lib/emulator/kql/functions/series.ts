@@ -147,6 +147,15 @@ const dynamicLine: ScalarFunction = withNulls(['dynamic'], (list: Value) => {
   return new Map<string, Value>([['rsquare', realIn(rsquare)], ['slope', realIn(slope)], ['variance', realIn(variance)], ['rvariance', realIn(rvariance)], ['interception', realIn(interception)], ['line_fit', line]])
 })
 
+/** How far two series go together, from -1 to 1. */
+function correlation (a: Value, b: Value): Value {
+  const [x, y] = [numbers(a), numbers(b)].map(list => list.map(value => value ?? NaN))
+  if (x.length !== y.length || x.length === 0) return null
+  const [meanX, meanY] = [x, y].map(list => list.reduce((sum, value) => sum + value, 0) / list.length)
+  const products = (p: number[], q: number[], p0: number, q0: number): number => p.reduce((sum, value, index) => sum + (value - p0) * (q[index] - q0), 0)
+  return products(x, y, meanX, meanY) / Math.sqrt(products(x, x, meanX, meanX) * products(y, y, meanY, meanY))
+}
+
 function total (list: Value, start: number, combine: (a: number, b: number) => number): Value {
   return Array.isArray(list) ? numbers(list).reduce<number>((sum, value) => combine(sum, value ?? 0), start) : null
 }
@@ -174,6 +183,8 @@ export const series: Readonly<Record<string, ScalarFunction>> = {
   series_tan: each(Math.tan),
   series_sum: withNulls(['dynamic'], (list: Value) => total(list, 0, (a, b) => a + b)),
   series_product: withNulls(['dynamic'], (list: Value) => total(list, 1, (a, b) => a * b)),
+  series_dot_product: withNulls(['dynamic'], (a: Value, b: Value) => Array.isArray(a) && Array.isArray(b) ? numbers(a).reduce<number>((sum, value, index) => sum + (value ?? 0) * (numbers(b)[index] ?? 0), 0) : null),
+  series_pearson_correlation: withNulls(['dynamic'], correlation),
   series_fill_linear: fillLinear,
   series_fill_forward: fillFrom(false),
   series_fill_backward: fillFrom(true),

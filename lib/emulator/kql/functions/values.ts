@@ -1,11 +1,10 @@
 /** Functions of any type: conversions, conditions, null checks. */
-import { createHash, randomUUID } from 'node:crypto'
+import { randomUUID } from 'node:crypto'
 import { order } from '../compare'
 import { parsed } from '../convert'
 import { toJson, typeName } from '../dynamic'
 import { cast, type Call, type ScalarFunction } from '../expression'
 import { wrong } from '../syntax'
-import { textOf } from '../text'
 import { isNumeric, type Row, type Scalar, type Value } from '../values'
 import { over } from './define'
 
@@ -75,11 +74,6 @@ function isNull (negative: boolean): ScalarFunction {
   return ({ args: [value] }) => row => (value.of(row) === null) !== negative
 }
 
-const hash = (algorithm: string): ScalarFunction => ({ args: [value] }) => {
-  const of = textOf(value)
-  return row => createHash(algorithm).update(of(row)).digest('hex')
-}
-
 export const anything: Readonly<Record<string, ScalarFunction>> = {
   tostring: to('string'),
   tolong: to('long'),
@@ -108,8 +102,5 @@ export const anything: Readonly<Record<string, ScalarFunction>> = {
   isnotnull: isNull(true),
   notnull: isNull(true),
   not: over(['bool'], (value: boolean) => !value),
-  hash_sha256: hash('sha256'),
-  hash_sha1: hash('sha1'),
-  hash_md5: hash('md5'),
   new_guid: () => () => randomUUID()
 }

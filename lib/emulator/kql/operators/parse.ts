@@ -1,5 +1,5 @@
 /** parse and parse-where: columns out of a text, by a pattern of literals and names. */
-import { convert } from '../convert'
+import { fromText } from '../convert'
 import { compile, contextOf, type Context } from '../expression'
 import { lazy, regex } from '../regex'
 import { columnsOf, kindOf, lacking, list, nameOf, parameters, part, scalarNamed, type Syntax } from '../syntax'
@@ -53,7 +53,7 @@ function read (node: Syntax, context: Context): { captures: Capture[], values: (
     values (row) {
       const match = pattern.exec(text(row))
       if (match === null) return undefined
-      const values = captures.map(({ type }, index) => convert(match[index + 1] ?? '', 'string', type))
+      const values = captures.map(({ type }, index) => fromText(match[index + 1] ?? '', type))
       // One value that does not fit its type spoils the match, unless it is relaxed.
       return kind !== 'relaxed' && values.some(value => value === null) ? undefined : values
     }

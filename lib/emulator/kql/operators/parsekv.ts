@@ -1,5 +1,5 @@
 /** parse-kv: columns out of a text of keys and values. */
-import { convert } from '../convert'
+import { fromText } from '../convert'
 import { compile, contextOf } from '../expression'
 import { regex } from '../regex'
 import { columnsOf, list, nameOf, optional, parameters, part, scalarNamed } from '../syntax'
@@ -79,7 +79,7 @@ export const parseKv: Operator = (node, input, scope) => {
     rows.push(columns.map(({ name, type }) => {
       if (!wanted.has(name)) return row[input.columns.findIndex(column => column.name === name)]
       const value = found.get(name)
-      return value === undefined ? missing(type) : convert(value, 'string', type)
+      return value === undefined ? missing(type) : fromText(value, type)
     }))
   })
   return { columns, rows, serialized: input.serialized }

@@ -2,8 +2,8 @@
 import { tupleOf } from '../calls'
 import { compile, contextOf, type Context } from '../expression'
 import type { Scope } from '../scope'
-import { columnsOf, kindOf, list, nameOf, part, type Syntax } from '../syntax'
-import type { Column, Row, Table, Value } from '../values'
+import { args, columnsOf, kindOf, list, nameOf, part, type Syntax } from '../syntax'
+import type { Column, Row, Scalar, Table, Value } from '../values'
 import { each, places, type Operator } from './define'
 
 /** One expression of a list, and the columns that it fills. */
@@ -12,6 +12,8 @@ interface Assignment {
   names: string[]
   /** Columns that the binder has for it. */
   width: number
+  /** Of a single column. */
+  type?: Scalar
   values (row: Row): Value[]
 }
 
@@ -23,8 +25,8 @@ function assignment (node: Syntax, context: Context): Assignment {
   const names = named ? [nameOf(part(node, 'Name'))] : compound ? list(part(node, 'Names'), 'Names').map(nameOf) : kind === 'NameReference' ? [nameOf(node)] : []
   const tuple = tupleOf(expression, context)
   if (tuple !== undefined) return { names, width: Math.max(1, columnsOf(expression).length), values: tuple }
-  const { of } = compile(expression, context)
-  return { names, width: 1, values: row => [of(row)] }
+  const { of, type } = compile(expression, context)
+  return { names, width: 1, type, values: row => [of(row)] }
 }
 
 export function print (node: Syntax, scope: Scope): Table {
@@ -71,14 +73,15 @@ function extended (node: Syntax, input: Table, scope: Scope): Table {
   const columns = [...input.columns]
   const added = columnsOf(node).slice(input.columns.length)
   const assignments = list(node, 'Expressions').map(one => {
-    const { names, width, values } = assignment(one, context)
+    const { names, width, type: computed, values } = assignment(one, context)
     const targets: number[] = []
     for (let index = 0; index < width; index++) {
       const bound = names[index] !== undefined && columns.some(({ name }) => name === names[index]) ? undefined : added.shift()
-      const name = names[index] ?? bound?.name
+      const name = names[index] ?? bound?.name ?? converted(one)
       if (name === undefined || (names.length === 1 && index > 0)) continue
       const at = columns.findIndex(column => column.name === name)
-      const type = columnsOf(node).find(column => column.name === name)?.type ?? 'dynamic'
+      const bare = names[index] === undefined && bound === undefined
+      const type = (bare ? computed : undefined) ?? columnsOf(node).find(column => column.name === name)?.type ?? 'dynamic'
       targets.push(at === -1 ? columns.push({ name, type }) - 1 : at)
       if (at !== -1) columns[at] = { name, type }
     }
@@ -96,6 +99,12 @@ function extended (node: Syntax, input: Table, scope: Scope): Table {
     rows.push(cells)
   })
   return { columns, rows, serialized: input.serialized }
+}
+
+/** `extend tolong(x)` without a name replaces the column x. */
+function converted (node: Syntax): string | undefined {
+  const [only] = kindOf(node) === 'FunctionCallExpression' ? args(node) : []
+  return only !== undefined && kindOf(only) === 'NameReference' ? nameOf(only) : undefined
 }
 
 /** Columns that the binder has left, by their names. */

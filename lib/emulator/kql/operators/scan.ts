@@ -5,8 +5,11 @@ import { missing, type Column, type Row, type Value } from '../values'
 import { windowFunctions } from '../functions/windows'
 import { each, holds, type Operator } from './define'
 
-/** What a step remembers of the row that it took last. */
-interface State { row: Row, declared: Value[], id: number }
+/** What a step has taken last. */
+interface Taken { row: Row, declared: Value[] }
+
+/** A sequence that has come as far as a step: what each step before it, and it itself, has taken. */
+interface State { taken: ReadonlyMap<string, Taken>, id: number }
 
 interface Step {
   name: string
@@ -16,27 +19,26 @@ interface Step {
   state: State | undefined
 }
 
-function stepsOf (node: Syntax, context: Context, declared: Column[], defaults: Value[], ids: Map<string, () => State | undefined>): Step[] {
+function stepsOf (node: Syntax, context: Context, declared: Column[], defaults: Value[], active: () => State | undefined): Step[] {
   const inputWidth = context.columns.length - declared.length
   const path = (step: string, column: string): Expression | undefined => {
-    const state = ids.get(step)
     const place = context.columns.findIndex(({ name }) => name === column)
-    if (state === undefined || place === -1) return undefined
+    if (place === -1 || !names.has(step)) return undefined
     const { type } = context.columns[place]
     return {
       type,
       constant: false,
       of () {
-        const found = state()
+        const found = active()?.taken.get(step)
         if (place >= inputWidth) return found?.declared[place - inputWidth] ?? defaults[place - inputWidth]
         return found?.row[place] ?? missing(type)
       }
     }
   }
+  const names = new Set(list(node, 'Steps').map(one => nameOf(part(one, 'Name'))))
   const inner: Context = { ...context, path, window: undefined }
   return list(node, 'Steps').map(one => {
     const step: Step = { name: nameOf(part(one, 'Name')), output: tokenText(optional(optional(one, 'ScanStepOutput'), 'OutputKind')) || 'all', condition: () => true, assign: [], state: undefined }
-    ids.set(step.name, () => step.state)
     step.condition = holds(compile(part(one, 'Condition'), inner))
     const clause = optional(one, 'ComputationClause')
     step.assign = list(clause, 'Assignments').map(assignment => {
@@ -65,33 +67,33 @@ export const scan: Operator = (node, input, scope) => {
   })
   const base = contextOf(input, scope)
   const context: Context = { ...base, columns: [...input.columns.filter(({ name }) => !declared.some(column => column.name === name)), ...declared] }
-  const steps = stepsOf(node, context, declared, defaults, new Map())
+  let active: State | undefined
+  const steps = stepsOf(node, context, declared, defaults, () => active)
   const rows: Row[] = []
   let matches = 0
 
-  function enter (step: Step, row: Row, from: State | undefined): void {
-    const held = from?.declared ?? defaults
+  /** Whether the row leads a sequence on, or begins one. */
+  function enter (step: Step, row: Row, from: State | undefined): boolean {
+    active = from
     // A bare name of a declared column is its default; what is held has the step's name before it.
     const full = [...row, ...defaults]
-    const next = [...held]
+    if (!step.condition(full)) return false
+    const next = [...from?.taken.get(step.name)?.declared ?? defaults]
     for (const { place, of } of step.assign) next[place] = of(full)
-    step.state = { row, declared: next, id: from?.id ?? matches++ }
+    step.state = { taken: new Map([...from?.taken ?? [], [step.name, { row, declared: next }]]), id: from?.id ?? matches++ }
     if (step.output === 'all') rows.push([...row, ...next, ...(matchId === undefined ? [] : [step.state.id])])
+    return true
   }
 
   each(input, base, row => {
     scope.run.made1(context.columns.length)
     for (let index = steps.length - 1; index >= 0; index--) {
-      const [step, before] = [steps[index], steps[index - 1]]
-      const stays = step.condition([...row, ...defaults])
-      if (!stays) continue
-      if (before?.state !== undefined) {
-        // The row leads on from the step before.
-        const from = before.state
+      const [step, before] = [steps[index], steps[index - 1] as Step | undefined]
+      if (before?.state !== undefined && enter(step, row, before.state)) {
         before.state = undefined
-        return enter(step, row, from)
+        return
       }
-      if (step.state !== undefined || index === 0) return enter(step, row, step.state)
+      if ((step.state !== undefined || index === 0) && enter(step, row, step.state)) return
     }
   })
   const columns = columnsOf(node).filter(({ name }) => name !== 'match_id' || matchId === 'match_id')

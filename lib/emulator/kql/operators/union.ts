@@ -11,7 +11,9 @@ export function union (node: Syntax, input: Table | undefined, scope: Scope): Ta
   const sources: Source[] = input === undefined ? [] : [{ name: 'union_arg0', table: input }]
   for (const one of list(node, 'Expressions')) sources.push(...sourcesOf(one, sources.length, 'union', scope))
   const sourceColumn = parameters(node).get('withsource') ?? parameters(node).get('with_source')
-  return combined(columnsOf(node), sources, sourceColumn, scope)
+  const inner = parameters(node).get('kind')?.toLowerCase() === 'inner'
+  const columns = columnsOf(node).filter(({ name }) => !inner || name === sourceColumn || sources.every(({ table }) => table.columns.some(column => column.name === name)))
+  return combined(columns, sources, sourceColumn, scope)
 }
 
 /** One table, or all that a name with `*` fits. */
