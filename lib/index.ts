@@ -4,7 +4,7 @@ import fp from 'fastify-plugin'
 import type * as connection from './delivery'
 import type * as options from './options'
 import * as plugin from './plugin'
-import type * as telemetry from './telemetry'
+import type * as telemetry from './tracing/telemetry'
 
 // An object or a string; `string` alone would make TypeScript accept any object.
 type Input = appInsightsPlugin.AppInsightsOptions | (string & Record<never, never>)
@@ -31,6 +31,7 @@ declare namespace appInsightsPlugin {
   export type ExceptionOptions = options.ExceptionOptions
   export type DependencyOptions = options.DependencyOptions
   export type OutgoingCall = options.OutgoingCall
+  export type FinishedCall = options.FinishedCall
   export type MetricOptions = options.MetricOptions
   export type IgnoreOptions = options.IgnoreOptions
   export type Properties = options.Properties

@@ -64,7 +64,7 @@ t.test('the packed tarball can be imported, required and used', async t => {
 t.test('it holds what is needed and nothing else', async t => {
   const { files, size, unpackedSize } = pack(t.testdir({}))
   const paths = files.map(file => file.path)
-  for (const path of ['dist/index.js', 'dist/index.d.ts', 'dist/delivery/app-insights-worker.js', 'dist/emulator/index.js', 'dist/command/index.js', 'README.md', 'LICENSE', 'CHANGELOG.md', 'package.json']) {
+  for (const path of ['dist/index.js', 'dist/index.d.ts', 'dist/delivery/worker/app-insights-worker.js', 'dist/emulator/index.js', 'dist/command/index.js', 'README.md', 'LICENSE', 'CHANGELOG.md', 'package.json']) {
     t.ok(paths.includes(path), path)
   }
   t.same(paths.filter(path => !/^(dist\/|README\.md$|LICENSE$|CHANGELOG\.md$|package\.json$)/.test(path)), [])

@@ -1,6 +1,6 @@
 import { hostname } from 'node:os'
 import t from 'tap'
-import { detectRole, roleOf } from '../lib/role'
+import { detectRole, roleOf } from '../lib/tracing/resource'
 
 const { name, version } = require('../package.json') as { name: string, version: string }
 

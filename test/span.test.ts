@@ -6,9 +6,9 @@ import * as core from '@opentelemetry/core'
 import { W3CTraceContextPropagator } from '@opentelemetry/core'
 import type { ReadableSpan, SpanProcessor } from '@opentelemetry/sdk-trace-node'
 import t from 'tap'
-import { newSpanId, newTraceId } from '../dist/ids.js'
-import { after, between, hrTimeOf, isTime } from '../dist/time.js'
-import { propagator, suppressTracing } from '../dist/trace-context.js'
+import { newSpanId, newTraceId } from '../dist/tracing/ids.js'
+import { after, between, hrTimeOf, isTime } from '../dist/tracing/time.js'
+import { propagator, suppressTracing } from '../dist/tracing/trace-context.js'
 import { start } from './fixtures/start'
 
 const LINKED = { traceId: '0af7651916cd43dd8448eb211c80319c', spanId: 'b7ad6b7169203331', traceFlags: 1 }

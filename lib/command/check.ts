@@ -4,7 +4,7 @@ import { type IncomingHttpHeaders, request as requestHttp } from 'node:http'
 import { request as requestHttps } from 'node:https'
 import { hostname } from 'node:os'
 import { parseArgs } from 'node:util'
-import { type Connection, parseConnectionString } from '../connection'
+import { type Connection, parseConnectionString } from '../options/connection-string'
 
 const USAGE = `Usage: fastify-app-insights check [connectionString]
 

@@ -188,7 +188,7 @@ t.test('nothing is started, and no directory is made, for an app that sends noth
   const [report, loaded] = JSON.parse(ended.stdout)
   t.match(ended, { code: 0, stderr: '' })
   t.same(report, { sent: 0, spooled: 0, lost: 0 })
-  t.same(loaded.filter((name: string) => !name.includes('dist/delivery/link')), [])
+  t.same(loaded.filter((name: string) => !name.includes('dist/delivery/worker/')), [])
   t.same(readdirSync(storageDirectory), [])
 })
 

@@ -3,15 +3,15 @@ import { chmodSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSyn
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t from 'tap'
-import { parseConnectionString } from '../../dist/connection.js'
-import { compress, expand, Spool, spoolDirectory, type SpoolFile } from '../../dist/delivery/spool.js'
+import { parseConnectionString } from '../../dist/options/connection-string.js'
+import { compress, expand, Spool, spoolDirectory, type SpoolFile } from '../../dist/delivery/spool/index.js'
 import { ingestion } from '../fixtures/ingestion'
 import { run } from '../fixtures/process'
 import { produce, QUICK, sums, temporary, until } from '../fixtures/telemetry'
 
 function open (directory: string, maxBytes = 1e6, busy = (_file: SpoolFile): boolean => false): { spool: Spool, gone: Array<[number, string]> } {
   const gone: Array<[number, string]> = []
-  return { spool: new Spool(directory, maxBytes, busy, (file, why) => gone.push([file.items, why])), gone }
+  return { spool: new Spool({ directory, maxBytes, isBusy: busy, onDropped: (file, why) => gone.push([file.items, why]) }), gone }
 }
 
 const counts = (items: number): number[] => [0, 0, items, 0, 0, 0]
@@ -47,8 +47,8 @@ t.test('the oldest make room, those being sent are left alone', async t => {
 t.test('files of a process that was killed are recovered, those of a living one are not', async t => {
   const directory = temporary(t)
   const script = `
-    const { Spool, compress } = require(${JSON.stringify(require.resolve('../../dist/delivery/spool.js'))})
-    const spool = new Spool(${JSON.stringify(directory)}, 1e6, () => false, () => {})
+    const { Spool, compress } = require(${JSON.stringify(require.resolve('../../dist/delivery/spool/index.js'))})
+    const spool = new Spool({ directory: ${JSON.stringify(directory)}, maxBytes: 1e6 })
     spool.write({ form: 'body', data: compress('[1]'), counts: [0, 0, 1, 0, 0, 0] })
     process.kill(process.pid, 'SIGKILL')
   `

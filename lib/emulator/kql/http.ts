@@ -1,7 +1,8 @@
 /** `POST /api/query` and `GET /api/query/complete` → JSON. */
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import { isObject } from '../fields'
+import { HttpError } from '../http-error'
 import { readBody } from '../ingestion'
-import { isObject } from '../rows'
 import type { Queries } from './client'
 import { QueryError, type QueryErrorCode } from './errors'
 import type { QueryResult } from './output'
@@ -16,7 +17,7 @@ export function createQueryApi (queries: Queries) {
   /** False where the request is for somebody else. */
   return async function handle (request: IncomingMessage, response: ServerResponse, { pathname, searchParams }: URL): Promise<boolean> {
     if (request.method === 'POST' && pathname === '/api/query') {
-      const body = (await readBody(request, MAX_QUERY)).toString()
+      const body = await readQuery(request)
       await answer(response, async signal => toJson(await queries.query(queryIn(body), { signal })))
       return true
     }
@@ -28,6 +29,15 @@ export function createQueryApi (queries: Queries) {
     }
     return false
   }
+}
+
+async function readQuery (request: IncomingMessage): Promise<string> {
+  let size = 0
+  const body = await readBody(request, bytes => {
+    size += bytes
+    if (size > MAX_QUERY) throw new HttpError(413, 'The query is too long')
+  })
+  return body.toString()
 }
 
 /** The query as plain text, or as Azure's API has it: `{ "query": "…" }`. */

@@ -1,5 +1,6 @@
 /** The stored rows as the tables that queries read: added as they come, dropped as the store drops them. */
-import { toRow, type Envelope, type RowType } from '../rows'
+import { toRow } from '../columns'
+import type { Envelope, RowType } from '../rows'
 import { convert } from './convert'
 import type { Schema } from './language'
 import type { Tables } from './scope'

@@ -1,7 +1,7 @@
 /** Azure's tables: their columns, in their order, with the classic names and those of a Log Analytics workspace. */
 import { fromMilliseconds } from './datetime'
+import { isObject } from '../fields'
 import type { Row, RowType } from '../rows'
-import { isObject } from '../rows'
 import { JsonText, type Scalar, type Value } from './values'
 
 export interface TableColumn {

@@ -1,0 +1,47 @@
+/** Sealed batches, from memory or from a file → bodies to post. */
+import type { Resource } from '@opentelemetry/resources'
+import type { Connection } from '../../options/connection-string'
+import { add, countsOf, type Counts } from '../counters'
+import { bodiesOf, type Counted } from './bodies'
+import { loadExporters, type Exporters } from './exporters'
+import { emptyUnpacked, unpack } from './unpack'
+
+/** The exporter cannot be loaded or set up: that is no fault of the rows, and may pass. */
+export class ExporterUnavailable extends Error {}
+
+export class Converter {
+  readonly #connection: Connection
+  readonly #statsbeat: boolean
+  readonly #compress: boolean
+  #exporters: Exporters | undefined
+
+  constructor (connection: Connection, statsbeat: boolean, compress: boolean) {
+    this.#connection = connection
+    this.#statsbeat = statsbeat
+    this.#compress = compress
+  }
+
+  /**
+   * Bodies may hold fewer items than went in: what the exporter has no row for.
+   * @throws ExporterUnavailable, or where the text is not what Packer sealed
+   * @returns `counts` of what was in the text
+   */
+  async bodies (sealed: string, resource: Resource): Promise<{ bodies: Counted[], counts: Counts }> {
+    const exporters = this.#load()
+    const unpacked = emptyUnpacked()
+    for (const each of sealed.split('\n')) unpack(each, resource, unpacked)
+    const counts = countsOf()
+    for (const some of [unpacked.spanCounts, unpacked.recordCounts, unpacked.metricCounts]) add(counts, some)
+    return { bodies: await bodiesOf(unpacked, exporters, this.#compress), counts }
+  }
+
+  #load (): Exporters {
+    try {
+      this.#exporters ??= loadExporters(this.#connection, this.#statsbeat)
+      return this.#exporters
+    } catch (error) {
+      const { code, message } = error as NodeJS.ErrnoException
+      throw new ExporterUnavailable(`@azure/monitor-opentelemetry-exporter cannot be loaded: ${code ?? message.split('\n')[0]}`)
+    }
+  }
+}

@@ -1,0 +1,158 @@
+/** Spans, records and metrics → the request body that the Azure exporter would post. It never gets to post one. */
+import { randomUUID } from 'node:crypto'
+import { dirname, join } from 'node:path'
+import type { HttpClient, PipelineRequest, PipelineResponse } from '@azure/core-rest-pipeline'
+import { ROOT_CONTEXT, context } from '@opentelemetry/api'
+import type { ReadableLogRecord } from '@opentelemetry/sdk-logs'
+import type { ResourceMetrics } from '@opentelemetry/sdk-metrics'
+import type { ReadableSpan, SpanExporter } from '@opentelemetry/sdk-trace-node'
+import type * as Azure from '@azure/monitor-opentelemetry-exporter'
+import type * as RestPipeline from '@azure/core-rest-pipeline'
+import type { Connection } from '../../options/connection-string'
+import { PROCESSED } from '../../rows/attribute-names'
+import { fit, type Item } from '../../rows/gate'
+import { normalizedVariables } from '../http/proxy'
+import { suppressTracing } from '../../tracing/trace-context'
+
+/** Converting one batch at a time is enough: it is all computation. */
+export interface Exporters {
+  spans: (spans: ReadableSpan[]) => Promise<string | null>
+  records: (records: ReadableLogRecord[]) => Promise<string | null>
+  metrics: (metrics: ResourceMetrics) => Promise<string | null>
+}
+
+interface Poll { worker?: unknown, shutdown: () => void }
+
+interface Sender { exportEnvelopes: (items: Item[], ...rest: unknown[]) => unknown }
+
+/**
+ * The exporter has no place for a record's sample rate, nor for the mark of a row that a metric has counted. Both pass
+ * through it as properties, under names that nobody outside of this thread can know.
+ */
+export const RECORD_RATE = `fai.${randomUUID()}.rate`
+export const RECORD_PROCESSED = `fai.${randomUUID()}.processed`
+
+function applyMarks (item: Item): void {
+  const properties = item.data?.baseData?.properties
+  if (properties === undefined) return
+  const { [RECORD_RATE]: rate, [RECORD_PROCESSED]: processed } = properties
+  if (rate !== undefined) {
+    item.sampleRate = Number(rate)
+    delete properties[RECORD_RATE]
+  }
+  if (processed !== undefined) {
+    properties[PROCESSED] = processed
+    delete properties[RECORD_PROCESSED]
+  }
+}
+
+/** What the exporter has mapped goes through the gate while it is still objects: nothing has to be parsed for it. */
+function addGate (exporter: object): void {
+  const { sender: ofTraces, _sender: sender = ofTraces } = exporter as { sender?: Sender, _sender?: Sender }
+  // The exporter's version is pinned; without the gate, rows would be lost one by one, and nobody would see it.
+  if (typeof sender?.exportEnvelopes !== 'function') throw new Error('This version of @azure/monitor-opentelemetry-exporter is not supported')
+  const send = sender.exportEnvelopes
+  sender.exportEnvelopes = (items, ...rest) => {
+    const fitting: Item[] = []
+    for (const item of items) {
+      applyMarks(item)
+      if (fit(item) !== undefined) fitting.push(item)
+    }
+    return send.call(sender, fitting, ...rest)
+  }
+}
+
+/** Loads the exporter, 0.2 s: not before there is something to send, and not on the main thread if it can be helped. */
+export function loadExporters (connection: Connection, statsbeat: boolean): Exporters {
+  const { createHttpHeaders } = require('@azure/core-rest-pipeline') as typeof RestPipeline
+  const azure = require('@azure/monitor-opentelemetry-exporter') as typeof Azure
+  let body: string | null = null
+
+  const httpClient: HttpClient = {
+    async sendRequest (request: PipelineRequest): Promise<PipelineResponse> {
+      body = typeof request.body === 'string' ? request.body : null
+      // Success, always: the exporter must neither keep, nor repeat, nor drop what we now own.
+      return { request, status: 200, headers: createHttpHeaders(), bodyAsText: '{"itemsReceived":1,"itemsAccepted":1,"errors":[]}' }
+    }
+  }
+  const options: Azure.AzureMonitorExporterOptions = {
+    connectionString: connection.connectionString,
+    disableOfflineStorage: true,
+    httpClient,
+    retryOptions: { maxRetries: 0 },
+    // Never contacted. For Azure's own hosts the exporter would compress the body before we see it,
+    // and with http in the connection string it would insist on https.
+    ...{ host: 'http://localhost', allowInsecureConnection: true }
+  }
+
+  const quiet = connection.loopback || !statsbeat
+  const poll = quiet ? settingsPoll() : undefined
+  const polling = poll?.worker !== undefined
+  const { trace, log, metric } = withEnv({
+    // It fails for a proxy without a scheme, and for one it cannot use.
+    ...normalizedVariables(process.env),
+    APPLICATIONINSIGHTS_OPENTELEMETRY_RESOURCE_METRIC_DISABLED: 'true',
+    // These would count our answer, not Azure's.
+    APPLICATIONINSIGHTS_SDKSTATS_DISABLED: 'true',
+    ...(quiet ? { APPLICATION_INSIGHTS_NO_STATSBEAT: 'true', APPLICATIONINSIGHTS_STATSBEAT_DISABLED: 'true' } : {})
+  }, () => ({
+    trace: new azure.AzureMonitorTraceExporter(options),
+    log: new azure.AzureMonitorLogExporter(options),
+    metric: new azure.AzureMonitorMetricExporter(options)
+  }))
+  for (const exporter of [trace, log, metric]) addGate(exporter)
+  // Every exporter starts it, and its first call goes out after 5 s. Another user of the exporter keeps theirs.
+  if (!polling) poll?.shutdown()
+
+  let turn: Promise<unknown> = Promise.resolve()
+  function convert (run: (done: Parameters<SpanExporter['export']>[1]) => void | Promise<void>): Promise<string | null> {
+    const converted = turn.then(async () => {
+      body = null
+      let failure: Error | undefined
+      // The trace exporter calls back twice, so the promise is what counts.
+      // What the exporter says of itself, and an app may log, belongs to no request, and must not be exported in its turn.
+      await context.with(suppressTracing(ROOT_CONTEXT), () => run(result => { failure ??= result.error }))
+      if (body === null && failure !== undefined) throw failure
+      return body
+    })
+    turn = converted.catch(() => {})
+    return converted
+  }
+
+  return {
+    spans: spans => convert(done => trace.export(spans, done)),
+    records: records => convert(done => log.export(records, done)),
+    metrics: metrics => convert(done => metric.export(metrics, done))
+  }
+}
+
+/** The poll of remote settings has no switch, and its module no public path; the exporter's version is pinned. */
+function settingsPoll (): Poll | undefined {
+  try {
+    const entry = require.resolve('@azure/monitor-opentelemetry-exporter')
+    const { ConfigurationManager } = require(join(dirname(entry), '_configuration', 'configurationManager.js')) as {
+      ConfigurationManager: { getInstance: () => Poll }
+    }
+    return ConfigurationManager.getInstance()
+  } catch {
+    return undefined
+  }
+}
+
+/** The exporter reads these while it is constructed, and only then. */
+function withEnv<T> (values: Record<string, string | undefined>, run: () => T): T {
+  const before = Object.fromEntries(Object.keys(values).map(name => [name, process.env[name]]))
+  setEnv(values)
+  try {
+    return run()
+  } finally {
+    setEnv(before)
+  }
+}
+
+function setEnv (values: Record<string, string | undefined>): void {
+  for (const [name, value] of Object.entries(values)) {
+    if (value === undefined) delete process.env[name]
+    else process.env[name] = value
+  }
+}

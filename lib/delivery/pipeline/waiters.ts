@@ -1,0 +1,71 @@
+/** flush(), close() and the end of the process → until when there is something to wait for. */
+import { clearTimeout, monotonic, setTimeout } from '../clock'
+import type { Source } from './batch'
+import { FAILURES_TO_OPEN } from './circuit-breaker'
+
+/** flush waits; close and drain put what could not be sent on disk. */
+export type Mode = 'flush' | 'close' | 'drain'
+
+export interface Waiter {
+  mode: Mode
+  /** undefined: all of them. */
+  source: Source | undefined
+  /** Attempts up to this one were made before anyone waited. */
+  since: number
+  /** How many later ones may fail. */
+  failuresLeft: number
+  /** By the monotonic clock. */
+  deadline: number
+  timer: NodeJS.Timeout
+  done: () => void
+}
+
+export class Waiters {
+  readonly #waiters = new Set<Waiter>()
+
+  get size (): number {
+    return this.#waiters.size
+  }
+
+  /** The time left is for what is ours, not for what other processes left behind. */
+  get isClosing (): boolean {
+    return [...this.#waiters].some(({ mode, source }) => mode !== 'flush' && source === undefined)
+  }
+
+  [Symbol.iterator] (): Iterator<Waiter> {
+    return [...this.#waiters].values()
+  }
+
+  /** @param within milliseconds from now, after which `expire` is called */
+  add (mode: Mode, within: number, source: Source | undefined, attempts: number, isTripped: boolean, done: () => void, expire: (waiter: Waiter) => void): Waiter {
+    const waiter: Waiter = {
+      mode,
+      source,
+      since: attempts,
+      failuresLeft: isTripped ? 1 : FAILURES_TO_OPEN,
+      deadline: monotonic() + within,
+      timer: setTimeout(() => expire(waiter), Math.max(0, within)),
+      done
+    }
+    this.#waiters.add(waiter)
+    return waiter
+  }
+
+  /** @returns whether someone began to wait during the attempt: it says nothing about now, and deserves another one at once */
+  recordFailedAttempt (attempt: number): boolean {
+    let isOld = false
+    for (const waiter of this.#waiters) {
+      if (attempt > waiter.since) waiter.failuresLeft--
+      else isOld = true
+    }
+    return isOld
+  }
+
+  /** @returns false where it was done already */
+  finish (waiter: Waiter): boolean {
+    if (!this.#waiters.delete(waiter)) return false
+    clearTimeout(waiter.timer)
+    waiter.done()
+    return true
+  }
+}

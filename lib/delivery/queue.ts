@@ -1,0 +1,269 @@
+/** One instance's items: let in or refused, packed, and handed over a batch at a time. */
+import { randomBytes } from 'node:crypto'
+import type { TokenCredential } from '@azure/core-auth'
+import type { ReadableLogRecord } from '@opentelemetry/sdk-logs'
+import type { ResourceMetrics } from '@opentelemetry/sdk-metrics'
+import { clearTimeout, monotonic, setTimeout } from './clock'
+import { Counters, add, countsOf, total, type Counts, type DeliveryStats, type Reason } from './counters'
+import type { CloseReport, Delivery, DeliveryOptions, FlushReport } from './delivery'
+import { kindOfRecord, kindOfSpan, DEPENDENCIES, METRIC_POINTS, Packer, TRACES, type PackableLine, type PackableSpan } from './pack'
+import { spoolDirectory, whyUnusable } from './spool'
+import { LOCAL_TIMING, TIMING } from './timing'
+import { Troubles } from './troubles'
+import type { Client, Link, LinkSettings } from './worker/link'
+import { LocalLink } from './worker/local-link'
+import { WorkerLink } from './worker/worker-link'
+
+// What is made a string at once, which holds up the event loop for a tenth of a millisecond.
+const BATCH_ITEMS = 256
+// Beside the app, what is handed over is converted at once as well.
+const LOCAL_BATCH_ITEMS = 128
+const BATCH_CHARACTERS = 512 * 1024
+// All in milliseconds.
+const BATCH_WAIT = 200
+const FLUSH_TIMEOUT = 30_000
+const FORGET_AFTER = 5_000
+const POLL_EVERY = 5
+// Of the time of close(), what is kept for writing to disk.
+const STORE_RESERVE = 1_000
+// Ordinary traces and dependencies leave the last tenth of the queue to requests and to what went wrong.
+const LOW_SHARE = 0.9
+const WARN_SEVERITY = 13
+
+interface SharedLink { link: Link, clients: Map<number, Client>, users: number }
+
+// One per process on purpose: a thread and its memory are too expensive to have one for each instance.
+const links = new Map<string, SharedLink>()
+const credentials = new WeakMap<TokenCredential, number>()
+const PROCESS = randomBytes(8).toString('hex')
+let lastId = 0
+
+export class QueuedDelivery implements Delivery {
+  readonly #id = ++lastId
+  readonly #key: string
+  readonly #shared: SharedLink
+  readonly #packer = new Packer()
+  readonly #counters = new Counters()
+  readonly #troubles: Troubles
+  /** Sealed and handed over, or refused. */
+  readonly #posted: Counts = countsOf()
+  readonly #high: number
+  readonly #low: number
+  readonly #batchItems: number
+  #postedItems = 0
+  #polledAt = -Infinity
+  #timer: NodeJS.Timeout | undefined
+  #closing: Promise<CloseReport> | undefined
+
+  constructor (options: DeliveryOptions) {
+    this.#high = options.maxQueueSize
+    this.#low = Math.floor(options.maxQueueSize * LOW_SHARE)
+    this.#batchItems = options.worker ? BATCH_ITEMS : LOCAL_BATCH_ITEMS
+    this.#troubles = new Troubles(this.#counters, options.warn)
+    const settings = settingsOf(options)
+    const { connection, credential, ...rest } = settings
+    this.#key = JSON.stringify([connection.connectionString, credentialId(credential), rest])
+    this.#shared = join(this.#key, settings)
+    this.#shared.clients.set(this.#id, {
+      resource: () => options.resource.attributes,
+      counters: this.#counters,
+      notice: message => this.#troubles.notice(message),
+      warn: message => this.#troubles.warn(message)
+    })
+    const why = settings.storage === undefined ? undefined : whyUnusable(settings.storage)
+    // Said now: during the first outage is late.
+    if (why !== undefined) this.#troubles.warn(`telemetry cannot wait on disk (${why}): what cannot be sent stays in memory. Set storageDirectory to a folder that is writable, or to false.`)
+  }
+
+  span (span: PackableSpan): void {
+    const kind = kindOfSpan(span.kind)
+    if (!this.#hasRoom(kind === DEPENDENCIES && span.status.code !== 2)) return this.#refuse(kind, 1)
+    try {
+      this.#packer.span(span)
+    } catch {
+      return this.#drop(kind, 1, 'unpackable')
+    }
+    this.#packed()
+  }
+
+  record (record: ReadableLogRecord): void {
+    const kind = kindOfRecord(record.attributes)
+    if (!this.#hasRoom((record.severityNumber ?? 0) < WARN_SEVERITY)) return this.#refuse(kind, 1)
+    try {
+      this.#packer.record(record)
+    } catch {
+      return this.#drop(kind, 1, 'unpackable')
+    }
+    this.#packed()
+  }
+
+  line (line: PackableLine): void {
+    if (!this.#hasRoom(line.severityNumber < WARN_SEVERITY)) return this.#refuse(TRACES, 1)
+    this.#packer.line(line)
+    this.#packed()
+  }
+
+  metrics (metrics: ResourceMetrics): void {
+    let points = 0
+    for (const scope of metrics.scopeMetrics) for (const metric of scope.metrics) points += metric.dataPoints.length
+    if (!this.#hasRoom(false)) return this.#refuse(METRIC_POINTS, points)
+    try {
+      this.#packer.metrics(metrics)
+    } catch {
+      return this.#drop(METRIC_POINTS, points, 'unpackable')
+    }
+    this.#packed()
+  }
+
+  async flush (timeout = FLUSH_TIMEOUT): Promise<FlushReport> {
+    this.post()
+    await this.#shared.link.settle('flush', timeout, this.#id)
+    const report = this.#report()
+    return { ...report, pending: total(this.#recorded()) - report.sent - report.spooled - report.lost }
+  }
+
+  close (timeout: number): Promise<CloseReport> {
+    this.#closing ??= this.#close(timeout)
+    return this.#closing
+  }
+
+  drainSync (timeout: number, last = false): void {
+    try {
+      this.post()
+      this.#shared.link.drain(timeout, last)
+    } catch {
+      // The process is ending, and that is nothing to end it differently for.
+    }
+  }
+
+  stats (): DeliveryStats {
+    const { link } = this.#shared
+    link.poll()
+    return {
+      ...this.#counters.stats(this.#recorded()),
+      lastError: this.#troubles.lastError,
+      inherited: {
+        delivered: link.inherited.sum('delivered'),
+        dropped: link.inherited.dropped(),
+        waiting: link.inherited.sum('spooled')
+      }
+    }
+  }
+
+  #packed (): void {
+    if (this.#packer.size >= this.#batchItems || this.#packer.characters >= BATCH_CHARACTERS) this.post()
+    else if (this.#timer === undefined) this.#timer = setTimeout(postLater, BATCH_WAIT, this).unref()
+  }
+
+  /** Hands over what is packed. Public to the timer only, so that no closure is made per batch. */
+  post (): void {
+    clearTimeout(this.#timer)
+    this.#timer = undefined
+    if (this.#packer.size === 0) return
+    const { counts, size } = this.#packer
+    const sealed = this.#packer.seal()
+    add(this.#posted, counts)
+    this.#postedItems += size
+    try {
+      this.#shared.link.take(this.#id, sealed, counts)
+    } catch (error) {
+      // Not even the main thread can send: a mistake of ours.
+      this.#counters.move(counts, null, 'workerDied')
+      this.#troubles.notice((error as Error).message)
+    }
+  }
+
+  #hasRoom (ordinary: boolean): boolean {
+    if (this.#closing !== undefined) return false
+    const limit = ordinary ? this.#low : this.#high
+    if (this.#postedItems + this.#packer.size - this.#counters.settled < limit) return true
+    const now = monotonic()
+    if (now - this.#polledAt < POLL_EVERY) return false
+    this.#polledAt = now
+    this.#shared.link.poll()
+    return this.#postedItems + this.#packer.size - this.#counters.settled < limit
+  }
+
+  #refuse (kind: number, items: number): void {
+    this.#drop(kind, items, this.#closing === undefined ? 'queueFull' : 'closed')
+  }
+
+  #drop (kind: number, items: number, reason: Reason): void {
+    const counts = countsOf()
+    counts[kind] = items
+    this.#posted[kind] += items
+    this.#postedItems += items
+    this.#counters.move(counts, null, reason)
+    if (reason !== 'closed') this.#troubles.warnSoon()
+  }
+
+  #recorded (): Counts {
+    const recorded = [...this.#posted]
+    add(recorded, this.#packer.counts)
+    return recorded
+  }
+
+  #report (): CloseReport {
+    return { sent: this.#counters.sum('delivered'), spooled: this.#counters.sum('spooled'), lost: this.#counters.dropped() }
+  }
+
+  async #close (timeout: number): Promise<CloseReport> {
+    const { link, clients } = this.#shared
+    this.post()
+    const isLast = --this.#shared.users === 0
+    await link.settle('close', timeout - Math.min(STORE_RESERVE, timeout / 5), isLast ? undefined : this.#id)
+    link.poll()
+    clients.delete(this.#id)
+    await link.release(this.#id)
+    if (this.#shared.users === 0 && links.get(this.#key) === this.#shared) setTimeout(forget, FORGET_AFTER, this.#key).unref()
+    this.#troubles.close()
+    const left = this.#counters.unsettled(this.#recorded())
+    if (total(left) > 0) {
+      this.#counters.move(this.#counters.counts('inFlight'), 'inFlight', null)
+      this.#counters.move(left, null, 'closed')
+    }
+    return this.#report()
+  }
+}
+
+function settingsOf ({ connection, worker, storageDirectory, maxStorageBytes, statsbeat, credential, timing }: DeliveryOptions): LinkSettings {
+  return {
+    connection,
+    worker,
+    credential,
+    storage: storageDirectory === false ? undefined : spoolDirectory(connection, storageDirectory),
+    maxStorageBytes,
+    statsbeat,
+    process: PROCESS,
+    // Nothing is gained by compressing for this machine.
+    timing: { ...TIMING, ...(worker ? {} : LOCAL_TIMING), compress: !connection.loopback, ...timing }
+  }
+}
+
+/** All instances that send to the same place, in the same way, share what sends. */
+function join (key: string, settings: LinkSettings): SharedLink {
+  let shared = links.get(key)
+  if (shared === undefined) {
+    const clients = new Map<number, Client>()
+    shared = { link: new (settings.worker ? WorkerLink : LocalLink)(settings, clients), clients, users: 0 }
+    links.set(key, shared)
+  }
+  shared.users++
+  return shared
+}
+
+/** A connection string that is used no more. */
+function forget (key: string): void {
+  if (links.get(key)?.users === 0) links.delete(key)
+}
+
+function postLater (delivery: QueuedDelivery): void {
+  delivery.post()
+}
+
+function credentialId (credential: TokenCredential | undefined): number {
+  if (credential === undefined) return 0
+  let id = credentials.get(credential)
+  if (id === undefined) credentials.set(credential, id = ++lastId)
+  return id
+}

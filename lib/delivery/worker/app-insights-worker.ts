@@ -1,0 +1,101 @@
+/** The worker thread: messages from the main thread → pipeline. */
+import { parentPort, workerData } from 'node:worker_threads'
+import { Counters, type Counts, type State } from '../counters'
+import { tokenCache, type Token } from '../http/tokens'
+import { Pipeline } from '../pipeline'
+import type { Ledger } from '../pipeline/batch'
+import type { FromWorker, Move, ToWorker, WorkerData } from './messages'
+import { claim } from './reclaim'
+
+const { settings, ownership, withToken, port, claims } = workerData as WorkerData
+const claimWord = new Int32Array(claims)
+const tokens = new Map<number, (message: ToWorker & { is: 'token' }) => void>()
+const expirations = new Map<number, () => void>()
+let tokenRequests = 0
+let moves: Move[] = []
+let settled: number[] = []
+
+const pipeline = new Pipeline(settings, remoteLedger(0), ownership, {
+  notice: message => tell({ is: 'notice', message }),
+  warn: message => tell({ is: 'warning', message }),
+  authorization: withToken ? tokenCache(askForToken) : undefined,
+  claim: (lease, sequences) => claim(claimWord, () => tell({ is: 'claimed', lease, sequences })),
+  settled: lease => {
+    settled.push(lease)
+    tellSoon()
+  }
+})
+
+parentPort!.on('message', (message: ToWorker) => {
+  switch (message.is) {
+    case 'open':
+      return pipeline.open(message.id, message.resource, remoteLedger(message.id, message.spooled))
+    case 'take':
+      return pipeline.take(message.id, message.sealed, message.counts, message.sequence)
+    case 'settle':
+      return settle(message)
+    case 'expire':
+      return expirations.get(message.request)?.()
+    case 'close':
+      return pipeline.close(message.id)
+    case 'token':
+      tokens.get(message.request)?.(message)
+      tokens.delete(message.request)
+  }
+})
+tell({ is: 'started' })
+
+function settle ({ request, mode, within, id, last, done }: ToWorker & { is: 'settle' }): void {
+  let isDone = false
+  const expire = pipeline.settle(mode, within, id, () => {
+    isDone = true
+    expirations.delete(request)
+    if (last) pipeline.releaseFiles()
+    tellMoves()
+    tell({ is: 'done', request })
+    if (done === undefined) return
+    const flag = new Int32Array(done)
+    Atomics.store(flag, 0, 1)
+    Atomics.notify(flag, 0)
+  })
+  if (!isDone) expirations.set(request, expire)
+}
+
+/** Counts are kept on the main thread, where they are read. */
+function remoteLedger (source: number, spooled?: Counts): Ledger {
+  const local = new Counters()
+  if (spooled !== undefined) local.move(spooled, null, 'spooled')
+  return {
+    move (counts: Counts, from: State | null, to: State | null, lease: number) {
+      local.move(counts, from, to)
+      moves.push([source, counts, from, to, lease])
+      tellSoon()
+    },
+    sum: state => local.sum(state)
+  }
+}
+
+/** What one answer changes is one message. */
+function tellSoon (): void {
+  if (moves.length + settled.length === 1) queueMicrotask(tellMoves)
+}
+
+function tellMoves (): void {
+  if (moves.length + settled.length === 0) return
+  tell({ is: 'moved', moves, settled })
+  moves = []
+  settled = []
+}
+
+function tell (message: FromWorker): void {
+  port.postMessage(message)
+}
+
+/** The credential stays where the app made it. */
+function askForToken (): Promise<Token> {
+  return new Promise((resolve, reject) => {
+    const request = ++tokenRequests
+    tokens.set(request, ({ token, error }) => token === null ? reject(new Error(error)) : resolve(token))
+    tell({ is: 'token', request })
+  })
+}

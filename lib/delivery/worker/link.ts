@@ -1,0 +1,67 @@
+/** Main thread → pipeline, shared by all instances that send to the same place: the contract of both ways. */
+import type { TokenCredential } from '@azure/core-auth'
+import { ROOT_CONTEXT, context } from '@opentelemetry/api'
+import type { Connection } from '../../options/connection-string'
+import { suppressTracing } from '../../tracing/trace-context'
+import { wallClock } from '../clock'
+import type { Counters, Counts } from '../counters'
+import { tokenOf, type Token } from '../http/tokens'
+import type { Mode, PipelineSettings } from '../pipeline'
+
+export interface LinkSettings extends PipelineSettings {
+  worker: boolean
+  credential: TokenCredential | undefined
+}
+
+/** One instance's side of it. */
+export interface Client {
+  resource: () => Readonly<Record<string, unknown>>
+  counters: Counters
+  /** What went wrong last. */
+  notice: (message: string) => void
+  /** For the operator, at once. */
+  warn: (message: string) => void
+}
+
+export interface Link {
+  readonly inherited: Counters
+  /** Nothing starts before the first batch. */
+  take: (id: number, sealed: string, counts: Counts) => void
+  /** Resolves after `timeout` milliseconds at the latest. */
+  settle: (mode: Mode, timeout: number, id: number | undefined) => Promise<void>
+  /** Blocks up to `timeout` milliseconds. */
+  drain: (timeout: number, last: boolean) => void
+  /** Brings the counters up to date at once, where what has happened is not told yet. */
+  poll: () => void
+  /** The instance is gone; with the last one goes the thread, after a moment. */
+  release: (id: number) => Promise<void>
+}
+
+/** A sealed batch of one instance. */
+export interface Sealed { id: number, sealed: string, counts: Counts }
+
+const PUBLIC_CLOUD = 'https://monitor.azure.com'
+
+/** @throws with a message that holds nothing of the credential's */
+export async function askCredential ({ credential, connection }: LinkSettings): Promise<Token> {
+  let token
+  try {
+    // What the credential does over HTTP is no dependency of whichever request is being served.
+    token = await context.with(suppressTracing(ROOT_CONTEXT), async () => await credential!.getToken(scopeOf(connection)))
+  } catch (error) {
+    // Its message may tell more than a log should hold.
+    throw new Error(`the credential failed: ${(error as Error | undefined)?.name ?? typeof error}`)
+  }
+  if (typeof token?.token !== 'string') throw new Error('the credential gave no token')
+  return tokenOf(token, wallClock())
+}
+
+/** A connection string names an audience, a credential asks for a scope of it. */
+function scopeOf ({ aadAudience = PUBLIC_CLOUD }: Connection): string {
+  return aadAudience.endsWith('/.default') ? aadAudience : `${aadAudience.replace(/\/$/, '')}/.default`
+}
+
+/** Attributes may still be waiting for a detector: what is known now is sent. */
+export function plain (attributes: Readonly<Record<string, unknown>>): Record<string, unknown> {
+  return JSON.parse(JSON.stringify(attributes)) as Record<string, unknown>
+}

@@ -1,0 +1,37 @@
+/** What the two threads say to each other. No times: the threads' clocks may differ, so durations travel. */
+import type { MessagePort } from 'node:worker_threads'
+import type { Counts, State } from '../counters'
+import type { Token } from '../http/tokens'
+import type { FileOwnership, Mode, PipelineSettings } from '../pipeline'
+
+export interface WorkerData {
+  settings: PipelineSettings
+  ownership: FileOwnership
+  withToken: boolean
+  /** For what the worker has to tell. */
+  port: MessagePort
+  /** See reclaim.ts. */
+  claims: SharedArrayBuffer
+}
+
+export type ToWorker =
+  /** @param spooled what the instance has on disk already */
+  | { is: 'open', id: number, resource: Record<string, unknown>, spooled: Counts }
+  | { is: 'take', id: number, sequence: number, sealed: string, counts: Counts }
+  /** `within` in milliseconds. `done` becomes 1 for a main thread that blocks meanwhile. */
+  | { is: 'settle', request: number, mode: Mode, within: number, id: number | undefined, last: boolean, done: SharedArrayBuffer | undefined }
+  /** The time for that request is over. */
+  | { is: 'expire', request: number }
+  | { is: 'close', id: number }
+  | { is: 'token', request: number, token: Token | null, error: string }
+
+/** Items of an instance have changed their state; `source` 0 is what earlier processes have left. */
+export type Move = [source: number, counts: Counts, from: State | null, to: State | null, lease: number]
+
+export type FromWorker =
+  | { is: 'started' }
+  | { is: 'claimed', lease: number, sequences: readonly number[] }
+  | { is: 'moved', moves: Move[], settled: number[] }
+  | { is: 'done', request: number }
+  | { is: 'notice' | 'warning', message: string }
+  | { is: 'token', request: number }

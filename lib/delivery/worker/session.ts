@@ -1,0 +1,226 @@
+/** One worker thread as the main thread sees it: what it was given, and what it has not acknowledged. */
+import { createRequire } from 'node:module'
+import { join } from 'node:path'
+import { MessageChannel, receiveMessageOnPort, Worker, type MessagePort } from 'node:worker_threads'
+import { Counters } from '../counters'
+import type { FileOwnership, Mode, PipelineSettings } from '../pipeline'
+import { newOwner } from '../spool'
+import { plain, type Client, type Sealed } from './link'
+import type { FromWorker, Move, ToWorker, WorkerData } from './messages'
+import { createClaims, reclaim } from './reclaim'
+
+// A bundle may lack the file, and an ES module even the name. Ours is one that no file of the app's beside a bundle has.
+export const WORKER_FILE = typeof __dirname === 'string' ? join(__dirname, 'app-insights-worker.js') : undefined
+// Left to itself V8 grows it under load, and the process by 40 MB and more; the same work takes as long with less. MB.
+const YOUNG_GENERATION = 16
+
+export interface SessionEvents {
+  clients: ReadonlyMap<number, Client>
+  /** Of processes that ended earlier. */
+  inherited: Counters
+  /** It runs, and the files of its predecessors are its own. */
+  started: () => void
+  /** Something was sent, stored or given up. */
+  progressed: () => void
+  token: (request: number) => void
+  ended: (why: string) => void
+}
+
+interface OpenLease { sequences: readonly number[], moves: Move[] }
+
+export class WorkerSession {
+  readonly owner = newOwner()
+  hasStarted = false
+  readonly #events: SessionEvents
+  readonly #worker: Worker
+  /** What it tells comes this way, which can be read also while this thread is blocked. */
+  readonly #port: MessagePort
+  readonly #claims = createClaims()
+  readonly #posted = new Map<number, Sealed>()
+  readonly #leases = new Map<number, OpenLease>()
+  readonly #requests = new Map<number, (isDone: boolean) => void>()
+  readonly #opened = new Set<number>()
+  /** What it holds of earlier processes' files. */
+  readonly #inherited = new Counters()
+  #sequence = 0
+  #lastRequest = 0
+  #why = ''
+  #hasEnded = false
+
+  /** @throws where no thread may be started */
+  constructor (settings: PipelineSettings, predecessors: readonly string[], withToken: boolean, events: SessionEvents) {
+    this.#events = events
+    const { port1, port2 } = new MessageChannel()
+    this.#port = port1
+    const ownership: FileOwnership = { owner: this.owner, predecessors }
+    const data: WorkerData = { settings, ownership, withToken, port: port2, claims: this.#claims.buffer as SharedArrayBuffer }
+    // What the app preloads, another SDK perhaps, has no business in here, and would collect what we send.
+    const env: NodeJS.ProcessEnv = { ...process.env, NODE_NO_WARNINGS: '1' }
+    delete env.NODE_OPTIONS
+    const execArgv = process.versions.pnp === undefined ? [] : ['--require', createRequire(WORKER_FILE!).resolve('pnpapi')]
+    try {
+      this.#worker = new Worker(WORKER_FILE!, {
+        workerData: data, transferList: [port2], env, execArgv, name: 'fastify-app-insights', stdin: false, trackUnmanagedFds: false, resourceLimits: { maxYoungGenerationSizeMb: YOUNG_GENERATION }
+      })
+    } catch (error) {
+      port1.close()
+      throw error
+    }
+    this.#worker.on('error', error => { this.#why = (error as Error | undefined)?.message ?? String(error) })
+    this.#worker.on('exit', code => this.#end(this.#why || `it ended with code ${code}`))
+    port1.on('message', (message: FromWorker) => this.#handle(message))
+    port1.unref()
+    // After the listeners: one for messages takes it back.
+    this.#worker.unref()
+  }
+
+  take (batch: Sealed): void {
+    this.#open(batch.id)
+    const sequence = ++this.#sequence
+    this.#posted.set(sequence, batch)
+    this.#post({ is: 'take', sequence, ...batch })
+  }
+
+  /** @param done with false where the worker has ended before. @returns the request's number */
+  settle (mode: Mode, within: number, id: number | undefined, last: boolean, flag: SharedArrayBuffer | undefined, done: (isDone: boolean) => void): number {
+    const request = ++this.#lastRequest
+    this.#requests.set(request, done)
+    if (id === undefined) for (const each of this.#events.clients.keys()) this.#open(each)
+    else this.#open(id)
+    this.#post({ is: 'settle', request, mode, within, id, last, done: flag })
+    return request
+  }
+
+  expire (request: number): void {
+    this.#post({ is: 'expire', request })
+  }
+
+  close (id: number): void {
+    if (this.#opened.delete(id)) this.#post({ is: 'close', id })
+  }
+
+  answerToken (message: ToWorker & { is: 'token' }): void {
+    this.#post(message)
+  }
+
+  /** What it has told and we have not heard, since this thread was busy. */
+  poll (): void {
+    if (this.#hasEnded) return
+    for (let received = receiveMessageOnPort(this.#port); received !== undefined; received = receiveMessageOnPort(this.#port)) {
+      this.#handle(received.message as FromWorker)
+    }
+  }
+
+  /** It has taken something, and has neither sent nor stored all of it. */
+  get isAtWork (): boolean {
+    return this.#posted.size > 0
+  }
+
+  /** @returns what it has not come to; after this it will not */
+  reclaim (): Sealed[] {
+    if (!reclaim(this.#claims)) return []
+    this.poll()
+    const claimed = new Set([...this.#leases.values()].flatMap(lease => lease.sequences))
+    const left: Sealed[] = []
+    for (const [sequence, batch] of this.#posted) {
+      if (claimed.has(sequence)) continue
+      left.push(batch)
+      this.#posted.delete(sequence)
+    }
+    return left
+  }
+
+  /** Ends the thread, which has nothing left to do. */
+  async quit (): Promise<void> {
+    await this.#worker.terminate()
+  }
+
+  #open (id: number): void {
+    const client = this.#events.clients.get(id)
+    if (this.#opened.has(id) || client === undefined) return
+    this.#opened.add(id)
+    this.#post({ is: 'open', id, resource: plain(client.resource()), spooled: client.counters.counts('spooled') })
+  }
+
+  #post (message: ToWorker): void {
+    this.#worker.postMessage(message)
+  }
+
+  #handle (message: FromWorker): void {
+    const { clients, started, progressed, token } = this.#events
+    switch (message.is) {
+      case 'started':
+        this.hasStarted = true
+        return started()
+      case 'claimed':
+        this.#leases.set(message.lease, { sequences: message.sequences, moves: [] })
+        return
+      case 'moved':
+        for (const move of message.moves) this.#move(move)
+        for (const lease of message.settled) this.#settled(lease)
+        return progressed()
+      case 'done':
+        this.#requests.get(message.request)?.(true)
+        this.#requests.delete(message.request)
+        return
+      case 'notice':
+        for (const client of clients.values()) client.notice(message.message)
+        return
+      case 'warning':
+        return [...clients.values()][0]?.warn(message.message)
+      case 'token':
+        return token(message.request)
+    }
+  }
+
+  #move (move: Move): void {
+    const [source, counts, from, to, lease] = move
+    this.#countersOf(source)?.move(counts, from, to)
+    if (source === 0) this.#inherited.move(counts, from, to)
+    if (lease === 0) return
+    // Files have no claim.
+    let open = this.#leases.get(lease)
+    if (open === undefined) this.#leases.set(lease, open = { sequences: [], moves: [] })
+    open.moves.push(move)
+  }
+
+  #settled (lease: number): void {
+    for (const sequence of this.#leases.get(lease)?.sequences ?? []) this.#posted.delete(sequence)
+    this.#leases.delete(lease)
+  }
+
+  #countersOf (source: number): Counters | undefined {
+    return source === 0 ? this.#events.inherited : this.#events.clients.get(source)?.counters
+  }
+
+  /** What was not settled did not happen: the batches are queued again, and the files wait. */
+  #undo (): void {
+    for (const { moves } of this.#leases.values()) {
+      for (const [source, counts, from, to] of moves.reverse()) {
+        this.#countersOf(source)?.move(counts, to, from)
+        if (source === 0) this.#inherited.move(counts, to, from)
+      }
+    }
+    this.#leases.clear()
+    // Whoever takes the files over counts them again.
+    this.#events.inherited.move(this.#inherited.counts('spooled'), 'spooled', null)
+  }
+
+  /** @returns what it had been given and has not acknowledged, oldest first */
+  takeBack (): Sealed[] {
+    const left = [...this.#posted.values()]
+    this.#posted.clear()
+    return left
+  }
+
+  #end (why: string): void {
+    if (this.#hasEnded) return
+    this.poll()
+    this.#hasEnded = true
+    this.#undo()
+    this.#port.close()
+    for (const done of this.#requests.values()) done(false)
+    this.#requests.clear()
+    this.#events.ended(why)
+  }
+}

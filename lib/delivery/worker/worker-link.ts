@@ -1,0 +1,255 @@
+/** The pipeline in a worker thread, which is started when there is something to send, and replaced when it dies. */
+import { existsSync } from 'node:fs'
+import { atMost, clearTimeout, monotonic, setTimeout } from '../clock'
+import { Counters, total, type Counts } from '../counters'
+import type { Mode } from '../pipeline'
+import { compress, Spool } from '../spool'
+import { LOCAL_TIMING } from '../timing'
+import { askCredential, plain, type Client, type Link, type LinkSettings, type Sealed } from './link'
+import { LocalLink } from './local-link'
+import { WORKER_FILE, WorkerSession } from './session'
+
+// All of these in milliseconds.
+/** A test suite makes one app after the other, and each would wait for the exporter to load again. */
+const KEEP_IDLE_WORKER = 1_000
+/** From being told that time is over to being overruled: enough to put what is in memory on disk. */
+const EXPIRE_GRACE = 250
+/** For a file that is being written at that moment. */
+const WRITE_GRACE = 100
+/** A thread in the middle of loading takes its time to end, and close() has none. */
+const QUIT_GRACE = 100
+/** The pause before a dead worker is replaced, doubling. */
+const RESTART_BASE = 100
+const RESTART_MAX = 60_000
+
+/** Of the time that drain() has: from here on the main thread stores by itself what the worker has not come to. */
+const RECLAIM_AT = 0.85
+/** Workers that die before they have started, in a row: none can be. */
+const MAX_FAILED_STARTS = 2
+/** Workers that die without having sent or stored anything, in a row: it may be the rows, and the oldest is given up. */
+const MAX_VAIN_DEATHS = 5
+
+export class WorkerLink implements Link {
+  readonly inherited = new Counters()
+  readonly #settings: LinkSettings
+  readonly #clients: Map<number, Client>
+  #session: WorkerSession | undefined
+  /** Reclaimed from, and still at work on what they had claimed. */
+  readonly #abandoned = new Set<WorkerSession>()
+  /** For the next worker. */
+  #waiting: Sealed[] = []
+  /** Dead workers whose files nobody has taken over. */
+  #predecessors: string[] = []
+  #failedStarts = 0
+  #vainDeaths = 0
+  #restart: NodeJS.Timeout | undefined
+  #idle: NodeJS.Timeout | undefined
+  #isDrained = false
+  /** Of a drain() that ran out of time: becomes 1 when the worker has stored what it had claimed. */
+  #unfinishedDrain: Int32Array | undefined
+  /** Where no worker can be started: in a bundle which lacks the file, for example. */
+  #fallback: LocalLink | undefined
+
+  constructor (settings: LinkSettings, clients: Map<number, Client>) {
+    this.#settings = settings
+    this.#clients = clients
+  }
+
+  take (id: number, sealed: string, counts: Counts): void {
+    if (this.#fallback !== undefined) return this.#fallback.take(id, sealed, counts)
+    if (!this.#clients.has(id)) return
+    this.#isDrained = false
+    clearTimeout(this.#idle)
+    const batch: Sealed = { id, sealed, counts }
+    if (this.#session !== undefined) return this.#session.take(batch)
+    this.#waiting.push(batch)
+    if (this.#restart === undefined) this.#start()
+  }
+
+  async settle (mode: Mode, timeout: number, id: number | undefined): Promise<void> {
+    const deadline = monotonic() + timeout
+    for (let tries = 0; ; tries++) {
+      const left = deadline - monotonic()
+      if (this.#fallback !== undefined) return await this.#fallback.settle(mode, left, id)
+      if (left <= 0 && tries > 0) return
+      if (this.#session === undefined && this.#hasWork() && !this.#start()) continue
+      if (this.#session === undefined || await this.#settleSession(this.#session, mode, left, id)) return
+      // It died, and its successor goes on.
+      await atMost(new Promise(() => {}), Math.min(Math.max(0, deadline - monotonic()), restartPause(tries)))
+    }
+  }
+
+  /** @returns false where the worker has died meanwhile */
+  #settleSession (session: WorkerSession, mode: Mode, timeout: number, id: number | undefined): Promise<boolean> {
+    return new Promise(resolve => {
+      const isLast = mode === 'close' && id === undefined
+      const done = (isDone: boolean): void => {
+        clearTimeout(timer)
+        resolve(isDone)
+      }
+      const request = session.settle(mode, timeout, id, isLast, undefined, done)
+      // A worker that is stuck must not hold up anyone.
+      let timer = setTimeout(() => {
+        session.expire(request)
+        timer = setTimeout(() => {
+          if (isLast) this.#reclaim(session)
+          if (isLast && session.isAtWork) timer = setTimeout(done, WRITE_GRACE, true)
+          else done(true)
+        }, EXPIRE_GRACE)
+      }, Math.max(0, timeout))
+    })
+  }
+
+  drain (timeout: number, last: boolean): void {
+    if (this.#fallback !== undefined) return this.#fallback.drain(timeout, last)
+    const deadline = monotonic() + timeout
+    const left = (share = 1): number => Math.max(0, deadline - timeout * (1 - share) - monotonic())
+    // The last call ran out of time: what that worker has begun is still to be stored.
+    if (this.#unfinishedDrain !== undefined) Atomics.wait(this.#unfinishedDrain, 0, 0, left())
+    this.#unfinishedDrain = undefined
+    if (this.#session === undefined && this.#waiting.length > 0 && !this.#start()) return this.drain(left(), last)
+    const session = this.#session
+    if (session === undefined || (this.#isDrained && !last)) return
+    // Half of the time for the endpoint, the rest for the disk, where there is one.
+    const forSending = this.#settings.storage === undefined ? timeout - Math.min(100, timeout / 10) : timeout / 2
+    const flag = new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT))
+    const isDone = (milliseconds: number): boolean => Atomics.wait(flag, 0, 0, milliseconds) !== 'timed-out'
+    const request = session.settle('drain', forSending, undefined, last, flag.buffer as SharedArrayBuffer, () => {})
+    this.#isDrained = isDone(Math.min(forSending, left(RECLAIM_AT)))
+    if (!this.#isDrained) {
+      session.expire(request)
+      this.#isDrained = isDone(left(RECLAIM_AT))
+    }
+    if (!this.#isDrained) {
+      this.#reclaim(session)
+      // What it has begun it must store itself.
+      if (!isDone(left())) this.#unfinishedDrain = flag
+    }
+    session.poll()
+  }
+
+  poll (): void {
+    this.#session?.poll()
+  }
+
+  async release (id: number): Promise<void> {
+    if (this.#fallback !== undefined) return await this.#fallback.release(id)
+    this.#session?.close(id)
+    this.#waiting = this.#waiting.filter(batch => batch.id !== id)
+    if (this.#clients.size > 0) return
+    clearTimeout(this.#restart)
+    this.#restart = undefined
+    await atMost(Promise.all([...this.#abandoned].map(async session => await session.quit())), QUIT_GRACE)
+    this.#idle = setTimeout(() => this.#quitIdle(), KEEP_IDLE_WORKER)
+    this.#idle.unref()
+  }
+
+  #quitIdle (): void {
+    const session = this.#session
+    if (session === undefined || this.#clients.size > 0) return
+    this.#session = undefined
+    session.quit().catch(() => {})
+  }
+
+  #hasWork (): boolean {
+    return this.#waiting.length > 0 || [...this.#clients.values()].some(client => client.counters.sum('spooled') > 0)
+  }
+
+  /** With what waits for it. @returns false where it cannot be done, and the main thread sends from now on */
+  #start (): boolean {
+    clearTimeout(this.#restart)
+    this.#restart = undefined
+    if (WORKER_FILE === undefined || !existsSync(WORKER_FILE)) return this.#fallBack('its file is not where it should be, as in a bundle')
+    const { worker: _, credential, ...settings } = this.#settings
+    let session: WorkerSession
+    try {
+      session = new WorkerSession(settings, this.#predecessors, credential !== undefined, {
+        clients: this.#clients,
+        inherited: this.inherited,
+        started: () => {
+          this.#failedStarts = 0
+          this.#predecessors = []
+        },
+        progressed: () => { this.#vainDeaths = 0 },
+        token: request => { this.#askForToken(session, request) },
+        ended: why => this.#ended(session, why)
+      })
+    } catch (error) {
+      const { code, message } = error as NodeJS.ErrnoException
+      return this.#fallBack(code ?? message)
+    }
+    this.#session = session
+    for (const batch of this.#waiting.splice(0)) session.take(batch)
+    return true
+  }
+
+  #askForToken (session: WorkerSession, request: number): void {
+    askCredential(this.#settings).then(
+      token => session.answerToken({ is: 'token', request, token, error: '' }),
+      (error: Error) => session.answerToken({ is: 'token', request, token: null, error: error.message }))
+  }
+
+  #ended (session: WorkerSession, why: string): void {
+    const left = session.takeBack().filter(({ id }) => this.#clients.has(id))
+    this.#predecessors.push(session.owner)
+    const wasCurrent = this.#session === session
+    const wasMeant = !wasCurrent && !this.#abandoned.delete(session)
+    if (wasCurrent) this.#session = undefined
+    if (wasMeant && left.length === 0) return
+    for (const client of this.#clients.values()) client.notice(`the worker thread died: ${why}${session.hasStarted ? '' : ' (it never started)'}`)
+    this.#waiting.unshift(...left)
+    if (++this.#vainDeaths > MAX_VAIN_DEATHS) this.#giveUpOldest()
+    if (!session.hasStarted && ++this.#failedStarts >= MAX_FAILED_STARTS) this.#fallBack(why)
+    else if (this.#session !== undefined) for (const batch of this.#waiting.splice(0)) this.#session.take(batch)
+    else if (this.#hasWork()) this.#restartLater()
+  }
+
+  #giveUpOldest (): void {
+    const oldest = this.#waiting.shift()
+    if (oldest !== undefined) this.#clients.get(oldest.id)?.counters.move(oldest.counts, null, 'workerDied')
+  }
+
+  #restartLater (): void {
+    clearTimeout(this.#restart)
+    this.#restart = setTimeout(() => this.#start(), restartPause(this.#vainDeaths - 1))
+    this.#restart.unref()
+  }
+
+  #fallBack (why: string): false {
+    const { timing } = this.#settings
+    const fallback = this.#fallback = new LocalLink({ ...this.#settings, timing: { ...timing, ...LOCAL_TIMING } }, this.#clients, this.inherited, this.#predecessors)
+    const [first] = this.#clients.values()
+    first?.warn(`the worker thread cannot be started (${why}): rows are sent from the main thread, which costs it time. { worker: false } says that this is meant; docs/bundling.md tells how to have the thread.`)
+    const needed = this.#hasWork()
+    for (const { id, sealed, counts } of this.#waiting.splice(0)) fallback.take(id, sealed, counts)
+    if (needed) fallback.resume()
+    return false
+  }
+
+  /** What the worker has not come to, and now will not, as it may still be starting, or loading the exporter. */
+  #reclaim (session: WorkerSession): void {
+    if (this.#session !== session) return
+    this.#session = undefined
+    this.#abandoned.add(session)
+    for (const batch of session.reclaim()) this.#store(batch)
+  }
+
+  #store ({ id, sealed, counts }: Sealed): void {
+    const { storage, maxStorageBytes, process } = this.#settings
+    const client = this.#clients.get(id)
+    if (client === undefined || total(counts) === 0) return
+    try {
+      if (storage === undefined) throw new Error('there is no storage directory')
+      const spool = new Spool({ directory: storage, maxBytes: maxStorageBytes })
+      spool.write({ form: 'packed', data: compress(sealed), counts, resource: plain(client.resource()), origin: `${process}/${id}` })
+      spool.release()
+      client.counters.move(counts, null, 'spooled')
+    } catch {
+      client.counters.move(counts, null, storage === undefined ? 'closed' : 'storageFailed')
+    }
+  }
+}
+
+function restartPause (earlier: number): number {
+  return Math.min(RESTART_MAX, RESTART_BASE * 2 ** Math.min(20, Math.max(0, earlier)))
+}

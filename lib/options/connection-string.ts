@@ -1,0 +1,76 @@
+/** A connection string, parsed and checked once. */
+import { FAI_ERR_CONNECTION_STRING_INVALID } from '../errors'
+
+/** Where telemetry goes. Holds a secret: never log it. */
+export interface Connection {
+  /** In the form every parser reads: the exporter's takes no spaces and no further `=`. */
+  readonly connectionString: string
+  readonly instrumentationKey: string
+  /** Origin of the ingestion endpoint, without a slash at its end. */
+  readonly endpoint: string
+  /** The endpoint is on this machine: plain http is fine, and nothing else may be contacted. */
+  readonly loopback: boolean
+  /** Audience of the Microsoft Entra ID token, where the connection string names one. */
+  readonly aadAudience: string | undefined
+}
+
+const GLOBAL_ENDPOINT = 'https://dc.services.visualstudio.com'
+const UUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i
+const LOOPBACK = /^(?:localhost|127(?:\.\d{1,3}){3}|\[::1\])$/i
+
+/**
+ * Reads `Key=value;Key=value`. Key names are case-insensitive, unknown ones are passed over.
+ * @throws FAI_ERR_CONNECTION_STRING_INVALID, which never repeats the string
+ * @see https://learn.microsoft.com/azure/azure-monitor/app/connection-strings
+ */
+export function parseConnectionString (connectionString: string): Connection {
+  const fields = new Map<string, string>()
+  for (const part of connectionString.split(';')) {
+    if (part.trim() === '') continue
+    const at = part.indexOf('=')
+    if (at < 1) throw new FAI_ERR_CONNECTION_STRING_INVALID('it is not a list of Key=value pairs separated by semicolons')
+    fields.set(part.slice(0, at).trim().toLowerCase(), part.slice(at + 1).trim())
+  }
+
+  const instrumentationKey = fields.get('instrumentationkey')
+  if (!instrumentationKey) throw new FAI_ERR_CONNECTION_STRING_INVALID('it has no InstrumentationKey')
+  if (!UUID.test(instrumentationKey)) throw new FAI_ERR_CONNECTION_STRING_INVALID('its InstrumentationKey is no UUID')
+
+  const url = endpointUrl(fields)
+  const loopback = LOOPBACK.test(url.hostname)
+  if (url.protocol === 'http:' && !loopback) {
+    throw new FAI_ERR_CONNECTION_STRING_INVALID('its IngestionEndpoint is plain http, which is accepted for 127.0.0.1 and localhost only')
+  }
+  if (url.username !== '' || url.password !== '' || url.search !== '' || url.hash !== '') {
+    throw new FAI_ERR_CONNECTION_STRING_INVALID('its IngestionEndpoint must be scheme, host and path alone')
+  }
+
+  const endpoint = (url.origin + url.pathname).replace(/\/+$/, '')
+  const aadAudience = fields.get('aadaudience')
+  // The exporter accepts lower case only.
+  const key = instrumentationKey.toLowerCase()
+  return Object.freeze({
+    connectionString: `InstrumentationKey=${key};IngestionEndpoint=${endpoint}${aadAudience === undefined ? '' : `;AADAudience=${aadAudience}`}`,
+    instrumentationKey: key,
+    endpoint,
+    loopback,
+    aadAudience
+  })
+}
+
+function endpointUrl (fields: Map<string, string>): URL {
+  const suffix = fields.get('endpointsuffix')
+  const location = fields.get('location')
+  const given = fields.get('ingestionendpoint') ??
+    (suffix ? `https://${location ? `${location}.` : ''}dc.${suffix}` : GLOBAL_ENDPOINT)
+  let url
+  try {
+    url = new URL(given)
+  } catch {
+    throw new FAI_ERR_CONNECTION_STRING_INVALID('its IngestionEndpoint is no URL')
+  }
+  if (url.protocol !== 'https:' && url.protocol !== 'http:') {
+    throw new FAI_ERR_CONNECTION_STRING_INVALID('its IngestionEndpoint is no http or https URL')
+  }
+  return url
+}

@@ -1,0 +1,34 @@
+/** Request → whether it is ignored, by its route or by the app's own word. */
+import type { FastifyRequest } from 'fastify'
+import type { Ignore } from '../options'
+
+/** The route of a request that no route matches: one name, whatever a bot asks for. */
+export const UNMATCHED = '(unmatched)'
+
+export function ignoresUnmatched (ignore: Ignore): boolean {
+  return ignore.kind === 'routes' && !ignore.keepFailures && ignore.routes.includes(UNMATCHED)
+}
+
+/** Names are as bounded as routes are, so what was decided once is remembered. */
+export function createIgnore (ignore: Ignore): (request: FastifyRequest, method: string, route: string) => boolean {
+  switch (ignore.kind) {
+    case 'none': return () => false
+    case 'function': return request => ignore.test(request) ?? false
+    case 'routes': {
+      const decided = new Map<string, boolean>()
+      return (_request, method, route) => {
+        const name = `${method} ${route}`
+        let result = decided.get(name)
+        if (result === undefined) {
+          result = ignore.routes.some(pattern => matches(pattern, name) || matches(pattern, route))
+          decided.set(name, result)
+        }
+        return result
+      }
+    }
+  }
+}
+
+function matches (pattern: string, text: string): boolean {
+  return pattern.endsWith('*') ? text.startsWith(pattern.slice(0, -1)) : text === pattern
+}

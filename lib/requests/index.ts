@@ -1,0 +1,64 @@
+/** Requests → rows: opened in onRequest, closed once, when the response is through or the client has gone. */
+import type { Context } from '@opentelemetry/api'
+import type { FastifyBaseLogger, FastifyInstance, FastifyRequest } from 'fastify'
+import { closeOperation } from './closing'
+import { addHooks } from './hooks'
+import { createIgnore } from './ignore'
+import { type RequestOperation, operationOfRequest } from './operation'
+import { type RequestTracing, kRequestTracing } from './tracing'
+import { traceUnrouted } from './unrouted'
+import type { Exceptions } from '../exceptions'
+import { createBindingCheck } from '../logs/pino'
+import type { Config } from '../options'
+import { SILENT_REQUEST, kOperation } from '../tracing/operation'
+import { type PublicOperation, publicOperation } from '../tracing/public-operation'
+import type { Telemetry } from '../tracing/telemetry'
+
+/** What is to be done with each request's logger. */
+export interface RequestLines {
+  /** It may have a destination of its own. */
+  readonly follow: (logger: FastifyBaseLogger) => void
+  /** The operation of its request is known. */
+  readonly release: (logger: FastifyBaseLogger, where: Context) => void
+}
+
+/**
+ * @returns the call that stops it; requests still open then are closed as they stand
+ */
+export function traceRequests (
+  fastify: FastifyInstance,
+  config: Config,
+  telemetry: Telemetry,
+  exceptions: Exceptions | undefined,
+  warn: (message: string) => void,
+  lines?: RequestLines
+): () => void {
+  const tracing: RequestTracing = {
+    fastify,
+    config,
+    telemetry,
+    exceptions,
+    warn,
+    onLogger: lines?.follow,
+    onOpen: lines?.release,
+    isBoundTo: createBindingCheck(),
+    firstLogger: undefined,
+    isIgnored: createIgnore(config.ignore),
+    keepsFailuresOfIgnored: config.ignore.kind === 'routes' && config.ignore.keepFailures
+  }
+  fastify.decorate(kRequestTracing as unknown as string, tracing)
+  fastify.decorateRequest(kOperation as unknown as string, null)
+  fastify.decorateRequest('appInsights', { getter (this: FastifyRequest) { return visible(this) } })
+  addHooks(fastify)
+  const stopUnrouted = traceUnrouted(tracing)
+  return function stop () {
+    stopUnrouted()
+    for (const operation of telemetry.open) closeOperation(operation as RequestOperation)
+  }
+}
+
+/** `request.appInsights` */
+function visible (request: FastifyRequest): PublicOperation | typeof SILENT_REQUEST {
+  const operation = operationOfRequest(request)
+  return operation === undefined ? SILENT_REQUEST : publicOperation(operation)
+}

@@ -1,0 +1,204 @@
+/** What all rows of one operation share; requests and logs meet here, through the request and the OpenTelemetry context. */
+import { type Attributes, type Context, type Span, ROOT_CONTEXT, SpanKind, SpanStatusCode, context, createContextKey, trace, INVALID_SPAN_CONTEXT } from '@opentelemetry/api'
+import type { Properties, PropertyValue } from '../options'
+import { isThenable, nameOf, textOf } from '../rows/hostile'
+import { propertyBytes } from '../rows/limits'
+import { propertyName, propertyValue } from '../rows/properties'
+import { guardSpan } from './guarded-span'
+
+/** The operation of an OpenTelemetry context. */
+export const kContextOperation = createContextKey('fastify-app-insights.operation')
+
+/** The operation of a request, a reply's raw response, or a logger. */
+export const kOperation = Symbol('fastify-app-insights.operation')
+
+/** What becomes of an operation's rows. */
+export const enum Fate {
+  /** Sent. */
+  Kept,
+  /** Never sent: sampled out, or ignored. */
+  Dropped,
+  /** Held back until the request ends. */
+  Undecided
+}
+
+/** The plugin's instance that an operation belongs to: as much of it as an operation needs. */
+export interface Owner {
+  /** Rows that sampling or `ignore` kept from being sent. */
+  sampledOut: number
+  startSpan: (name: string, kind: SpanKind, parent: Context) => Span
+  event: (context: Context, name: string, properties?: Properties, measurements?: Record<string, number>) => void
+  trackException: (context: Context, error: unknown, properties?: Properties) => void
+}
+
+// A held operation may log without end; what is beyond this is dropped and counted.
+const MAX_HELD = 200
+
+/** What the API's own functions store a span under. */
+const SPAN_KEY = createContextKey('OpenTelemetry Context Key SPAN')
+
+/** The context of an operation without a copy of all that is in its parent: one is made with every request. */
+class OperationContext implements Context {
+  readonly #parent: Context
+  readonly #operation: Operation
+  #copy: Context | undefined
+
+  constructor (parent: Context, operation: Operation) {
+    this.#parent = parent
+    this.#operation = operation
+  }
+
+  getValue (key: symbol): unknown {
+    if (key === kContextOperation) return this.#operation
+    if (key === SPAN_KEY) return this.#operation.span
+    return this.#parent.getValue(key)
+  }
+
+  setValue (key: symbol, value: unknown): Context {
+    return this.#whole().setValue(key, value)
+  }
+
+  deleteValue (key: symbol): Context {
+    return this.#whole().deleteValue(key)
+  }
+
+  #whole (): Context {
+    this.#copy ??= trace.setSpan(this.#parent.setValue(kContextOperation, this.#operation), this.#operation.span)
+    return this.#copy
+  }
+}
+
+export class Operation {
+  readonly owner: Owner
+  /** `ai.operation.name` of every row. */
+  readonly name: string
+  readonly span: Span
+  readonly context: Context
+  fate: Fate
+  /** What the app has set for the later rows of this operation. */
+  attributes: Attributes | undefined = undefined
+  /** Rows that wait for the decision: finished spans and log records, each as the call that sends it. */
+  held: Array<() => void> | undefined = undefined
+  /** Kept whatever the sampler said, so that its rows stand for themselves alone. */
+  certain = false
+  /** Errors seen by onError and not yet reported: the request's end or a log line does. */
+  errors: Set<unknown> | undefined = undefined
+  /** What the app sees of this operation, when it has asked for it. */
+  visible: object | undefined = undefined
+  /** Of the request: tells how its errors are to be written where nobody logs them. */
+  logger: object | undefined = undefined
+
+  constructor (owner: Owner, name: string, span: Span, context: Context, fate: Fate) {
+    this.owner = owner
+    this.name = name
+    this.span = span
+    this.fate = fate
+    this.context = new OperationContext(context, this)
+  }
+
+  /** Nothing of this operation is ever sent: there is nothing to collect either. */
+  get silent (): boolean {
+    return this.fate === Fate.Dropped
+  }
+
+  set (key: string, value: PropertyValue): void {
+    // Whoever is not signed in, for example, has no plan to tell.
+    if (this.fate === Fate.Dropped || value === undefined || value === null) return
+    this.attributes ??= {}
+    this.attributes[propertyName(textOf(key))] = propertyValue(value, propertyBytes(textOf(key)))
+  }
+
+  setUser (id: string): void {
+    this.#setId('enduser.id', id)
+  }
+
+  setSession (id: string): void {
+    this.#setId('session.id', id)
+  }
+
+  #setId (name: string, id: string): void {
+    if (id === undefined || id === null) return
+    this.attributes ??= {}
+    this.attributes[name] = textOf(id)
+  }
+
+  trackEvent (name: string, properties?: Record<string, PropertyValue>, measurements?: Record<string, number>): void {
+    this.owner.event(this.context, name, properties, measurements)
+  }
+
+  trackException (error: unknown, properties?: Properties): void {
+    const active = context.active()
+    this.owner.trackException(operationOf(active) === this ? active : this.context, error, properties)
+  }
+
+  startSpan (name: string): Span
+  startSpan<T> (name: string, work: (span: Span) => T): T
+  startSpan<T> (name: string, work?: (span: Span) => T): T | Span {
+    const active = context.active()
+    const parent = operationOf(active) === this ? active : this.context
+    const span = guardSpan(this.owner.startSpan(nameOf(name), SpanKind.INTERNAL, parent))
+    return typeof work !== 'function' ? span : within(span, trace.setSpan(parent, span), work)
+  }
+
+  /** @returns whether the row was taken; where not, the caller sends it itself. */
+  hold (send: () => void): boolean {
+    if (this.fate !== Fate.Undecided) return false
+    this.held ??= []
+    if (this.held.length < MAX_HELD) this.held.push(send)
+    else this.owner.sampledOut++
+    return true
+  }
+
+  /** The end of an undecided operation: its rows are sent or forgotten. */
+  decide (keep: boolean): void {
+    if (this.fate !== Fate.Undecided) return
+    this.fate = keep ? Fate.Kept : Fate.Dropped
+    const held = this.held
+    this.held = undefined
+    if (held === undefined) return
+    if (!keep) this.owner.sampledOut += held.length
+    else for (const send of held) send()
+  }
+}
+
+/** The error, if any, is for whoever catches it to report. */
+function within<T> (span: Span, where: Context, work: (span: Span) => T): T {
+  const fail = (error: unknown): never => {
+    span.setStatus({ code: SpanStatusCode.ERROR })
+    span.end()
+    throw error
+  }
+  let result: T
+  try {
+    result = context.with(where, work, undefined, span)
+  } catch (error) {
+    return fail(error)
+  }
+  if (!isThenable(result)) {
+    span.end()
+    return result
+  }
+  return result.then(value => {
+    span.end()
+    return value
+  }, fail) as T
+}
+
+export function operationOf (context: Context): Operation | undefined {
+  return context.getValue(kContextOperation) as Operation | undefined
+}
+
+/** Stands where there is no telemetry: before the hooks ran, or with `enabled: false`. */
+export const SILENT_REQUEST = Object.freeze({
+  span: trace.wrapSpanContext(INVALID_SPAN_CONTEXT),
+  context: ROOT_CONTEXT,
+  set (): void {},
+  setUser (): void {},
+  setSession (): void {},
+  trackEvent (): void {},
+  trackException (): void {},
+  startSpan<T> (_name: string, work?: (span: Span) => T): T | Span {
+    const span = trace.wrapSpanContext(INVALID_SPAN_CONTEXT)
+    return typeof work !== 'function' ? span : work(span)
+  }
+})
