@@ -4,7 +4,7 @@ import type { AddressInfo } from 'node:net'
 import { createScript, type Answer } from './answers'
 import { keepInFile } from './file'
 import type { RefusedItem } from './health'
-import { createQueries, type QueryOptions } from './kql/client'
+import { Queries, type QueryOptions } from './kql/client'
 import type { QueryResult } from './kql/output'
 import type { Match, RowMatch } from './match'
 import type { Row, RowOf, RowType } from './rows'
@@ -88,7 +88,7 @@ const POSTS = 1_000
 export async function startEmulator (options: EmulatorOptions = {}): Promise<Emulator> {
   const instrumentationKey = options.instrumentationKey ?? '00000000-0000-0000-0000-000000000000'
   const store = new Store({ maxRows: options.maxRows ?? 100_000, maxBytes: options.maxBytes ?? 128 * 1024 * 1024 })
-  const queries = createQueries(store)
+  const queries = new Queries(store)
   let posts: Post[] = []
   let script = createScript([])
 
@@ -125,7 +125,7 @@ export async function startEmulator (options: EmulatorOptions = {}): Promise<Emu
     get refused () { return track.refused },
     items: ((match: Match = {}) => waiting.items(match)) as Emulator['items'],
     waitFor: ((match: Match, options?: WaitOptions) => waiting.waitFor(match, options)) as Emulator['waitFor'],
-    query: queries.query,
+    query: (kql, options) => queries.query(kql, options),
     clear () {
       posts = []
       track.refused.length = 0
@@ -143,7 +143,7 @@ export async function startEmulator (options: EmulatorOptions = {}): Promise<Emu
         closeApi()
         server.close(() => resolve())
         server.closeAllConnections()
-      }).then(closeFile).finally(queries.close)
+      }).then(closeFile).finally(() => queries.close())
       return closed
     }
   }

@@ -40,152 +40,160 @@ interface Job<T> {
   read (answer: FromWorker): T | undefined
 }
 
-export function createQueries (store: Store) {
-  let running: Running | undefined
-  let last: Promise<unknown> = Promise.resolve()
-  let waiting = 0
-  let next = 1
-  let closed = false
-  let idle: NodeJS.Timeout | undefined
-  let abandon: ((error: QueryError) => void) | undefined
-  let feeding: NodeJS.Timeout | undefined
-  // Once there has been a query, the next ones find the rows there already.
-  const unlisten = store.listen(() => { if (running !== undefined) feeding ??= setTimeout(feed, FEED_EVERY).unref() })
+export class Queries {
+  readonly #store: Store
+  readonly #unlisten: () => void
+  #running: Running | undefined
+  #last: Promise<unknown> = Promise.resolve()
+  #waiting = 0
+  #next = 1
+  #closed = false
+  #idle: NodeJS.Timeout | undefined
+  #feeding: NodeJS.Timeout | undefined
+  /** Rejects the query that runs. */
+  #abandon: ((error: QueryError) => void) | undefined
 
-  function start (): Running {
-    const stop = new Int32Array(new SharedArrayBuffer(4))
-    const worker = new Worker(join(__dirname, 'worker.js'), { workerData: { stop } satisfies WorkerData, name: 'fastify-app-insights-kql', stdin: false, resourceLimits: { maxOldGenerationSizeMb: MEMORY } })
-    const started: Running = { worker, stop, sent: 0 }
-    worker.on('error', (error: NodeJS.ErrnoException) => {
-      if (running === started) running = undefined
-      abandon?.(error.code === 'ERR_WORKER_OUT_OF_MEMORY' ? new QueryError('FAI_KQL_LIMIT', `The query needs more than ${MEMORY} MB of memory`) : new QueryError('FAI_KQL_LIMIT', `The thread of the query ended: ${error.message}`))
+  constructor (store: Store) {
+    this.#store = store
+    // Once there has been a query, the next ones find the rows there already.
+    this.#unlisten = store.listen(() => { if (this.#running !== undefined) this.#feeding ??= setTimeout(() => this.#feed(), FEED_EVERY).unref() })
+  }
+
+  /** Rejects with a QueryError, which has a code and, where it is about a place, a line and a column. */
+  async query (query: string, { timeout = 10_000, signal }: QueryOptions = {}): Promise<QueryResult> {
+    return await this.#queued({
+      message: id => ({ type: 'query', id, query, timeout, first: this.#store.first }),
+      timeout,
+      signal,
+      read: answer => 'result' in answer ? answer.result : undefined
     })
-    worker.unref()
-    return started
   }
 
-  function feed (): void {
-    feeding = undefined
-    const now = running
-    if (now !== undefined) last = last.then(() => running === now ? handOver(now) : undefined)
+  /** What may be written at a place in a query. */
+  async complete (query: string, position = query.length): Promise<Completion> {
+    return await this.#queued({
+      message: id => ({ type: 'complete', id, query, position }),
+      timeout: 10_000,
+      read: answer => 'completion' in answer ? answer.completion : undefined
+    })
   }
 
-  function end (): void {
-    void running?.worker.terminate()
-    running = undefined
+  async close (): Promise<void> {
+    this.#closed = true
+    this.#unlisten()
+    clearTimeout(this.#idle)
+    clearTimeout(this.#feeding)
+    this.#abandon?.(new QueryError('FAI_KQL_CANCELLED', 'The emulator was closed'))
+    const worker = this.#running?.worker
+    this.#running = undefined
+    await worker?.terminate()
   }
 
-  /** What has come since the last query, in pieces: ingestion goes on between them. */
-  async function handOver (to: Running): Promise<void> {
-    while (to.sent < store.last) {
-      const rows: Array<[number, string]> = []
-      let size = 0
-      let itemId = Math.max(to.sent + 1, store.first)
-      for (; itemId <= store.last && rows.length < AT_ONCE && size < SIZE_AT_ONCE; itemId++) {
-        const record = store.record(itemId)
-        if (record === undefined) continue
-        rows.push([itemId, record.text])
-        size += record.text.length
-      }
-      to.sent = itemId - 1
-      if (rows.length > 0) to.worker.postMessage({ type: 'rows', rows } satisfies ToWorker)
-      await turn()
-    }
+  /** One after the other: the thread does one thing at a time, and each has its whole time. */
+  async #queued<T> (job: Job<T>): Promise<T> {
+    if (this.#waiting >= MAX_WAITING) throw new QueryError('FAI_KQL_LIMIT', 'Too many queries at once')
+    this.#waiting++
+    const turnOfJob = this.#last.then(() => this.#perform(job))
+    this.#last = turnOfJob.catch(() => {})
+    return await turnOfJob.finally(() => { this.#waiting-- })
   }
 
-  async function perform<T> ({ message, timeout, signal, read }: Job<T>): Promise<T> {
-    if (closed) throw new QueryError('FAI_KQL_CANCELLED', 'The emulator was closed')
-    if (signal?.aborted === true) throw new QueryError('FAI_KQL_CANCELLED', 'The query was cancelled')
-    clearTimeout(idle)
-    const now = running ??= start()
-    const { worker, stop } = now
-    const id = next++
-    await handOver(now)
-    const outcome = new Promise<T>((resolve, reject) => {
+  async #perform<T> (job: Job<T>): Promise<T> {
+    if (this.#closed) throw new QueryError('FAI_KQL_CANCELLED', 'The emulator was closed')
+    if (job.signal?.aborted === true) throw new QueryError('FAI_KQL_CANCELLED', 'The query was cancelled')
+    clearTimeout(this.#idle)
+    const running = this.#running ??= this.#start()
+    await this.#handOver(running)
+    return await this.#ask(running, job).finally(() => {
+      if (!this.#closed) this.#idle = setTimeout(() => this.#end(running), IDLE).unref()
+    })
+  }
+
+  #ask<T> (running: Running, { message, timeout, signal, read }: Job<T>): Promise<T> {
+    const { worker, stop } = running
+    const id = this.#next++
+    return new Promise<T>((resolve, reject) => {
       let hard: NodeJS.Timeout | undefined
       let cancelled = false
-      const give = (error: QueryError, after: number): void => {
+      // The thread stops by itself; where it cannot, it is ended.
+      const endAfter = (time: number, error: QueryError): void => {
         clearTimeout(hard)
         hard = setTimeout(() => {
-          if (running === now) running = undefined
-          void worker.terminate()
+          this.#end(running)
           finish(() => reject(error))
-        }, after)
+        }, time)
       }
       const cancel = (): void => {
         cancelled = true
         Atomics.store(stop, 0, id)
-        give(new QueryError('FAI_KQL_CANCELLED', 'The query was cancelled'), GRACE)
+        endAfter(GRACE, new QueryError('FAI_KQL_CANCELLED', 'The query was cancelled'))
       }
       const finish = (settle: () => void): void => {
         clearTimeout(hard)
         worker.off('message', receive)
         signal?.removeEventListener('abort', cancel)
-        abandon = undefined
+        this.#abandon = undefined
         worker.unref()
         settle()
       }
       const receive = (answer: FromWorker): void => {
         if (answer.id !== id) return
         if ('started' in answer) {
-          // Where it cannot stop by itself at its limit, the thread is ended.
-          if (!cancelled) give(new QueryError('FAI_KQL_TIMEOUT', `The query took longer than ${timeout / 1_000} s`), timeout + GRACE)
-          return
-        }
-        finish(() => {
-          if ('failure' in answer) return reject(errorOf(answer.failure))
-          resolve(read(answer) as T)
-        })
+          if (!cancelled) endAfter(timeout + GRACE, new QueryError('FAI_KQL_TIMEOUT', `The query took longer than ${timeout / 1_000} s`))
+        } else if ('failure' in answer) finish(() => reject(errorOf(answer.failure)))
+        else finish(() => resolve(read(answer) as T))
       }
       worker.on('message', receive)
       worker.ref()
       signal?.addEventListener('abort', cancel, { once: true })
-      abandon = error => finish(() => reject(error))
-      give(new QueryError('FAI_KQL_TIMEOUT', `The rows could not be read within ${LOADING / 1_000} s`), LOADING)
+      this.#abandon = error => finish(() => reject(error))
+      endAfter(LOADING, new QueryError('FAI_KQL_TIMEOUT', `The rows could not be read within ${LOADING / 1_000} s`))
       if (signal?.aborted === true) cancel()
       worker.postMessage(message(id))
     })
-    return await outcome.finally(() => { idle = setTimeout(end, IDLE).unref() })
   }
 
-  /** One after the other: the thread does one thing at a time, and each has its whole time. */
-  async function queued<T> (job: Job<T>): Promise<T> {
-    if (waiting >= MAX_WAITING) throw new QueryError('FAI_KQL_LIMIT', 'Too many queries at once')
-    waiting++
-    const turnOfJob = last.then(() => perform(job))
-    last = turnOfJob.catch(() => {})
-    return await turnOfJob.finally(() => { waiting-- })
+  #start (): Running {
+    const stop = new Int32Array(new SharedArrayBuffer(4))
+    const worker = new Worker(join(__dirname, 'worker.js'), { workerData: { stop } satisfies WorkerData, name: 'fastify-app-insights-kql', stdin: false, resourceLimits: { maxOldGenerationSizeMb: MEMORY } })
+    const started: Running = { worker, stop, sent: 0 }
+    worker.on('error', (error: NodeJS.ErrnoException) => {
+      if (this.#running !== started) return
+      this.#running = undefined
+      const outOfMemory = error.code === 'ERR_WORKER_OUT_OF_MEMORY'
+      this.#abandon?.(new QueryError('FAI_KQL_LIMIT', outOfMemory ? `The query needs more than ${MEMORY} MB of memory` : `The thread of the query ended: ${error.message}`))
+    })
+    worker.unref()
+    return started
   }
 
-  return {
-    /** Rejects with a QueryError, which has a code and, where it is about a place, a line and a column. */
-    async query (query: string, { timeout = 10_000, signal }: QueryOptions = {}): Promise<QueryResult> {
-      return await queued({
-        message: id => ({ type: 'query', id, query, timeout, first: store.first }),
-        timeout,
-        signal,
-        read: answer => 'result' in answer ? answer.result : undefined
-      })
-    },
+  #end (running: Running): void {
+    if (this.#running === running) this.#running = undefined
+    void running.worker.terminate()
+  }
 
-    /** What may be written at a place in a query. */
-    async complete (query: string, position = query.length): Promise<Completion> {
-      return await queued({
-        message: id => ({ type: 'complete', id, query, position }),
-        timeout: 10_000,
-        read: answer => 'completion' in answer ? answer.completion : undefined
-      })
-    },
+  #feed (): void {
+    this.#feeding = undefined
+    const running = this.#running
+    if (running !== undefined) this.#last = this.#last.then(() => this.#running === running ? this.#handOver(running) : undefined)
+  }
 
-    async close (): Promise<void> {
-      closed = true
-      unlisten()
-      clearTimeout(idle)
-      clearTimeout(feeding)
-      abandon?.(new QueryError('FAI_KQL_CANCELLED', 'The emulator was closed'))
-      const { worker } = running ?? {}
-      running = undefined
-      await worker?.terminate()
+  /** What has come since the last time, in pieces: ingestion goes on between them. */
+  async #handOver (running: Running): Promise<void> {
+    const store = this.#store
+    while (running.sent < store.last) {
+      const rows: Array<[number, string]> = []
+      let size = 0
+      let itemId = Math.max(running.sent + 1, store.first)
+      for (; itemId <= store.last && rows.length < AT_ONCE && size < SIZE_AT_ONCE; itemId++) {
+        const record = store.record(itemId)
+        if (record === undefined) continue
+        rows.push([itemId, record.text])
+        size += record.text.length
+      }
+      running.sent = itemId - 1
+      if (rows.length > 0) running.worker.postMessage({ type: 'rows', rows } satisfies ToWorker)
+      await turn()
     }
   }
 }
@@ -194,5 +202,3 @@ function errorOf ({ code, message, line, column }: Failure): Error {
   if (code === undefined) return new Error(message)
   return Object.assign(new QueryError(code, message), line === undefined ? {} : { line, column })
 }
-
-export type Queries = ReturnType<typeof createQueries>

@@ -1,8 +1,9 @@
 /** A cell of one type → another, as tolong(), tostring() and the like do it: nothing where it cannot be. */
 import { Decimal } from './decimal'
 import { EPOCH_MS, formatDatetime, parseDatetime, SINCE_YEAR_1, within } from './datetime'
-import { parseJson, realText, toDynamic, toJson } from './dynamic'
+import { realText, toDynamic, toJson } from './dynamic'
 import { add, fromReal, subtract, toInt32, wrap, type Int } from './integers'
+import { parseJson } from './json'
 import { formatTimespan, parseTimespan } from './timespan'
 import { Double, isInteger, numberIn, type Scalar, type Value } from './values'
 

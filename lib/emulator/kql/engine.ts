@@ -13,6 +13,7 @@ const interpreter: Interpreter = { compile: compileNode, evaluate: evaluateTable
 
 /** Plugins whose columns depend on the rows that they are given. */
 const BY_ROWS = new Set(['bag_unpack', 'pivot'])
+const WARM_UP = 'datatable(a:long, b:string)[1, "x"] | where a > 0 | summarize count() by b | order by b asc'
 /** Of one query. */
 const MAX_STAGES = 20
 
@@ -48,6 +49,8 @@ export function createEngine (tables: Tables) {
     }
   }
 
+  // The parser sets itself up with its first query, which is not to be that of a user.
+  run(WARM_UP)
   return { run, complete: language.complete }
 }
 

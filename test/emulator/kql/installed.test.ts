@@ -11,8 +11,8 @@ t.test('without the parser the error says what to install', async t => {
   t.teardown(() => rmSync(folder, { recursive: true }))
   const root = dirname(createRequire(__filename).resolve('fastify-app-insights/package.json'))
   cpSync(join(root, 'dist/emulator'), join(folder, 'emulator'), { recursive: true })
-  const { createQueries } = createRequire(__filename)(join(folder, 'emulator/kql/client.js')) as { createQueries (store: object): { query (kql: string): Promise<unknown>, close (): Promise<void> } }
-  const queries = createQueries({ first: 1, last: 0, record: () => undefined, listen: () => () => {} })
+  const { Queries } = createRequire(__filename)(join(folder, 'emulator/kql/client.js')) as { Queries: new (store: object) => { query (kql: string): Promise<unknown>, close (): Promise<void> } }
+  const queries = new Queries({ first: 1, last: 0, record: () => undefined, listen: () => () => {} })
   t.teardown(() => queries.close())
   await t.rejects(queries.query('print 1'), { code: 'FAI_KQL_NOT_INSTALLED', message: /npm install --save-dev @kusto\/language-service-next/ })
 })
