@@ -7,6 +7,7 @@ import { announceTrace } from './requests/server-timing'
 import { traceCalls } from './dependencies'
 import { FAI_ERR_ALREADY_REGISTERED } from './errors'
 import { type Exceptions, createExceptions } from './exceptions'
+import { followNest } from './exceptions/nestjs'
 import { watch } from './shutdown'
 import { register } from './tracing/instrumentations'
 import { LoadedModules } from './tracing/loaded-modules'
@@ -115,13 +116,17 @@ function start (fastify: FastifyInstance, config: Config, warn: Warn, warnOnce: 
   const stopRequests = traceRequests(fastify, config, telemetry, exceptions, warnOnce, logs)
   if (config.requests.serverTiming) announceTrace(fastify)
   const leave = join(telemetry)
-  const stopCalls = config.dependencies === false ? undefined : traceCalls(config.dependencies, telemetry, warnOnce)
+  const calls = config.dependencies === false ? undefined : traceCalls(config.dependencies, telemetry, warnOnce)
+  if (calls !== undefined) fastify.addHook('onReady', async () => calls.ready())
   if (config.instrumentations.length > 0) {
     register(config.instrumentations, sharedTracerProvider, telemetry.metrics?.meterProvider, warnOnce)
     const loaded = new LoadedModules(config.instrumentations, warnOnce)
     loaded.patch()
     fastify.addHook('onReady', async () => loaded.report())
   }
+  let unfollowNest = (): void => {}
+  // By then it is loaded, if it ever is.
+  if (exceptions !== undefined) fastify.addHook('onReady', async () => { unfollowNest = followNest(telemetry, exceptions) })
   const unwatch = watch({
     telemetry,
     exceptions: config.exceptions !== false && config.exceptions.uncaught ? exceptions : undefined,
@@ -150,7 +155,8 @@ function start (fastify: FastifyInstance, config: Config, warn: Warn, warnOnce: 
 
   fastify.addHook('onClose', async () => {
     stopRequests()
-    stopCalls?.()
+    unfollowNest()
+    calls?.stop()
     logs?.stop()
     const { sent, spooled, lost } = await telemetry.close()
     unwatch()

@@ -9,6 +9,8 @@ import { isTracingSuppressed, parseTraceParent } from '../tracing/trace-context'
 import type { Warn } from '../warnings'
 import { createOwnTraffic } from './own-traffic'
 import { type IsSuccess, type MatchesCall, createMatcher, createSuccess } from './patterns'
+import { markHttpCall } from './azure/client-method'
+import { reasonOf } from './reason'
 import { type CallTarget, type SetHeader, inject, isTracedAlready, startCallSpan } from './spans'
 
 /** A call that is on its way. */
@@ -33,8 +35,8 @@ export class Calls {
   readonly warn: Warn
   readonly #telemetry: Telemetry
   readonly #isOwnTraffic: (url: string) => boolean
-  readonly #isIgnored: MatchesCall
-  readonly #isPropagated: MatchesCall
+  readonly isIgnored: MatchesCall
+  readonly isPropagated: MatchesCall
   readonly #isSuccess: IsSuccess
   readonly #open = new Set<Call>()
 
@@ -42,8 +44,8 @@ export class Calls {
     this.warn = warn
     this.#telemetry = telemetry
     this.#isOwnTraffic = createOwnTraffic(telemetry.config.connection.endpoint)
-    this.#isIgnored = createMatcher(options.ignore, false)
-    this.#isPropagated = createMatcher(options.propagate, true)
+    this.isIgnored = createMatcher(options.ignore, false)
+    this.isPropagated = createMatcher(options.propagate, true)
     this.#isSuccess = createSuccess(options.success)
   }
 
@@ -56,11 +58,12 @@ export class Calls {
     const telemetry = this.#telemetry
     if (instanceOf(active) !== telemetry) return undefined
     if (isTracingSuppressed(active) || this.#isOwnTraffic(target.url)) return null
+    markHttpCall(active)
     const theirs = existing === undefined ? undefined : parseTraceParent(existing)
     if (theirs !== undefined && isTracedAlready(theirs, active)) return null
     // A trace of another id is what the app wants there.
-    const mayInject = (theirs === undefined || theirs.traceId === trace.getSpanContext(active)?.traceId) && this.#isPropagated(target.method, target.url)
-    if (this.#isIgnored(target.method, target.url)) {
+    const mayInject = (theirs === undefined || theirs.traceId === trace.getSpanContext(active)?.traceId) && this.isPropagated(target.method, target.url)
+    if (this.isIgnored(target.method, target.url)) {
       // Its callee belongs to the operation all the same.
       if (mayInject) inject(active, set)
       return null
@@ -101,11 +104,4 @@ function setFailure ({ span, status, error }: Call): void {
   // The exporter keeps neither error.type nor the status's message.
   if (error !== undefined || status === undefined) span.setAttribute('error', reason)
   span.setStatus({ code: SpanStatusCode.ERROR })
-}
-
-function reasonOf (error: unknown): string {
-  const { code, name, cause } = error as { code?: unknown, name?: unknown, cause?: { code?: unknown } }
-  if (typeof code === 'string' && code !== '') return code
-  if (typeof cause?.code === 'string') return cause.code
-  return typeof name === 'string' && name !== '' ? name : 'error'
 }

@@ -59,6 +59,7 @@ export interface Config {
     readonly propagate: boolean | CallChoice | undefined
     readonly success: ((call: FinishedCall) => boolean | undefined) | undefined
     /** Whether ours is to trace them: an instrumentation of the app's may. */
+    readonly azureSdk: boolean
     readonly undici: boolean
     readonly http: boolean
   } | false
@@ -148,7 +149,7 @@ function readMetrics (given: boolean | MetricOptions): Config['metrics'] {
 
 function readDependencies (given: boolean | DependencyOptions, instrumentations: Instrumentation[], warn: Warn): Config['dependencies'] {
   if (given === false) return false
-  const { ignore, propagate, success }: DependencyOptions = given === true ? {} : given
+  const { ignore, propagate, success, azureSdk }: DependencyOptions = given === true ? {} : given
   const has = (name: string): boolean => instrumentations.some(({ instrumentationName }) => instrumentationName === name)
   return Object.freeze({
     ignore: typeof ignore === 'function' ? guardedPredicate('dependencies.ignore', ignore, 'the call is kept', warn) : frozen(ignore),
@@ -156,6 +157,7 @@ function readDependencies (given: boolean | DependencyOptions, instrumentations:
       ? guardedPredicate('dependencies.propagate', propagate, 'the call carries trace headers', warn)
       : typeof propagate === 'boolean' ? propagate : frozen(propagate),
     success: success === undefined ? undefined : guardedPredicate('dependencies.success', success, 'the default is used', warn),
+    azureSdk: (azureSdk ?? true) && !has('@azure/opentelemetry-instrumentation-azure-sdk'),
     undici: !has('@opentelemetry/instrumentation-undici'),
     http: !has('@opentelemetry/instrumentation-http')
   })

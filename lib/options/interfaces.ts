@@ -80,6 +80,11 @@ export interface DependencyOptions {
    */
   propagate?: boolean | string[] | ((call: OutgoingCall) => boolean)
   /**
+   * Calls of the Azure SDK that are not HTTP, such as those of Service Bus and Event Hubs, and the messages that it
+   * processes; HTTP calls carry the name of the client's method. @default true
+   */
+  azureSdk?: boolean
+  /**
    * Whether an answer is a success: a 404 that says "not there yet" is not a failure. Not asked where no answer came,
    * or only a part of it: that is a failure. @default status < 400
    */

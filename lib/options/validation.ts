@@ -136,6 +136,7 @@ const EXCEPTIONS: Shape<ExceptionOptions> = { clientErrors: BOOLEAN, uncaught: B
 const DEPENDENCIES: Shape<DependencyOptions> = {
   ignore: either('an array of hosts and urls, or a function', [isFunction, fine], [Array.isArray, list('', CALL)]),
   propagate: either('true, false, an array of hosts and urls, or a function', [isBoolean, fine], [isFunction, fine], [Array.isArray, list('', CALL)]),
+  azureSdk: BOOLEAN,
   success: FUNCTION
 }
 const METRICS: Shape<MetricOptions> = {
