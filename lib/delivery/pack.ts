@@ -4,6 +4,10 @@ import type { ReadableLogRecord } from '@opentelemetry/sdk-logs'
 import type { ResourceMetrics } from '@opentelemetry/sdk-metrics'
 import type { ReadableSpan } from '@opentelemetry/sdk-trace-node'
 import type { LineFormat } from '../logs/line'
+import { BASE_TYPE, PROCESSED, SAMPLE_RATE } from '../rows/attribute-names'
+import { cut } from '../rows/cut'
+import { LARGE_PROPERTIES, LARGE_PROPERTY_BYTES } from '../rows/limits'
+import { processedBy, sampleRateOf } from '../rows/marks'
 import { countsOf, type Counts } from './counters'
 
 /** Names of attributes, and what else many items share, are written once per batch. */
@@ -46,6 +50,8 @@ export const SPAN_WITH_MORE = 1
 export const RECORD = 2
 export const METRICS = 3
 export const LINE = 4
+/** Before a span or a record, of the next one. */
+export const MARKS = 5
 
 export const REQUESTS = 0
 export const DEPENDENCIES = 1
@@ -55,8 +61,9 @@ export const EVENTS = 4
 export const METRIC_POINTS = 5
 
 const SHAPES_LOOKED_AT = 8
-// The exporter cuts messages at 32 K and most properties at 8 K; what is longer need not travel.
+// A message has 32 K at most and most properties 8 K; what is longer need not travel.
 const LONGEST = 65_536
+const LONGEST_ROW = 262_144
 const NONE: Attributes = Object.freeze({})
 
 /** SERVER and CONSUMER spans are requests: the exporter's rule. */
@@ -64,13 +71,39 @@ export function kindOfSpan (spanKind: number): number {
   return spanKind === 1 || spanKind === 4 ? REQUESTS : DEPENDENCIES
 }
 
+/** Its type may be missing, as of an error whose class has no name. */
+export function isException (attributes: ReadableLogRecord['attributes']): boolean {
+  return attributes['exception.type'] !== undefined || attributes['exception.message'] !== undefined || attributes['exception.stacktrace'] !== undefined
+}
+
 /** The exporter's rules, in its order. */
 export function kindOfRecord (attributes: ReadableLogRecord['attributes']): number {
-  if (attributes['exception.type'] !== undefined && attributes['exception.type'] !== '') return EXCEPTIONS
-  const base = attributes['_MS.baseType']
-  if (base !== undefined) return base === 'ExceptionData' ? EXCEPTIONS : base === 'MessageData' ? TRACES : EVENTS
-  if (attributes['microsoft.custom_event.name'] || attributes['microsoft.availability.name'] !== undefined) return EVENTS
-  return TRACES
+  if (isException(attributes)) return EXCEPTIONS
+  if (attributes['microsoft.custom_event.name']) return EVENTS
+  const base = attributes[BASE_TYPE]
+  if (base) return base === 'ExceptionData' ? EXCEPTIONS : base === 'MessageData' ? TRACES : EVENTS
+  return AVAILABILITY.every(name => attributes[name]) ? EVENTS : TRACES
+}
+
+const AVAILABILITY = ['microsoft.availability.id', 'microsoft.availability.name', 'microsoft.availability.duration', 'microsoft.availability.success']
+const BASE_TYPES = new Set<unknown>(['AvailabilityData', 'ExceptionData', 'MessageData', 'PageViewData', 'EventData'])
+
+/** The older SDK's records have a whole row as their body. A field of that name in any other record is a field. */
+function legacyRow ({ body, attributes }: ReadableLogRecord): string | undefined {
+  if (!BASE_TYPES.has(attributes[BASE_TYPE]) || typeof body !== 'object' || body === null || Array.isArray(body) || body instanceof Uint8Array) return undefined
+  try {
+    const row = JSON.stringify(body)
+    // Cut, it would be no row.
+    return row.length <= LONGEST_ROW ? row : undefined
+  } catch {
+    return undefined
+  }
+}
+
+function withoutBaseType (attributes: ReadableLogRecord['attributes']): ReadableLogRecord['attributes'] {
+  if (attributes[BASE_TYPE] === undefined) return attributes
+  const { [BASE_TYPE]: value, ...others } = attributes
+  return { ...others, [`field.${BASE_TYPE}`]: value }
 }
 
 /** Fills up, is sealed into a string, and starts again. */
@@ -91,6 +124,7 @@ export class Packer {
     const values = this.#values
     const start = values.length
     try {
+      this.#marks(span.attributes)
       values.push(
         more ? SPAN_WITH_MORE : SPAN, traceId, spanId, span.parentSpanContext?.spanId ?? null, span.name, span.kind,
         span.startTime[0], span.startTime[1], span.duration[0], span.duration[1], span.status.code
@@ -113,21 +147,24 @@ export class Packer {
 
   record (record: ReadableLogRecord): void {
     const { body } = record
+    const row = legacyRow(record)
+    const attributes = row === undefined ? withoutBaseType(record.attributes) : record.attributes
     const values = this.#values
     const start = values.length
     try {
-      const said = typeof body === 'string' ? short(body) : text(body)
+      const said = row ?? (typeof body === 'string' ? short(body) : text(body))
       if (said !== null) this.characters += said.length
+      this.#marks(record.attributes)
       values.push(
         RECORD, record.spanContext?.traceId ?? null, record.spanContext?.spanId ?? null, said,
         record.severityNumber ?? 0, record.hrTime[0], record.hrTime[1]
       )
-      this.#attributes(record.attributes)
+      this.#attributes(attributes)
     } catch (error) {
       values.length = start
       throw error
     }
-    this.counts[kindOfRecord(record.attributes)]++
+    this.counts[kindOfRecord(attributes)]++
     this.size++
   }
 
@@ -171,15 +208,25 @@ export class Packer {
     return sealed
   }
 
+  #marks (attributes: object): void {
+    const rate = sampleRateOf(attributes)
+    const processed = processedBy(attributes)
+    if (rate !== undefined || processed !== undefined) this.#values.push(MARKS, rate ?? null, processed ?? null)
+  }
+
   #attributes (attributes: Attributes | ReadableLogRecord['attributes']): void {
     const names = Object.keys(attributes)
     const values = this.#values
     values.push(this.#shape(names))
     for (let at = 0; at < names.length; at++) {
-      const value = attributes[names[at]]
-      if (typeof value === 'string') {
+      const name = names[at]
+      const value = attributes[name]
+      if (name === SAMPLE_RATE || name === PROCESSED) {
+        // The marks have it, where it is ours.
+        values.push(null)
+      } else if (typeof value === 'string') {
         if (value.length > 1_000) this.characters += value.length
-        values.push(value.length > LONGEST ? short(value) : value)
+        values.push(value.length > LONGEST ? short(value, name) : value)
       } else {
         values.push(typeof value === 'boolean' || (typeof value === 'number' && Number.isFinite(value)) ? value : text(value))
       }
@@ -202,8 +249,8 @@ function isSame (shape: string[], names: string[]): boolean {
   return true
 }
 
-function short (value: string): string {
-  return value.length > LONGEST ? value.slice(0, LONGEST) : value
+function short (value: string, name?: string): string {
+  return cut(value, name !== undefined && LARGE_PROPERTIES.has(name) ? LARGE_PROPERTY_BYTES : LONGEST)
 }
 
 /** What the exporter would make of it, since it writes every property as text. */

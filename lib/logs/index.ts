@@ -3,6 +3,7 @@ import { types } from 'node:util'
 import { type Context, context } from '@opentelemetry/api'
 import type { SeverityNumber } from '@opentelemetry/api-logs'
 import type { FastifyBaseLogger } from 'fastify'
+import { type EarlyLines, createEarlyLines } from './early'
 import { LINE_SEPARATOR } from '../delivery'
 import { FAI_ERR_OPTION_INVALID } from '../errors'
 import type { Exceptions } from '../exceptions'
@@ -13,7 +14,9 @@ import { type Line, type Tap, comparisonOf, formatOf, isQuiet, levelsOf, tap } f
 import { Severity, createSeverities } from './severity'
 import type { Telemetry } from '../tracing/telemetry'
 import { isTracingSuppressed } from '../tracing/trace-context'
-import { type Redaction, isObject, readProperty, scrubbed, writtenInLine } from './pino/serialized-error'
+import { messageOf } from '../warnings'
+import { isObject, readProperty } from '../rows/hostile'
+import { type Redaction, scrubbed, serializedInLine } from './pino/serialized-error'
 
 type LogConfig = Exclude<Config['logs'], false>
 
@@ -22,11 +25,14 @@ const LONGEST_WHOLE = 32_768
 
 export interface LogCollector extends Tap {
   /** A request has its operation: what was written before is sent now. */
-  readonly release: (logger: object) => void
+  readonly release: EarlyLines['release']
+  /** The process or the app ends: nothing waits any longer. */
+  readonly releaseAll: () => void
 }
 
 /**
  * @param options `false` takes nothing but errors
+ * @param requestIdLabel the field with which Fastify binds a request's logger
  * @returns undefined where the logger is off or not pino
  * @throws FAI_ERR_OPTION_INVALID where `logs.level` is no level of this logger
  */
@@ -36,38 +42,34 @@ export function collectLogs (
   telemetry: Telemetry,
   exceptions: Exceptions | undefined,
   redaction: Redaction,
-  warn: (message: string) => void
+  warn: (message: string) => void,
+  requestIdLabel: string
 ): LogCollector | undefined {
   const format = formatOf(logger)
   const severityOf = createSeverities()
   const isWanted = createThreshold(logger, options)
   const { filter, requestLogs } = options === false ? { filter: undefined, requestLogs: false } : options
   const takesWhole = filter === undefined && redaction.paths === undefined && telemetry.takesLines
-  const early = new WeakMap<object, Line>()
+  const early = createEarlyLines(logger, requestIdLabel, recordSafely)
 
   // Whatever goes wrong here must not reach the app's log call.
   function take (line: Line): void {
     try {
       if (!isWanted(line.level) || isQuiet(line.logger)) return
-      const own = ownLine(line)
-      if (own === undefined || requestLogs) {
-        // Written before the request has its operation.
-        if (own === 'incoming' && operationOfLogger(line.logger) === undefined) early.set(line.logger, line)
-        else record(line)
-      }
+      const isRepeated = !requestLogs && ownLine(line) !== undefined
+      if (isRepeated) return
+      const isEarly = operationOfLogger(line.logger) === undefined && operationOf(context.active()) === undefined
+      if (!isEarly || !early.hold(line)) record(line)
     } catch (error) {
-      warn(`A log line could not be reported: ${textOf(error)}`)
+      warn(`A log line could not be reported: ${messageOf(error)}`)
     }
   }
 
-  function release (requestLogger: object): void {
-    const line = early.get(requestLogger)
-    if (line === undefined) return
-    early.delete(requestLogger)
+  function recordSafely (line: Line): void {
     try {
       record(line)
     } catch (error) {
-      warn(`A log line could not be reported: ${textOf(error)}`)
+      warn(`A log line could not be reported: ${messageOf(error)}`)
     }
   }
 
@@ -83,7 +85,7 @@ export function collectLogs (
     // The active context may hold a span below the request's.
     const where: Context = operation === undefined || operationOf(active) === operation ? active : operation.context
     const severity = severityOf(line.logger, line.level)
-    const live = liveError(line, format, severity, exceptions?.expected(operation))
+    const live = liveError(line, format, severity, exceptions?.pendingOf(operation))
     if (live === undefined && options === false) return
 
     if (live === undefined && passOn(line, severity, operation, where)) return
@@ -94,15 +96,15 @@ export function collectLogs (
     }
 
     const { key, error } = live
-    const written = writtenInLine(line.logger, format, key, error, content.fields, redaction)
-    content.message = scrubbed(content.message, written.secrets)
-    content.fields = scrubbed(content.fields, written.secrets)
+    const serialized = serializedInLine(line.logger, format, key, error, content.fields, redaction)
+    content.message = scrubbed(content.message, serialized.secrets)
+    content.fields = scrubbed(content.fields, serialized.secrets)
     if (!isKept(line, content)) return
     const ofFastify = isOfErrorHandler(line, error)
     const isException = severity >= Severity.ERROR ||
       // For the 4xx that are to be exceptions, Fastify's line at `info` is what it says of them.
-      (ofFastify && exceptions?.clientErrors === true && exceptions.expected(operation)?.has(error) === true)
-    if (exceptions !== undefined && isException && isReportable(error, exceptions.expected(operation))) {
+      (ofFastify && exceptions?.clientErrors === true && exceptions.pendingOf(operation)?.has(error) === true)
+    if (exceptions !== undefined && isException && isReportable(error, exceptions.pendingOf(operation))) {
       const others = { ...content.fields }
       delete others[key]
       if (ofFastify) {
@@ -113,7 +115,7 @@ export function collectLogs (
       const reported = exceptions.report({
         error,
         key,
-        written,
+        serialized,
         context: where,
         severity: Math.max(severity, Severity.ERROR),
         timestamp: timeOf(valueOf(line.time)),
@@ -138,13 +140,7 @@ export function collectLogs (
   }
 
   function isKept ({ level }: Line, { message, fields }: Content): boolean {
-    if (filter === undefined) return true
-    try {
-      return filter({ level, message: message ?? '', fields })
-    } catch (error) {
-      warn(`logs.filter failed, the line is sent: ${textOf(error)}`)
-      return true
-    }
+    return filter === undefined || filter({ level, message: message ?? '', fields })
   }
 
   function emitTrace (line: Line, content: Content, severityNumber: SeverityNumber, where: Context): void {
@@ -158,7 +154,16 @@ export function collectLogs (
   }
 
   const tapped = tap(logger, { take, claims: () => operationOf(context.active())?.owner === telemetry })
-  return tapped === undefined ? undefined : { ...tapped, release }
+  if (tapped === undefined) return undefined
+  return {
+    follow: tapped.follow,
+    release: early.release,
+    releaseAll: early.releaseAll,
+    stop () {
+      early.releaseAll()
+      tapped.stop()
+    }
+  }
 }
 
 function createThreshold (logger: FastifyBaseLogger, options: LogConfig | false): (level: number) => boolean {
@@ -247,8 +252,4 @@ function textOfLine ({ object }: Line, content: Content, format: LineFormat): st
   if (content.message !== undefined && content.message !== '') return bodyOf(content, format)
   const isGiven = isObject(object) ? (name: string) => Object.hasOwn(object, name) : undefined
   return bodyOf(content, format, readProperty(readProperty(object, format.errorKey), 'message'), isGiven)
-}
-
-function textOf (error: unknown): string {
-  return error instanceof Error ? error.message : String(error)
 }

@@ -3,6 +3,11 @@
 /** Of every row of an operation. */
 export const OPERATION_NAME = 'ai.operation.name'
 
-/** Of a record, which the exporter has no place for them: its sample rate in percent, and the mark of a row that a metric has counted. */
-export const RECORD_RATE = 'fai.sample_rate'
-export const RECORD_PROCESSED = 'fai.processed'
+/** From which the exporter takes a row's sampleRate, in percent (itemCount = 100 / rate). */
+export const SAMPLE_RATE = 'microsoft.sample_rate'
+
+/** Stops Azure from counting a row that one of our metrics has counted. */
+export const PROCESSED = '_MS.ProcessedByMetricExtractors'
+
+/** What an SDK for the older API puts before a record whose body is the row. */
+export const BASE_TYPE = '_MS.baseType'

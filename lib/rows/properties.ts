@@ -1,15 +1,19 @@
 /** A name and a value → a custom dimension: a name the exporter keeps, a readable value, Azure's limits. */
 
-/**
- * Azure's limits for what a row may hold, in characters, but for `property`, which is in bytes of UTF-8.
- * @see https://learn.microsoft.com/azure/azure-monitor/app/data-model-complete
- */
-export const LIMITS = Object.freeze({ propertyName: 150, property: 8_192, message: 32_768, stack: 32_768, properties: 100 })
+import type { Attributes } from '@opentelemetry/api'
+import { cutBytes } from './cut'
+import { stringifyExactly } from './exact-json'
+import { define, readProperty } from './hostile'
+import { MESSAGE, PROPERTIES, PROPERTY_BYTES, PROPERTY_NAME, STACK, propertyBytes } from './limits'
+import { serialize } from './serialize'
 
-const CUT = '… [cut]'
+export { cut } from './cut'
+
+/** In characters, but for `property`, which is in bytes of UTF-8. */
+export const LIMITS = Object.freeze({ propertyName: PROPERTY_NAME, property: PROPERTY_BYTES, message: MESSAGE, stack: STACK, properties: PROPERTIES })
 
 /** Names that the exporter drops or moves to another column. */
-const SWALLOWED = /^(?:microsoft|_MS\.|ai\.operation\.name$|client\.(?:address|port)$|server\.(?:address|port)$|url\.(?:full|path|query|scheme)$|error\.type$|network\.(?:local\.address|local\.port|peer\.address|peer\.port|protocol\.name|protocol\.version|transport)$|user_agent\.(?:original|synthetic\.type)$|http\.(?:request\.method|response\.status_code|user_agent|method|url|status_code|status_text|route|host|scheme|target|flavor|client_ip)$|exception\.(?:type|message|stacktrace)$|enduser\.(?:id|pseudo\.id)$|session\.id$|net\.(?:peer|host)\.(?:ip|name|port)$|net\.transport$|peer\.service$|db\.(?:system|statement|operation|name|system\.name|namespace|query\.text|operation\.name)$|rpc\.(?:system|grpc\.status_code)$|__proto__$)/
+const SWALLOWED = /^(?:microsoft|_MS\.|ai\.operation\.name$|client\.(?:address|port)$|server\.(?:address|port)$|url\.(?:full|path|query|scheme)$|error\.type$|az\.namespace$|network\.(?:local\.address|local\.port|peer\.address|peer\.port|protocol\.name|protocol\.version|transport)$|user_agent\.(?:original|synthetic\.type)$|http\.(?:request\.method|response\.status_code|user_agent|method|url|status_code|status_text|route|host|scheme|target|flavor|client_ip)$|exception\.(?:type|message|stacktrace)$|enduser\.(?:id|pseudo\.id)$|session\.id$|net\.(?:peer|host)\.(?:ip|name|port)$|net\.transport$|peer\.service$|db\.(?:system|statement|operation|name|system\.name|namespace|query\.text|operation\.name)$|rpc\.(?:system|grpc\.status_code)$|__proto__$)/
 
 // The names of an app are few; a client's that are not must not fill the memory.
 const MAX_NAMES = 2_000
@@ -26,39 +30,69 @@ export function propertyName (name: string): string {
 }
 
 /**
- * A value as customDimensions show it: strings as they are, numbers and booleans readable, the rest as JSON, which
- * KQL reads with `todynamic()`. Not flattened: the number of names stays what the app's author wrote.
+ * A value of the app's as customDimensions show it: strings as they are, numbers and booleans readable, the rest as
+ * JSON, which KQL reads with `todynamic()`. Not flattened: the number of names stays what the app's author wrote.
  */
 export function propertyValue (value: unknown, max: number = LIMITS.property): string {
   switch (typeof value) {
     case 'string': return cutBytes(value.toWellFormed(), max)
-    case 'number': case 'boolean': case 'bigint': return String(value)
-    default: return cutBytes(asJson(value).toWellFormed(), max)
+    case 'number': case 'boolean': case 'bigint': case 'undefined': return String(value)
+    case 'symbol': return cutBytes(String(value).toWellFormed(), max)
+    default: return cutBytes(asText(serialize(value, max)), max)
   }
 }
 
-/** `text` within `max` characters, marked where it was cut. */
-export function cut (text: string, max: number): string {
-  if (text.length <= max) return text.toWellFormed()
-  return text.slice(0, max - CUT.length).toWellFormed() + CUT
+/** The same for a value that was parsed from JSON. */
+export function fieldValue (value: unknown, max: number = LIMITS.property): string {
+  if (typeof value !== 'object' || value === null) return propertyValue(value, max)
+  return cutBytes(asText(stringifyExactly(value)).toWellFormed(), max)
 }
 
-function cutBytes (text: string, max: number): string {
-  // No character of UTF-16 takes more than three bytes, so most values need no count.
-  if (text.length * 3 <= max) return text
-  // Of a megabyte, no more is looked at than may be sent.
-  const bytes = Buffer.from(text.length > max ? text.slice(0, max + 1) : text)
-  if (bytes.length <= max) return text
-  let end = max - Buffer.byteLength(CUT)
-  while ((bytes[end]! & 0xc0) === 0x80) end--
-  return bytes.toString('utf8', 0, end) + CUT
+/** What the app gave as properties: one that cannot be read does not take the others along, `undefined` is left out. */
+export function toAttributes (properties: unknown): Attributes {
+  const attributes: Attributes = {}
+  let count = 0
+  let dropped = 0
+  for (const name of namesOf(properties)) {
+    let value: unknown
+    try {
+      value = (properties as Record<string, unknown>)[name]
+      if (value === undefined) continue
+    } catch {
+      value = '[unreadable]'
+    }
+    if (++count > LIMITS.properties) dropped++
+    else attributes[propertyName(name)] = propertyValue(value, propertyBytes(name))
+  }
+  if (dropped > 0) attributes.droppedFields = String(dropped)
+  return attributes
 }
 
-function asJson (value: unknown): string {
+/** A number that Azure takes; undefined for any other value. */
+export function toMeasurement (value: unknown): number | undefined {
+  const number = typeof value === 'bigint' ? Number(value) : value
+  return typeof number === 'number' && Number.isFinite(number) ? number : undefined
+}
+
+/** As JSON; undefined where there are none. */
+export function toMeasurements (measurements: unknown): string | undefined {
+  const numbers: Record<string, number> = {}
+  for (const name of namesOf(measurements).slice(0, LIMITS.properties)) {
+    const number = toMeasurement(readProperty(measurements, name))
+    if (number !== undefined) define(numbers, name, number)
+  }
+  return Object.keys(numbers).length === 0 ? undefined : JSON.stringify(numbers)
+}
+
+function namesOf (properties: unknown): string[] {
   try {
-    return JSON.stringify(value) ?? String(value)
+    return typeof properties === 'object' && properties !== null && !Array.isArray(properties) ? Object.keys(properties) : []
   } catch {
-    // Cyclic, a throwing getter or toJSON: the caller's object, not the caller's problem.
-    return Object.prototype.toString.call(value)
+    return []
   }
+}
+
+/** A text alone needs no quotes. */
+function asText (json: string): string {
+  return json.startsWith('"') && json.endsWith('"') ? JSON.parse(json) as string : json
 }

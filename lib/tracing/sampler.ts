@@ -1,9 +1,10 @@
 /** Trace id → kept or not, the same in every service that samples as Application Insights does. */
 import { type Context, type Link, type Attributes, type SpanKind, TraceFlags, createContextKey, isSpanContextValid, trace } from '@opentelemetry/api'
 import type { Sampler, SamplingResult } from '@opentelemetry/sdk-trace-node'
+import { SAMPLE_RATE } from '../rows/attribute-names'
+import { sampleRateOf } from '../rows/marks'
 
-/** The attribute from which the exporter takes a row's sampleRate, in percent (itemCount = 100 / rate). */
-export const SAMPLE_RATE = 'microsoft.sample_rate'
+export { SAMPLE_RATE }
 
 /** The SDK's numbers, which cost 12 ms to load. */
 export const Decision = { Dropped: 0, Recorded: 1, Sampled: 2 } as const
@@ -71,6 +72,13 @@ export class OperationSampler implements Sampler {
   }
 
   shouldSample (context: Context, traceId: string, name: string, kind: SpanKind, attributes: Attributes, links: Link[]): SamplingResult {
+    const result = this.#sample(context, traceId, name, kind, attributes, links)
+    if (attributes[SAMPLE_RATE] === undefined || result.attributes?.[SAMPLE_RATE] !== undefined) return result
+    // Who starts a span may give it any attribute, but not a rate.
+    return { ...result, attributes: { ...result.attributes, [SAMPLE_RATE]: undefined } }
+  }
+
+  #sample (context: Context, traceId: string, name: string, kind: SpanKind, attributes: Attributes, links: Link[]): SamplingResult {
     const parent = trace.getSpan(context)
     const parentContext = parent?.spanContext()
     const known = parentContext !== undefined && isSpanContextValid(parentContext) ? parentContext : undefined
@@ -103,6 +111,6 @@ export class OperationSampler implements Sampler {
 
 /** A child's row stands for as many as its parent's. */
 function rateOf (parent: unknown): Attributes | undefined {
-  const rate = (parent as { attributes?: Attributes }).attributes?.[SAMPLE_RATE]
+  const rate = sampleRateOf((parent as { attributes?: Attributes }).attributes)
   return rate === undefined ? undefined : { [SAMPLE_RATE]: rate }
 }

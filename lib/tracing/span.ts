@@ -37,10 +37,12 @@ export class LeanSpan implements Span, ReadableSpan {
   droppedLinksCount = 0
   readonly #owner: SpanOwner
   readonly #context: SpanContext
-  readonly #started = performance.now()
+  readonly #started: number
 
   /** @param attributes and @param links are its own from now on */
-  constructor (owner: SpanOwner, name: string, kind: SpanKind, context: SpanContext, parent: SpanContext | undefined, attributes: Attributes, links: Link[]) {
+  constructor (owner: SpanOwner, name: string, kind: SpanKind, context: SpanContext, parent: SpanContext | undefined, attributes: Attributes, links: Link[], startTime?: number) {
+    const now = Date.now()
+    this.#started = performance.now() - (startTime === undefined ? 0 : now - startTime)
     this.#owner = owner
     this.#context = context
     this.name = name
@@ -48,7 +50,7 @@ export class LeanSpan implements Span, ReadableSpan {
     this.parentSpanContext = parent
     this.attributes = attributes
     this.links = links
-    this.startTime = hrTimeOfMillis(Date.now())
+    this.startTime = hrTimeOfMillis(startTime ?? now)
   }
 
   get resource (): Resource {

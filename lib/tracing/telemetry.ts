@@ -10,14 +10,16 @@ import { type CloseReport, type Delivery, type DeliveryStats, type FlushReport, 
 import type { Exceptions } from '../exceptions'
 import { newSpanId, newTraceId } from './ids'
 import { type LineFormat, addMissing } from '../logs/line'
-import { OPERATION_NAME, RECORD_PROCESSED, RECORD_RATE } from '../rows/attribute-names'
+import { OPERATION_NAME, SAMPLE_RATE } from '../rows/attribute-names'
+import { markProcessed, markSampleRate, sampleRateOf } from '../rows/marks'
 import { type Metrics, PROCESSED_EXCEPTION, createMetrics } from '../metrics'
 import { Fate, type Operation, kOperation, operationOf } from './operation'
 import type { Config, Properties } from '../options'
-import { cut, propertyName, propertyValue } from '../rows/properties'
-import { type Redactor, createRedactor } from '../rows/redaction'
+import { nameOf } from '../rows/hostile'
+import { cut, toAttributes, toMeasurements } from '../rows/properties'
+import { type Redactor, createRedactor, redactAttributes, redactMetrics, redactRecord, redactSpan } from '../rows/redaction'
 import { type Role, detectRole, roleOf } from './resource'
-import { Decision, OperationSampler, SAMPLE_RATE, adaptiveRate, fixedRate } from './sampler'
+import { Decision, OperationSampler, adaptiveRate, fixedRate } from './sampler'
 import type { Sdk } from './sdk'
 import { Severity } from '../logs/severity'
 import { LeanSpan, type SpanOwner } from './span'
@@ -68,6 +70,8 @@ export class Telemetry {
   readonly metrics: Metrics | undefined
   /** Where `recordException` of a span goes; undefined where errors are no rows. */
   exceptions: Exceptions | undefined = undefined
+  /** Where `trackException` goes. */
+  tracked: Exceptions | undefined = undefined
   /** Whether log lines may go by `line()`: nobody else wants their records. */
   readonly takesLines: boolean
   readonly #properties: Attributes
@@ -94,6 +98,7 @@ export class Telemetry {
     this.holds = config.keepErrors || config.keepSlowerThan !== undefined
     this.takesLines = config.logRecordProcessors.length === 0
     this.#properties = toAttributes(config.properties)
+    redactAttributes(this.#properties, this.redactor)
     this.#delivery = createDelivery({
       connection: config.connection,
       resource: role,
@@ -113,7 +118,10 @@ export class Telemetry {
         properties: this.#properties,
         role: roleOf(role),
         instance: String(role.attributes['service.instance.id']),
-        deliver: metrics => this.#delivery.metrics(metrics),
+        deliver: metrics => {
+          redactMetrics(metrics, this.redactor)
+          this.#delivery.metrics(metrics)
+        },
         stats: () => this.#delivery.stats(),
         sampledOut: () => this.sampledOut
       })
@@ -155,8 +163,9 @@ export class Telemetry {
   /**
    * What `tracer.startSpan()` does, for the spans that are ours.
    * @param attributes and @param links are the span's from now on
+   * @param startTime milliseconds since 1970, where it has begun before
    */
-  startSpan (name: string, kind: SpanKind, parent: Context, attributes: Attributes = {}, links: Link[] = []): ApiSpan {
+  startSpan (name: string, kind: SpanKind, parent: Context, attributes: Attributes = {}, links: Link[] = [], startTime?: number): ApiSpan {
     if (isTracingSuppressed(parent)) return SILENT_SPAN
     const known = trace.getSpanContext(parent)
     const caller = known !== undefined && isSpanContextValid(known) ? known : undefined
@@ -170,7 +179,7 @@ export class Telemetry {
     }
     if (sampled.decision === Decision.Dropped) return trace.wrapSpanContext(spanContext)
     Object.assign(attributes, sampled.attributes)
-    const span: LeanSpan & SpanWithOperation = new LeanSpan(this.#spanOwner, name, kind, spanContext, caller, attributes, links)
+    const span: LeanSpan & SpanWithOperation = new LeanSpan(this.#spanOwner, name, kind, spanContext, caller, attributes, links, startTime)
     // A request begins an operation of its own, even within another.
     this.#place(span, kind === SpanKind.SERVER ? undefined : operationOf(parent))
     for (const processor of this.#spanProcessors) processor.onStart(span, parent)
@@ -213,23 +222,23 @@ export class Telemetry {
   }
 
   #deliverLine ({ text, timestamp, level, severityNumber, format }: WholeLine, operation: Operation | undefined, span: SpanContext | undefined, attributes: Attributes | undefined): void {
+    if (attributes !== undefined) redactAttributes(attributes, this.redactor)
     let origin = this.#origins.get(format)
     if (origin === undefined) this.#origins.set(format, origin = { format, properties: this.#properties })
     this.#delivery.line({ text, timestamp, level, severityNumber, origin, traceId: span?.traceId, spanId: span?.spanId, operationName: operation?.name, rate: rateOf(operation), attributes })
   }
 
   event (context: Context, name: string, properties?: Properties, measurements?: Record<string, number>): void {
-    let attributes: Attributes = {}
-    try {
-      attributes = toAttributes(properties ?? {})
-      const numbers = Object.entries(measurements ?? {}).filter(([, value]) => Number.isFinite(value))
-      if (numbers.length > 0) attributes['microsoft.custom_measurements'] = JSON.stringify(Object.fromEntries(numbers))
-    } catch (error) {
-      this.#warnOnce(`The properties of an event could not be read: ${messageOf(error)}`)
-    }
+    const attributes = toAttributes(properties)
+    const numbers = toMeasurements(measurements)
+    if (numbers !== undefined) attributes['microsoft.custom_measurements'] = numbers
     // Without a name it would be a trace.
-    attributes['microsoft.custom_event.name'] = cut(String(name), MAX_EVENT_NAME) || '(no name)'
+    attributes['microsoft.custom_event.name'] = cut(nameOf(name), MAX_EVENT_NAME)
     this.emit({ severityNumber: Severity.INFO, attributes, context })
+  }
+
+  trackException (context: Context, error: unknown, properties?: Properties): void {
+    this.tracked?.report({ error, context, severity: Severity.ERROR, attributes: toAttributes(properties) })
   }
 
   /** Attributes of the request's row: what the instance and the app have set. */
@@ -241,6 +250,7 @@ export class Telemetry {
   async flush (): Promise<FlushReport> {
     // Another destination may be slow: Azure's rows do not wait for it without end.
     await bounded(Promise.all(this.#extra.map(async processor => await this.#guarded(async () => await processor.forceFlush()))), this.config.closeTimeout)
+    this.tracked?.drain()
     await this.#sendMetrics()
     return await this.#delivery.flush()
   }
@@ -262,6 +272,7 @@ export class Telemetry {
 
   async #close (): Promise<CloseReport> {
     this.metrics?.stop()
+    this.tracked?.drain()
     await this.#sendMetrics()
     const shutdown = Promise.all(this.#extra.map(async processor => await this.#guarded(async () => await processor.shutdown())))
     const [report] = await Promise.all([this.#delivery.close(this.config.closeTimeout), bounded(shutdown, this.config.closeTimeout)])
@@ -270,6 +281,7 @@ export class Telemetry {
 
   /** The process is ending: blocks until what is pending is safe, at most for `closeTimeout`, or for `atMost` milliseconds. */
   drainSync (atMost: number): void {
+    this.tracked?.drain()
     this.metrics?.sendSync()
     this.#delivery.drainSync(Math.min(this.config.closeTimeout, atMost), true)
   }
@@ -289,6 +301,8 @@ export class Telemetry {
   }
 
   #place (span: ReadableSpan & SpanWithOperation, operation: Operation | undefined): void {
+    // Now it is the sampler's; later the attribute may be anybody's.
+    markSampleRate(span.attributes, span.attributes[SAMPLE_RATE] as number | undefined)
     if (operation === undefined) {
       Object.assign(span.attributes, this.#properties)
       return
@@ -300,7 +314,7 @@ export class Telemetry {
 
   #ended (span: ReadableSpan & SpanWithOperation): void {
     const operation = span[kOperation]
-    redactUrls(span, this.redactor)
+    redactSpan(span, this.redactor)
     if (operation === undefined) {
       if ((span.spanContext().traceFlags & TraceFlags.SAMPLED) !== 0) this.#deliverSpan(span)
       else this.sampledOut++
@@ -312,16 +326,13 @@ export class Telemetry {
 
   /** What `recordException` of a span was given. */
   reportException (span: ApiSpan & SpanWithOperation, exception: Exception): void {
-    this.exceptions?.report({
-      error: exception,
-      context: trace.setSpan(span[kOperation]?.context ?? context.active(), span),
-      severity: Severity.ERROR
-    })
+    this.exceptions?.record(span, exception, trace.setSpan(span[kOperation]?.context ?? context.active(), span))
   }
 
   #deliverSpan (span: ReadableSpan, operation?: Operation): void {
     // A row that is kept for certain stands for itself alone, whatever the sampler said at its start.
-    if (operation?.certain === true) delete span.attributes[SAMPLE_RATE]
+    if (operation?.certain === true) markSampleRate(span.attributes, undefined)
+    if (operation !== undefined) span.attributes[OPERATION_NAME] = operation.name
     if (span.events.length === 0) {
       this.#delivery.span(span)
       return
@@ -332,16 +343,16 @@ export class Telemetry {
     const where = trace.setSpanContext(operation?.context ?? ROOT_CONTEXT, span.spanContext())
     for (const { name, time, attributes } of span.events) {
       // recordException has reported it.
-      if (name !== 'exception') this.emit({ context: where, timestamp: time, body: name, severityNumber: Severity.INFO, attributes: fieldsOf(attributes) })
+      if (name !== 'exception') this.emit({ context: where, timestamp: time, body: name, severityNumber: Severity.INFO, attributes: toAttributes(attributes) })
     }
   }
 
   #deliverRecord (record: ReadableLogRecord, operation?: Operation): void {
     const rate = rateOf(operation)
-    if (rate !== undefined) record.attributes[RECORD_RATE] = rate
+    markSampleRate(record.attributes, rate)
     if (this.metrics !== undefined && record.attributes['exception.type'] !== undefined) {
       this.metrics.exception(100 / (rate ?? 100))
-      record.attributes[RECORD_PROCESSED] = PROCESSED_EXCEPTION
+      markProcessed(record.attributes, PROCESSED_EXCEPTION)
     }
     this.#delivery.record(record)
   }
@@ -350,6 +361,7 @@ export class Telemetry {
     const operation = operationOf(where)
     if (operation === undefined) {
       addMissing(record.attributes as Attributes, this.#properties)
+      redactRecord(record, this.redactor)
       if (record.spanContext !== undefined && (record.spanContext.traceFlags & TraceFlags.SAMPLED) === 0) this.sampledOut++
       else this.#deliverRecord(record)
       return
@@ -357,6 +369,7 @@ export class Telemetry {
     record.attributes[OPERATION_NAME] = operation.name
     if (operation.attributes !== undefined) addMissing(record.attributes as Attributes, operation.attributes)
     addMissing(record.attributes as Attributes, this.#properties)
+    redactRecord(record, this.redactor)
     if (operation.fate === Fate.Kept) this.#deliverRecord(record, operation)
     else if (!operation.hold(() => this.#deliverRecord(record, operation))) this.sampledOut++
   }
@@ -416,32 +429,8 @@ function recordException (this: OurSpan, exception: Exception, time?: TimeInput)
 /** In percent, where a row of the operation stands for more than itself. */
 function rateOf (operation: Operation | undefined): number | undefined {
   if (operation === undefined || operation.certain) return undefined
-  const rate = (operation.span as Partial<ReadableSpan>).attributes?.[SAMPLE_RATE] as number | undefined
+  const rate = sampleRateOf((operation.span as Partial<ReadableSpan>).attributes)
   return rate !== undefined && rate < 100 ? rate : undefined
-}
-
-const URLS = ['url.full', 'url.query', 'url.path', 'http.url', 'http.target']
-
-/** What instrumentations of the app's have written. */
-function redactUrls ({ attributes }: ReadableSpan, redactor: Redactor): void {
-  for (const name of URLS) {
-    const value = attributes[name]
-    if (typeof value !== 'string') continue
-    // A query stands there without its question mark.
-    attributes[name] = name === 'url.query' && !value.startsWith('?') ? redactor.url(`?${value}`).slice(1) : redactor.url(value)
-  }
-}
-
-function fieldsOf (attributes: Attributes | undefined): Attributes {
-  const fields: Attributes = {}
-  for (const [name, value] of Object.entries(attributes ?? {})) fields[propertyName(name)] = propertyValue(value)
-  return fields
-}
-
-export function toAttributes (properties: Properties): Attributes {
-  const attributes: Attributes = {}
-  for (const [name, value] of Object.entries(properties)) attributes[propertyName(name)] = propertyValue(value)
-  return attributes
 }
 
 async function bounded (work: Promise<unknown>, milliseconds: number): Promise<void> {

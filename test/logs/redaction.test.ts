@@ -2,7 +2,7 @@
 import type { FastifyBaseLogger, FastifyServerOptions } from 'fastify'
 import pino from 'pino'
 import t from 'tap'
-import { SECRET_HEADERS } from '../../dist/rows/redaction.js'
+import { SECRET_HEADERS } from '../../dist/rows/redaction/index.js'
 import { type Run, createRunner, wire } from '../fixtures/rows'
 import { sink } from '../fixtures/start'
 

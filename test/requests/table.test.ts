@@ -9,8 +9,9 @@ import { sink } from '../fixtures/start'
 import { type Case, cases } from '../fixtures/request-cases'
 
 /** @returns what the client saw */
-async function serve ({ server, build, send }: Case, plugin: (app: ReturnType<typeof fastify>) => void): Promise<unknown> {
+async function serve ({ server, before, build, send }: Case, plugin: (app: ReturnType<typeof fastify>) => void): Promise<unknown> {
   const app = fastify({ logger: { level: 'trace', stream: sink() }, forceCloseConnections: true, ...server })
+  before?.(app)
   plugin(app)
   build(app)
   const connections: Array<Promise<unknown>> = []

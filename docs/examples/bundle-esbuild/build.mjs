@@ -3,7 +3,7 @@ import { build } from 'esbuild'
 await build({
   entryPoints: {
     server: 'server.js',
-    // A second bundle, beside the app's and under the name that the plugin looks for.
+    // A second bundle next to the app's, under the name that the plugin looks for.
     'app-insights-worker': 'fastify-app-insights/worker'
   },
   outdir: 'dist',

@@ -5,10 +5,10 @@ module.exports = {
   target: 'node20',
   entry: {
     server: './server.js',
-    // A second bundle, beside the app's and under the name that the plugin looks for.
+    // A second bundle next to the app's, under the name that the plugin looks for.
     'app-insights-worker': 'fastify-app-insights/worker'
   },
-  // Names in stacks stay readable, also in Azure; minified it works as well.
+  // Keeps names in stacks readable, in Azure too. It also works minified.
   optimization: { minimize: false },
   output: { filename: '[name].js' }
 }

@@ -4,8 +4,8 @@ import appInsights from 'fastify-app-insights'
 
 const app = createFastify({ logger: true })
 
-// The identity needs the role Monitoring Metrics Publisher on the Application Insights resource. Which identity that is,
-// the environment says: AZURE_CLIENT_ID for one of several managed ones, your own `az login` on a laptop.
+// The identity needs the role Monitoring Metrics Publisher on the Application Insights resource. The environment decides
+// which identity is used: AZURE_CLIENT_ID selects one of several managed identities; on a laptop, it's your `az login`.
 await app.register(appInsights, { credential: new DefaultAzureCredential() })
 
 app.get('/users/:id', async request => ({ id: request.params.id }))

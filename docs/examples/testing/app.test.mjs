@@ -32,7 +32,7 @@ test('an order is a request, a log line and an event of one operation', async ()
 test('an order that fails is one exception', async () => {
   await app.inject({ method: 'POST', url: '/orders', payload: { bookId: '2', quantity: 30 } })
 
-  // What was recorded so far has arrived afterwards: now it can be counted.
+  // After flush(), everything recorded so far has arrived and can be counted.
   await app.appInsights.flush()
   const exceptions = emulator.items({ type: 'exception' })
   assert.equal(exceptions.length, 1)

@@ -1,6 +1,8 @@
 /** Unpacked items → bodies to post, with the number of rows of each kind in them. */
 import { promisify } from 'node:util'
 import { gzip } from 'node:zlib'
+import { ROW_BYTES } from '../../rows/limits'
+import { fitSize } from '../../rows/size'
 import type { Exporters } from './exporters'
 import { compress, expand } from '../spool'
 import { add, countsOf, total, type Counts } from '../counters'
@@ -38,7 +40,7 @@ export function bodyOf (envelopes: Envelope[], compressed: boolean): Body {
 /** An array of envelopes, as JSON. */
 interface Text { text: string, counts: Counts }
 
-export interface Envelope { data?: { baseType?: string } }
+export interface Envelope { data?: { baseType?: string, baseData?: Record<string, unknown> } }
 
 async function convert<T> (items: T[], run: (items: T[]) => Promise<string | null>, expected: Counts, texts: Text[]): Promise<void> {
   if (items.length === 0) return
@@ -52,7 +54,7 @@ async function convert<T> (items: T[], run: (items: T[]) => Promise<string | nul
     return
   }
   if (text === null) return
-  if (text.length <= MAX_BODY && occurrences(text, ENVELOPE) === total(expected)) {
+  if (text.length <= MAX_BODY && fittingRows(text) === total(expected)) {
     texts.push({ text, counts: [...expected] })
     return
   }
@@ -66,7 +68,8 @@ async function convert<T> (items: T[], run: (items: T[]) => Promise<string | nul
     size = 0
   }
   for (const envelope of JSON.parse(text) as Envelope[]) {
-    const one = JSON.stringify(envelope)
+    const one = fitSize(envelope)
+    if (one === undefined) continue
     if (size + one.length > MAX_BODY) cut()
     part.push(one)
     counts[kindOf(envelope)]++
@@ -90,9 +93,16 @@ function joined (texts: Text[]): Text[] {
   return join
 }
 
-function occurrences (text: string, of: string): number {
+/** How many rows the text holds, none of which is too long; -1 where one may be. */
+function fittingRows (text: string): number {
   let count = 0
-  for (let at = text.indexOf(of); at !== -1; at = text.indexOf(of, at + of.length)) count++
+  for (let at = text.indexOf(ENVELOPE); at !== -1; count++) {
+    const next = text.indexOf(ENVELOPE, at + ENVELOPE.length)
+    const end = next === -1 ? text.length : next
+    // No character takes more than three bytes, so most rows need no count.
+    if ((end - at) * 3 > ROW_BYTES && Buffer.byteLength(text.slice(at, end)) > ROW_BYTES) return -1
+    at = next
+  }
   return count
 }
 

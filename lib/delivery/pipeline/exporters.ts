@@ -1,4 +1,5 @@
 /** Spans, records and metrics → the request body that the Azure exporter would post. It never gets to post one. */
+import { randomUUID } from 'node:crypto'
 import { dirname, join } from 'node:path'
 import type { HttpClient, PipelineRequest, PipelineResponse } from '@azure/core-rest-pipeline'
 import { ROOT_CONTEXT, context } from '@opentelemetry/api'
@@ -8,9 +9,11 @@ import type { ReadableSpan, SpanExporter } from '@opentelemetry/sdk-trace-node'
 import type * as Azure from '@azure/monitor-opentelemetry-exporter'
 import type * as RestPipeline from '@azure/core-rest-pipeline'
 import type { Connection } from '../../options/connection-string'
-import { RECORD_PROCESSED, RECORD_RATE } from '../../rows/attribute-names'
+import { PROCESSED } from '../../rows/attribute-names'
+import { fit, type Item } from '../../rows/gate'
 import { normalizedVariables } from '../http/proxy'
 import { suppressTracing } from '../../tracing/trace-context'
+import { describeQueues } from './messaging'
 
 /** Converting one batch at a time is enough: it is all computation. */
 export interface Exporters {
@@ -21,22 +24,44 @@ export interface Exporters {
 
 interface Poll { worker?: unknown, shutdown: () => void }
 
-interface Item { sampleRate: number, data: { baseData: { properties?: Record<string, string> } } }
+interface Sender { exportEnvelopes: (items: Item[], ...rest: unknown[]) => unknown }
 
-/** The exporter gives every record the rate 100, so that a sampled line would stand for itself alone, and drops the mark. */
-export function rated (body: string | null): string | null {
-  if (body === null || !body.includes('"fai.')) return body
-  const items = JSON.parse(body) as Item[]
-  for (const item of items) {
-    const { properties } = item.data.baseData
-    if (properties === undefined) continue
-    const { [RECORD_RATE]: rate, [RECORD_PROCESSED]: processed } = properties
-    if (rate !== undefined) item.sampleRate = Number(rate)
-    if (processed !== undefined) properties['_MS.ProcessedByMetricExtractors'] = processed
+/**
+ * The exporter has no place for a record's sample rate, nor for the mark of a row that a metric has counted. Both pass
+ * through it as properties, under names that nobody outside of this thread can know.
+ */
+export const RECORD_RATE = `fai.${randomUUID()}.rate`
+export const RECORD_PROCESSED = `fai.${randomUUID()}.processed`
+
+function applyMarks (item: Item): void {
+  const properties = item.data?.baseData?.properties
+  if (properties === undefined) return
+  const { [RECORD_RATE]: rate, [RECORD_PROCESSED]: processed } = properties
+  if (rate !== undefined) {
+    item.sampleRate = Number(rate)
     delete properties[RECORD_RATE]
+  }
+  if (processed !== undefined) {
+    properties[PROCESSED] = processed
     delete properties[RECORD_PROCESSED]
   }
-  return JSON.stringify(items)
+}
+
+/** What the exporter has mapped goes through the gate while it is still objects: nothing has to be parsed for it. */
+function addGate (exporter: object, prepare?: (items: Item[]) => void): void {
+  const { sender: ofTraces, _sender: sender = ofTraces } = exporter as { sender?: Sender, _sender?: Sender }
+  // The exporter's version is pinned; without the gate, rows would be lost one by one, and nobody would see it.
+  if (typeof sender?.exportEnvelopes !== 'function') throw new Error('This version of @azure/monitor-opentelemetry-exporter is not supported')
+  const send = sender.exportEnvelopes
+  sender.exportEnvelopes = (items, ...rest) => {
+    prepare?.(items)
+    const fitting: Item[] = []
+    for (const item of items) {
+      applyMarks(item)
+      if (fit(item) !== undefined) fitting.push(item)
+    }
+    return send.call(sender, fitting, ...rest)
+  }
 }
 
 /** Loads the exporter, 0.2 s: not before there is something to send, and not on the main thread if it can be helped. */
@@ -72,11 +97,15 @@ export function loadExporters (connection: Connection, statsbeat: boolean): Expo
     // These would count our answer, not Azure's.
     APPLICATIONINSIGHTS_SDKSTATS_DISABLED: 'true',
     ...(quiet ? { APPLICATION_INSIGHTS_NO_STATSBEAT: 'true', APPLICATIONINSIGHTS_STATSBEAT_DISABLED: 'true' } : {})
-  }, () => ({
+    // Without a worker, what it measures and asks for in the background must not become rows of the app's.
+  }, () => context.with(suppressTracing(ROOT_CONTEXT), () => ({
     trace: new azure.AzureMonitorTraceExporter(options),
     log: new azure.AzureMonitorLogExporter(options),
     metric: new azure.AzureMonitorMetricExporter(options)
-  }))
+  })))
+  let converting: readonly ReadableSpan[] = []
+  addGate(trace, items => describeQueues(converting, items))
+  for (const exporter of [log, metric]) addGate(exporter)
   // Every exporter starts it, and its first call goes out after 5 s. Another user of the exporter keeps theirs.
   if (!polling) poll?.shutdown()
 
@@ -96,8 +125,11 @@ export function loadExporters (connection: Connection, statsbeat: boolean): Expo
   }
 
   return {
-    spans: spans => convert(done => trace.export(spans, done)),
-    records: async records => rated(await convert(done => log.export(records, done))),
+    spans: spans => convert(done => {
+      converting = spans
+      return trace.export(spans, done)
+    }),
+    records: records => convert(done => log.export(records, done)),
     metrics: metrics => convert(done => metric.export(metrics, done))
   }
 }

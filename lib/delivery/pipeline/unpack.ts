@@ -5,9 +5,13 @@ import type { ReadableLogRecord } from '@opentelemetry/sdk-logs'
 import type { ResourceMetrics } from '@opentelemetry/sdk-metrics'
 import type { ReadableSpan } from '@opentelemetry/sdk-trace-node'
 import { addMissing, bodyOf, fieldsToAttributes, parseLine } from '../../logs/line'
-import { OPERATION_NAME, RECORD_RATE } from '../../rows/attribute-names'
+import { BASE_TYPE, OPERATION_NAME, PROCESSED, SAMPLE_RATE } from '../../rows/attribute-names'
+import { completeException, fitAttribute, fitRoute } from '../../rows/attributes'
+import { cut } from '../../rows/cut'
+import { NAME } from '../../rows/limits'
 import { hrTimeOfMillis } from '../../tracing/time'
-import { EXCEPTIONS, kindOfRecord, kindOfSpan, LINE, LINE_SEPARATOR, METRICS, METRIC_POINTS, RECORD, SPAN_WITH_MORE, TRACES, type PackedBatch, type PackedMetric } from '../pack'
+import { RECORD_PROCESSED, RECORD_RATE } from './exporters'
+import { EXCEPTIONS, isException, kindOfRecord, kindOfSpan, LINE, LINE_SEPARATOR, MARKS, METRICS, METRIC_POINTS, RECORD, SPAN_WITH_MORE, TRACES, type PackedBatch, type PackedMetric } from '../pack'
 import { countsOf, type Counts } from '../counters'
 
 const SCOPE: ReadableSpan['instrumentationScope'] = { name: 'fastify-app-insights' }
@@ -38,7 +42,7 @@ export function unpack (sealed: string, resource: Resource, into: Unpacked): voi
     const read: Record<string, string | number | boolean> = {}
     for (let name = 0; name < names.length; name++) {
       const value = next<string | number | boolean | null>()
-      if (value !== null && names[name] !== '__proto__') read[names[name]] = value
+      if (value !== null && names[name] !== '__proto__') read[names[name]] = typeof value === 'string' ? fitAttribute(names[name], value) : value
     }
     return read
   }
@@ -61,8 +65,15 @@ export function unpack (sealed: string, resource: Resource, into: Unpacked): voi
     }
   }
 
+  let rate: number | null = null
+  let processed: string | null = null
   while (at < values.length) {
     const type = next<number>()
+    if (type === MARKS) {
+      rate = next<number | null>()
+      processed = next<string | null>()
+      continue
+    }
     if (type === RECORD) {
       const traceId = next<string | null>()
       const spanId = next<string | null>()
@@ -70,13 +81,11 @@ export function unpack (sealed: string, resource: Resource, into: Unpacked): voi
       const severityNumber = next<number>()
       const hrTime = time()
       const read = attributes()
-      // A record with a type but no stack would vanish in the exporter.
-      if (read['exception.type'] !== undefined) {
-        read['exception.stacktrace'] ||= `${read['exception.type']}: ${read['exception.message'] ?? ''}`
-        read['exception.message'] ??= ''
-      }
+      if (isException(read)) completeException(read)
       into.recordCounts[kindOfRecord(read)]++
-      const content = body === null ? undefined : read['_MS.baseType'] === undefined ? body : parsed(body)
+      const content = body === null ? undefined : read[BASE_TYPE] === undefined ? body : parsed(body)
+      if (rate !== null) read[RECORD_RATE] = rate
+      if (processed !== null) read[RECORD_PROCESSED] = processed
       into.records.push(record(hrTime, traceId, spanId, severityNumber, content, read))
     } else if (type === LINE) {
       const traceId = next<string | null>()
@@ -93,23 +102,30 @@ export function unpack (sealed: string, resource: Resource, into: Unpacked): voi
       // The nearer source has the word: a field of the line, then the request, then the instance.
       addMissing(read, ofOperation)
       addMissing(read, properties)
-      if (name !== null) read[OPERATION_NAME] = name
+      if (name !== null) read[OPERATION_NAME] = cut(name, NAME)
       if (rate !== null) read[RECORD_RATE] = rate
       into.recordCounts[TRACES]++
       into.records.push(record(hrTimeOfMillis(timestamp), traceId, spanId, severityNumber, bodyOf(content, format), read))
     } else if (type === METRICS) {
       const metrics = next<PackedMetric[]>()
-      for (const metric of metrics) into.metricCounts[METRIC_POINTS] += metric.dataPoints.length
+      for (const metric of metrics) {
+        into.metricCounts[METRIC_POINTS] += metric.dataPoints.length
+        // What is missing from the rows afterwards is counted.
+        metric.dataPoints = metric.dataPoints.filter(isFinitePoint)
+      }
       into.metrics.push({ resource, scopeMetrics: [{ scope: SCOPE, metrics }] } as unknown as ResourceMetrics)
     } else {
       const context: SpanContext = { traceId: next(), spanId: next(), traceFlags: TraceFlags.SAMPLED }
       const parent = next<string | null>()
-      const name = next<string>()
+      const name = cut(next<string>(), NAME)
       const kind = next<number>()
       const startTime = time()
       const duration = time()
       const code = next<number>()
       const read = attributes()
+      fitRoute(read)
+      if (rate !== null) read[SAMPLE_RATE] = rate
+      if (processed !== null) read[PROCESSED] = processed
       const events = type === SPAN_WITH_MORE ? next<Array<[string, HrTime, Record<string, string>]>>() : []
       const links = type === SPAN_WITH_MORE ? next<Array<[string, string]>>() : []
       into.spanCounts[kindOfSpan(kind)]++
@@ -134,7 +150,14 @@ export function unpack (sealed: string, resource: Resource, into: Unpacked): voi
         droppedLinksCount: 0
       })
     }
+    rate = null
+    processed = null
   }
+}
+
+/** NaN and Infinity have no form in JSON, and a sum that is neither is none: Azure would refuse the row, and 0 would not be true. */
+function isFinitePoint ({ value }: PackedMetric['dataPoints'][number]): boolean {
+  return Number.isFinite(typeof value === 'object' && value !== null ? (value as { sum: unknown }).sum : value)
 }
 
 /** Items in the form of the older SDKs have an object as their body. */

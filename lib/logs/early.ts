@@ -1,0 +1,86 @@
+/** Lines of a request's logger that are written before the request has its operation → held until it has, or for a while. */
+import { type Context, context } from '@opentelemetry/api'
+import { type Line, bindingsOf } from './pino'
+
+export interface EarlyLines {
+  /** @returns false where the line is nothing to wait with */
+  readonly hold: (line: Line) => boolean
+  /** The request of this logger has its operation, whose context is given. */
+  readonly release: (requestLogger: object, where: Context) => void
+  /** Nobody waits any longer: as they are. */
+  readonly releaseAll: () => void
+}
+
+interface Held { readonly line: Line, readonly where: Context }
+
+// A hook before ours may wait for another service. Whose operation is not known by then will not have one.
+const LONGEST_WAIT = 5_000 // milliseconds
+const MAX_LINES = 1_000
+
+/**
+ * @param appLogger from which Fastify makes the loggers of requests
+ * @param label the field with the request's id
+ * @param record must not throw
+ */
+export function createEarlyLines (appLogger: object, label: string, record: (line: Line) => void): EarlyLines {
+  const held = new Map<object, Held[]>()
+  // Loggers with such a field, and no request's.
+  const others = new WeakSet<object>()
+  const binding = `${JSON.stringify(label)}:`
+  let count = 0
+  let timer: NodeJS.Timeout | undefined
+
+  function hold (line: Line): boolean {
+    const logger = requestLoggerOf(line.logger)
+    if (logger === undefined || others.has(logger) || count >= MAX_LINES) return false
+    const lines = held.get(logger)
+    if (lines === undefined) held.set(logger, [{ line, where: context.active() }])
+    else lines.push({ line, where: context.active() })
+    count++
+    timer ??= setTimeout(giveUp, LONGEST_WAIT).unref()
+    return true
+  }
+
+  /** Fastify's loggers of requests are children of the app's, and their children those of the app's code. */
+  function requestLoggerOf (logger: object): object | undefined {
+    for (let child = logger; child !== appLogger;) {
+      const parent = Object.getPrototypeOf(child) as object | null
+      if (parent === null) return undefined
+      if (parent === appLogger) return bindingsOf(child).includes(binding) ? child : undefined
+      child = parent
+    }
+    return undefined
+  }
+
+  function take (logger: object): readonly Held[] {
+    const lines = held.get(logger) ?? []
+    held.delete(logger)
+    count -= lines.length
+    return lines
+  }
+
+  function giveUp (): void {
+    timer = undefined
+    for (const logger of held.keys()) others.add(logger)
+    releaseAll()
+  }
+
+  function releaseAll (): void {
+    for (const logger of [...held.keys()]) {
+      for (const { line, where } of take(logger)) context.with(where, record, undefined, line)
+    }
+  }
+
+  return {
+    hold,
+    release (requestLogger, where) {
+      if (held.size === 0) return
+      for (const { line } of take(requestLogger)) context.with(where, record, undefined, line)
+    },
+    releaseAll () {
+      clearTimeout(timer)
+      timer = undefined
+      releaseAll()
+    }
+  }
+}

@@ -1,0 +1,71 @@
+/** The end of a request → its row and its number, once: response, abort and shutdown race. */
+import { isSynthetic, knownMethod, requestAttributes } from './attributes'
+import { RequestOperation, type Response } from './operation'
+import { type Outcome, isSuccess } from './outcome'
+import type { RawRequest } from './refused'
+import { isSampled, markCertain, markCounted, setStatus, writableAttributes } from './span'
+import { statusWritten } from './status-line'
+import { toAttributes } from '../rows/properties'
+import { kOperation } from '../tracing/operation'
+import type { Telemetry } from '../tracing/telemetry'
+
+export function closeResponse (this: Response): void {
+  const operation = this[kOperation]
+  if (operation instanceof RequestOperation) closeOperation(operation)
+}
+
+/** Sampled out: there is no row, but metrics count it. */
+export function countResponse (this: Response): void {
+  const operation = this[kOperation]
+  if (!(operation instanceof RequestOperation)) return
+  const { outcome } = operation
+  countRequest(operation, outcome, isSuccess(operation.tracing, outcome, operation.request), operation.elapsed)
+}
+
+export function closeOperation (operation: RequestOperation): void {
+  const { tracing, request, span, elapsed } = operation
+  const { config, exceptions, telemetry } = tracing
+  // Whoever takes it out of the set closes it.
+  if (!telemetry.open.delete(operation)) return
+  const { outcome } = operation
+  exceptions?.reportPending(operation, statusOfReply(operation))
+  const success = isSuccess(tracing, outcome, request)
+
+  enrich(operation)
+  telemetry.enrich(span, operation)
+  if (!operation.foreign) {
+    const attributes = writableAttributes(span)
+    if (attributes !== undefined) requestAttributes(operation, outcome.status, attributes)
+    setStatus(span, outcome.status, success)
+  }
+  const slow = config.keepSlowerThan !== undefined && elapsed > config.keepSlowerThan
+  operation.certain = (config.keepErrors && !success) || slow || (operation.ignored && !success)
+  if (operation.certain) markCertain(span)
+  if (!operation.foreign && (!operation.ignored || operation.certain)) {
+    countRequest(operation, outcome, success, elapsed)
+    if (telemetry.metrics !== undefined) markCounted(span)
+  }
+  operation.decide(operation.certain || (isSampled(span) && !operation.ignored))
+  if (!operation.foreign) span.end()
+}
+
+/** What the app has answered, whether or not its client was there to see it. */
+function statusOfReply ({ reply, connection }: RequestOperation): number {
+  if (reply === undefined) return 500
+  return reply.raw.headersSent ? reply.raw.statusCode : statusWritten(connection.socket) ?? reply.raw.statusCode
+}
+
+function countRequest ({ tracing, request, connection, route }: RequestOperation, { status }: Outcome, success: boolean, duration: number): void {
+  count(tracing.telemetry, request.raw, connection.scheme, route, status, success, duration)
+}
+
+export function count ({ metrics }: Telemetry, raw: RawRequest, scheme: string, route: string, status: number | undefined, success: boolean, duration: number): void {
+  metrics?.request({ method: knownMethod(raw.method), route, scheme, status, success, synthetic: isSynthetic(raw), duration })
+}
+
+function enrich (operation: RequestOperation): void {
+  const { tracing: { config }, request, reply } = operation
+  if (reply === undefined) return
+  const properties = config.requests.enrich?.(request, reply)
+  if (properties !== undefined) operation.attributes = { ...operation.attributes, ...toAttributes(properties) }
+}

@@ -1,0 +1,93 @@
+/** Request → operation: silent where it is ignored, else with a SERVER span. */
+import { type Context, context } from '@opentelemetry/api'
+import type { FastifyReply, FastifyRequest } from 'fastify'
+import { knownMethod } from './attributes'
+import { closeOperation, closeResponse, countResponse } from './closing'
+import { connectionOf } from './connection'
+import { UNMATCHED } from './ignore'
+import { correlateLogger } from './logger'
+import { RequestOperation, type Response, type SpanOrigin, type WithOperation, sinceArrival } from './operation'
+import { foreignServerSpan, isSampled, scopeOf, startRequestSpan, tieSpan, withRemoteParent } from './span'
+import { watchStatusLine } from './status-line'
+import type { RequestTracing } from './tracing'
+import { Fate, SILENT_REQUEST, kOperation } from '../tracing/operation'
+import { kHold } from '../tracing/sampler'
+import { suppressTracing } from '../tracing/trace-context'
+
+const SWITCHING_PROTOCOLS = 101
+
+/** @param reply undefined in the one hook that is not given it, onRequestAbort */
+export function openOperation (tracing: RequestTracing, request: FastifyRequest, reply: FastifyReply | undefined): RequestOperation {
+  const { url, config: routeConfig } = request.routeOptions
+  const route = url ?? UNMATCHED
+  const method = knownMethod(request.raw.method)
+  const name = `${method} ${route}`
+  const active = context.active()
+
+  const silenced = (routeConfig as { appInsights?: boolean } | undefined)?.appInsights === false
+  const ignored = silenced || tracing.isIgnored(request, method, route)
+  const isSilent = ignored && (silenced || !tracing.keepsFailuresOfIgnored)
+  const origin = isSilent ? silentOrigin(active) : originOf(tracing, request, reply, name, route, active, ignored)
+  const keepsAddress = tracing.config.requests.clientAddress && origin.fate !== Fate.Dropped
+  const connection = connectionOf(request, reply?.raw, keepsAddress)
+  const operation = new RequestOperation(tracing, request, reply, name, route, origin, connection, ignored)
+  if (!isSilent) awaitEnd(operation)
+
+  ;(request as WithOperation)[kOperation] = operation
+  if (reply !== undefined) (reply.raw as Response)[kOperation] = operation
+  tracing.onLogger?.(request.log)
+  correlateLogger(tracing, request, operation)
+  return operation
+}
+
+function silentOrigin (active: Context): SpanOrigin {
+  return { span: SILENT_REQUEST.span, parent: suppressTracing(active), fate: Fate.Dropped, foreign: false }
+}
+
+/** The span that another instrumentation has opened for this request, or one of our own. */
+function originOf (tracing: RequestTracing, request: FastifyRequest, reply: FastifyReply | undefined, name: string, route: string, active: Context, ignored: boolean): SpanOrigin {
+  const { config, telemetry } = tracing
+  const existing = foreignServerSpan(active)
+  let parent = active
+  let span = existing
+  if (span === undefined) {
+    parent = withRemoteParent(request.raw, active)
+    if (ignored) parent = parent.setValue(kHold, true)
+    const attributes = config.sampler === undefined ? {} : { 'http.request.method': request.raw.method, 'http.route': route, 'url.path': request.raw.url?.split('?')[0] }
+    span = startRequestSpan(telemetry, name, parent, reply?.elapsedTime ?? sinceArrival(request.raw), attributes)
+  } else {
+    span.setAttribute('http.route', route)
+    tracing.warn(`Requests are already traced by ${scopeOf(span)}: its spans are used, and its exporter decides where they go. Logs and exceptions are tied to them. Switch it off for incoming requests to have them reported here.`)
+  }
+  const fate = !span.isRecording() ? Fate.Dropped : isSampled(span) && !telemetry.holds && !ignored ? Fate.Kept : Fate.Undecided
+  return { span, parent, fate, foreign: existing !== undefined }
+}
+
+/** The response's close ends it, or has already; an upgraded connection is answered without one. */
+function awaitEnd (operation: RequestOperation): void {
+  const { tracing: { telemetry }, reply, fate, foreign, span } = operation
+  const isDropped = fate === Fate.Dropped
+  if (isDropped) telemetry.sampledOut++
+  else telemetry.open.add(operation)
+  if (!isDropped && !foreign) tieSpan(span, operation)
+  if (reply === undefined) return
+  if (!isDropped) reply.raw.on('close', closeResponse)
+  else if (telemetry.metrics !== undefined) reply.raw.on('close', countResponse)
+  if (isUpgrade(operation)) awaitHandshake(operation)
+}
+
+/** Node sets it on the message where somebody listens to `upgrade`; an injected message is none of Node's. */
+function isUpgrade ({ request: { raw } }: RequestOperation): boolean {
+  return (raw as { upgrade?: boolean }).upgrade ?? (raw.headers.upgrade !== undefined)
+}
+
+// The connection may live for hours: the request is over with its handshake, as its time and its row say.
+function awaitHandshake (operation: RequestOperation): void {
+  const { socket } = operation.connection
+  if (socket === undefined) return
+  watchStatusLine(socket, status => {
+    if (status !== SWITCHING_PROTOCOLS) return
+    if (operation.fate !== Fate.Dropped) closeOperation(operation)
+    else countResponse.call(operation.reply!.raw.off('close', countResponse))
+  })
+}

@@ -1,0 +1,79 @@
+/** Response, and how its connection ended → the status that was sent, and whether the request was a success. */
+import type { ServerResponse } from 'node:http'
+import type { Socket } from 'node:net'
+import type { FastifyRequest } from 'fastify'
+import { statusWritten } from './status-line'
+import type { RequestTracing } from './tracing'
+
+export const CLIENT_CLOSED_REQUEST = 499
+const SWITCHING_PROTOCOLS = 101
+
+export interface Outcome {
+  /** All that was to be sent was handed to the system; an upgrade and an event stream have no end of their own. */
+  readonly finished: boolean
+  /** undefined where none was sent. */
+  readonly status: number | undefined
+}
+
+/**
+ * @param socket as it was when the request opened
+ * @param seen whether onResponse has seen the response's finish
+ */
+export function outcomeOf (response: ServerResponse, socket: Socket | undefined, seen: boolean): Outcome {
+  if (isFinished(response, seen)) return { finished: true, status: response.statusCode }
+  const written = response.headersSent ? undefined : statusWritten(socket) ?? parserStatus(socket)
+  if (written !== undefined) return { finished: written === SWITCHING_PROTOCOLS, status: written }
+  if (!clientWentAway(response, socket)) return { finished: false, status: response.headersSent ? response.statusCode : undefined }
+  // Nobody reads such a stream to its end.
+  return response.headersSent && isEndless(response)
+    ? { finished: true, status: response.statusCode }
+    : { finished: false, status: CLIENT_CLOSED_REQUEST }
+}
+
+type Http2Stream = { aborted: boolean, rstCode: number } | undefined
+const http2Stream = (response: ServerResponse): Http2Stream => (response as { stream?: Http2Stream }).stream
+
+function isFinished (response: ServerResponse, seen: boolean): boolean {
+  const stream = http2Stream(response)
+  // HTTP/2 says finish for a cancelled stream too.
+  if (stream !== undefined) return response.writableEnded && stream.rstCode === 0
+  // inject() has no socket that would tell; there the finish was seen by onResponse.
+  return seen || response.writableFinished
+}
+
+/** The other end closed the connection or the HTTP/2 stream; where we did, its socket neither ended nor failed. */
+function clientWentAway (response: ServerResponse, socket: Socket | undefined): boolean {
+  const stream = http2Stream(response)
+  // 8 is CANCEL.
+  if (stream !== undefined) return stream.aborted || stream.rstCode === 8
+  if (socket === undefined) return false
+  const code = errorCodeOf(socket)
+  return socket.readableEnded || code === 'ECONNRESET' || code === 'EPIPE' || code === CUT_OFF
+}
+
+// The parser's word for a body that ends before its end.
+const CUT_OFF = 'HPE_INVALID_EOF_STATE'
+
+function errorCodeOf (socket: Socket | undefined): string | undefined {
+  return (socket?.errored as NodeJS.ErrnoException | null | undefined)?.code
+}
+
+/** What Fastify answers where Node's parser gives up on a request, for a server that tells us nothing of it. */
+function parserStatus (socket: Socket | undefined): number | undefined {
+  const code = errorCodeOf(socket)
+  if (code === 'ERR_HTTP_REQUEST_TIMEOUT') return 408
+  if (code === 'HPE_HEADER_OVERFLOW') return 431
+  return code?.startsWith('HPE_') === true && code !== CUT_OFF ? 400 : undefined
+}
+
+function isEndless (response: ServerResponse): boolean {
+  // What writeHead() was given alone is in no getHeader().
+  const type = String(response.getHeader('content-type') ?? /\r\ncontent-type: *([^\r]*)/i.exec((response as { _header?: string })._header ?? '')?.[1])
+  return /^(text\/event-stream|multipart\/x-mixed-replace)\b/i.test(type)
+}
+
+export function isSuccess ({ config }: RequestTracing, { status, finished }: Outcome, request: FastifyRequest): boolean {
+  const otherwise = status !== undefined && status < 400 && finished
+  if (config.requests.success === undefined || status === undefined) return otherwise
+  return config.requests.success(status, request) ?? otherwise
+}

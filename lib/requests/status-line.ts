@@ -1,0 +1,55 @@
+/** A socket that somebody answers on without the response object → the status that was sent: upgrades, parser errors. */
+import type { Socket } from 'node:net'
+
+const STATUS_LINE = /^HTTP\/1\.[01] (\d{3})\b/
+const kStatus = Symbol('fastify-app-insights.status')
+
+interface WithStatus { [kStatus]?: number }
+
+/** The status that was written to the socket itself while it was watched; undefined where none was. */
+export function statusWritten (socket: Socket | undefined): number | undefined {
+  return (socket as WithStatus | undefined)?.[kStatus]
+}
+
+/**
+ * Reads the first thing that is written, and leaves everything as it is.
+ * @returns the call that stops it
+ */
+export function watchStatusLine (socket: Socket, onStatus?: (status: number) => void): () => void {
+  const { write, end } = socket
+  // A method of the socket's own is somebody else's who does the like.
+  const own = { write: Object.hasOwn(socket, 'write'), end: Object.hasOwn(socket, 'end') }
+
+  function stop (): void {
+    if (socket.write === watchedWrite) restore('write', write)
+    if (socket.end === watchedEnd) restore('end', end)
+  }
+
+  function restore (name: 'write' | 'end', method: unknown): void {
+    if (own[name]) Object.assign(socket, { [name]: method })
+    else delete (socket as Partial<Socket>)[name]
+  }
+
+  function read (chunk: unknown): void {
+    if (typeof chunk !== 'string' && !(chunk instanceof Uint8Array)) return
+    stop()
+    const head = typeof chunk === 'string' ? chunk.slice(0, 32) : Buffer.from(chunk.subarray(0, 32)).toString('latin1')
+    const status = STATUS_LINE.exec(head)?.[1]
+    if (status === undefined) return
+    (socket as WithStatus)[kStatus] = Number(status)
+    onStatus?.(Number(status))
+  }
+
+  function watchedWrite (this: Socket, ...args: unknown[]): unknown {
+    read(args[0])
+    return Reflect.apply(write, this, args)
+  }
+
+  function watchedEnd (this: Socket, ...args: unknown[]): unknown {
+    read(args[0])
+    return Reflect.apply(end, this, args)
+  }
+
+  Object.assign(socket, { write: watchedWrite, end: watchedEnd })
+  return stop
+}

@@ -1,0 +1,111 @@
+/** Requests that none of our hooks see → rows all the same: what Node or Fastify refuses at once, what others answer on the same server. */
+import { subscribe, unsubscribe } from 'node:diagnostics_channel'
+import type { IncomingMessage, Server } from 'node:http'
+import type { Socket } from 'node:net'
+import { context } from '@opentelemetry/api'
+import type { FastifyInstance } from 'fastify'
+import { httpAttributes, knownMethod } from './attributes'
+import { count } from './closing'
+import { rawConnection } from './connection'
+import { UNMATCHED, ignoresUnmatched } from './ignore'
+import { type Response, markArrival, sinceArrival } from './operation'
+import { type ClientError, type RawRequest, refusedRequest } from './refused'
+import { markCounted, setStatus, startRequestSpan, withRemoteParent } from './span'
+import { statusWritten, watchStatusLine } from './status-line'
+import type { RequestTracing } from './tracing'
+import { kOperation } from '../tracing/operation'
+
+/** The last response of a connection. */
+const kResponse = Symbol('fastify-app-insights.response')
+interface WithResponse { [kResponse]?: Response }
+
+/** @returns the call that stops it */
+export function traceUnrouted (tracing: RequestTracing): () => void {
+  const { fastify } = tracing
+  const { server } = fastify
+
+  function onHttpStart (message: unknown): void {
+    const { request, response, socket } = message as { request: IncomingMessage, response: Response, socket: WithResponse }
+    markArrival(request)
+    socket[kResponse] = response
+  }
+
+  function onHttpFinish (message: unknown): void {
+    const { request, response, server } = message as { request: IncomingMessage, response: Response, server: Server }
+    if (response[kOperation] === undefined && isServerOf(fastify, server)) awaitHooks(tracing, request, response)
+  }
+
+  function onHttp2Request (request: IncomingMessage, response: Response): void {
+    markArrival(request)
+    response.on('finish', () => awaitHooks(tracing, request, response))
+  }
+
+  function onClientError (error: ClientError, socket: Socket): void {
+    awaitAnswer(tracing, error, socket)
+  }
+
+  subscribe('http.server.request.start', onHttpStart)
+  subscribe('http.server.response.finish', onHttpFinish)
+  // Before Fastify, which answers some of them at once.
+  server.prependListener('clientError', onClientError)
+  const http2 = fastify.initialConfig.http2 === true
+  if (http2) server.prependListener('request', onHttp2Request)
+  return function stop () {
+    unsubscribe('http.server.request.start', onHttpStart)
+    unsubscribe('http.server.response.finish', onHttpFinish)
+    server.off('clientError', onClientError)
+    if (http2) server.off('request', onHttp2Request)
+  }
+}
+
+/** Where a hook before ours has answered without Fastify, our onResponse is called after the response's finish. */
+function awaitHooks (tracing: RequestTracing, raw: IncomingMessage, response: Response): void {
+  if (response.closed) reportAnswered(tracing, raw, response)
+  else response.once('close', () => reportAnswered(tracing, raw, response))
+}
+
+function reportAnswered (tracing: RequestTracing, raw: IncomingMessage, response: Response): void {
+  if (response[kOperation] !== undefined) return
+  response[kOperation] = null
+  report(tracing, raw, response.statusCode, sinceArrival(raw))
+}
+
+/** Node's parser gives up: whoever answers does it on the socket. */
+function awaitAnswer (tracing: RequestTracing, error: ClientError, socket: Socket): void {
+  // It is the client that has gone.
+  if (error.code === 'ECONNRESET' || error.code === 'HPE_INVALID_EOF_STATE' || socket.destroyed) return
+  const stop = watchStatusLine(socket)
+  // A request that is open on this connection has the status in its own row.
+  const isOpen = (socket as WithResponse)[kResponse]?.writableFinished === false
+  socket.once('close', () => {
+    stop()
+    const status = statusWritten(socket)
+    const raw = status === undefined || isOpen ? undefined : refusedRequest(error, socket)
+    if (raw !== undefined) report(tracing, raw, status!, 0)
+  })
+}
+
+function report ({ config, telemetry }: RequestTracing, raw: RawRequest, status: number, duration: number): void {
+  if (ignoresUnmatched(config.ignore)) return
+  const success = status < 400
+  const connection = rawConnection(raw, config.requests.clientAddress)
+  const span = startRequestSpan(telemetry, `${knownMethod(raw.method)} ${UNMATCHED}`, withRemoteParent(raw, context.active()), duration)
+  count(telemetry, raw, connection.scheme, UNMATCHED, status, success, duration)
+  if (!span.isRecording()) {
+    telemetry.sampledOut++
+    return
+  }
+  if (telemetry.metrics !== undefined) markCounted(span)
+  const attributes = { 'http.response.status_code': status }
+  httpAttributes(raw, connection, UNMATCHED, telemetry.redactor, attributes)
+  span.setAttributes(attributes)
+  setStatus(span, status, success)
+  span.end()
+}
+
+// Listening on localhost, Fastify opens a second server for the other address family, on the same port.
+function isServerOf (fastify: FastifyInstance, server: Server): boolean {
+  if (server === fastify.server) return true
+  const [own, other] = [fastify.server.address(), server.address()]
+  return typeof own === 'object' && own !== null && typeof other === 'object' && other !== null && own.port === other.port
+}

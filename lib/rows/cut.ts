@@ -1,0 +1,66 @@
+/** A text that is too long → its beginning, and how long it was. There is one mark for all that is cut. */
+
+const MARKED = /…\(cut from (\d{1,15})\)$/
+/** Where nobody could tell the mark from the text, ids above all, there is none. */
+const SHORTEST_MARKED = 64
+
+/** `text` within `max` characters. */
+export function cut (text: string, max: number): string {
+  if (text.length <= max) return text.toWellFormed()
+  const mark = max < SHORTEST_MARKED ? '' : markOf(text)
+  return text.slice(0, max - mark.length).toWellFormed() + mark
+}
+
+/** `text` within `max` bytes of UTF-8. */
+export function cutBytes (text: string, max: number): string {
+  // No character of UTF-16 takes more than three bytes, so most values need no count.
+  if (text.length * 3 <= max) return text
+  // Of a megabyte, no more is looked at than may be sent.
+  const bytes = Buffer.from(text.length > max ? text.slice(0, max + 1) : text)
+  if (bytes.length <= max) return text
+  const mark = markOf(text)
+  let end = max - Buffer.byteLength(mark)
+  while ((bytes[end]! & 0xc0) === 0x80) end--
+  return bytes.toString('utf8', 0, end) + mark
+}
+
+/** `text` within `max` bytes of JSON, its quotes included. */
+export function cutJson (text: string, max: number): string {
+  const mark = markOf(text)
+  const room = max - 2 - Buffer.byteLength(mark)
+  let size = 0
+  for (let at = 0; at < text.length; at++) {
+    size += jsonBytesAt(text, at)
+    if (size > room) return text.slice(0, at).toWellFormed() + mark
+  }
+  return text
+}
+
+/** What a text takes as JSON, in bytes, its quotes included. */
+export function jsonBytes (text: string): number {
+  return Buffer.byteLength(JSON.stringify(text))
+}
+
+/** Of the character at `at`; half of a surrogate pair takes half. */
+function jsonBytesAt (text: string, at: number): number {
+  const code = text.charCodeAt(at)
+  if (code < 0x20) return code === 0x0a || code === 0x0d || code === 0x09 || code === 0x08 || code === 0x0c ? 2 : 6
+  if (code === 0x22 || code === 0x5c) return 2
+  if (code < 0x80) return 1
+  if (code < 0x800) return 2
+  if (code < 0xd800 || code > 0xdfff) return 3
+  const paired = code < 0xdc00
+    ? isBetween(text.charCodeAt(at + 1), 0xdc00, 0xdfff)
+    : isBetween(text.charCodeAt(at - 1), 0xd800, 0xdbff)
+  return paired ? 2 : 6
+}
+
+function isBetween (code: number, low: number, high: number): boolean {
+  return code >= low && code <= high
+}
+
+/** What was cut before says how long it was in the beginning. */
+function markOf (text: string): string {
+  const known = text.endsWith(')') ? MARKED.exec(text.slice(-40))?.[1] : undefined
+  return `…(cut from ${known ?? text.length})`
+}

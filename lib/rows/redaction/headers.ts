@@ -1,0 +1,123 @@
+/** Text with headers in it, as dumps and messages of clients have them → the same without the values of those that carry credentials. */
+import { REDACTED, SECRET_HEADERS } from './names'
+
+const HEADERS: ReadonlySet<string> = new Set(SECRET_HEADERS)
+const LONGEST = Math.max(...SECRET_HEADERS.map(name => name.length))
+// One look decides for most texts that there is none of them in it. Each of SECRET_HEADERS matches it.
+const HINT = /-(?:key|token|principal)|cookie|authoriz|client-?cert/i
+// The longest first: `x-api-key` is no `api-key`.
+const NAME = new RegExp([...SECRET_HEADERS].sort((a, b) => b.length - a.length).join('|'), 'gi')
+const BEARER = /\b(Bearer )(?=[^\s"'\\]{0,64}[\d._])[\w.~+/-]{8,}=*/gi
+
+export function isSecretHeader (name: string): boolean {
+  return name.length <= LONGEST && HEADERS.has(name.toLowerCase())
+}
+
+export function mayHoldHeader (text: string): boolean {
+  return HINT.test(text)
+}
+
+export function redactBearer (text: string): string {
+  return /bearer /i.test(text) ? text.replace(BEARER, `$1${REDACTED}`) : text
+}
+
+/**
+ * `"cookie":"…"` and `"Cookie","…"` with quotes of any kind, escaped ones too; `{ cookie: '…' }`; and `Cookie: …` where a
+ * line or a quote begins, up to the line's end.
+ */
+export function redactHeaders (text: string): string {
+  let output = ''
+  let copied = 0
+  NAME.lastIndex = 0
+  for (let match = NAME.exec(text); match !== null; match = NAME.exec(text)) {
+    const value = valueOf(text, match.index, match.index + match[0].length)
+    if (value === undefined) continue
+    output += text.slice(copied, value.from) + value.replacement
+    copied = value.to
+    NAME.lastIndex = value.to
+  }
+  return output + text.slice(copied)
+}
+
+interface Value { from: number, to: number, replacement: string }
+
+/** The value of the name that stands there; undefined where it is only a word. */
+function valueOf (text: string, start: number, end: number): Value | undefined {
+  const quote = quoteBefore(text, start)
+  if (quote !== '' && text.startsWith(quote, end)) {
+    const separator = skipSpace(text, end + quote.length)
+    if (text[separator] !== ':' && text[separator] !== ',') return undefined
+    const from = skipSpace(text, separator + 1)
+    const to = endOfValue(text, from)
+    return to === from ? undefined : { from, to, replacement: `${quote}${REDACTED}${quote}` }
+  }
+  const colon = text[end] === ' ' ? end + 1 : end
+  if (text[colon] !== ':') return undefined
+  const from = skipSpace(text, colon + 1, ' \t')
+  // In an object as util.inspect() shows it, a name has no quotes, but a value has.
+  if (/["'`[{]/.test(text[from] ?? '') && /[\s{,]/.test(text[start - 1] ?? ' ')) {
+    return { from, to: endOfValue(text, from), replacement: `'${REDACTED}'` }
+  }
+  if (start > 0 && quote === '' && !/[\n\r]/.test(text[start - 1]!) && !/\\[nr]$/.test(text.slice(Math.max(0, start - 2), start))) return undefined
+  const to = endOfLine(text, from)
+  return to === from ? undefined : { from, to, replacement: REDACTED }
+}
+
+/** The quote just before, with the backslashes that escape it. */
+function quoteBefore (text: string, at: number): string {
+  const quote = text[at - 1]
+  if (quote !== '"' && quote !== "'" && quote !== '`') return ''
+  let start = at - 1
+  while (text[start - 1] === '\\') start--
+  return text.slice(start, at)
+}
+
+function skipSpace (text: string, from: number, space = ' \t\r\n'): number {
+  let i = from
+  while (i < text.length && space.includes(text[i]!)) i++
+  return i
+}
+
+function endOfLine (text: string, from: number): number {
+  for (let i = from; i < text.length; i++) {
+    const char = text[i]
+    if (char === '\n' || char === '\r' || (char === '\\' && (text[i + 1] === 'n' || text[i + 1] === 'r'))) return i
+  }
+  return text.length
+}
+
+/** What has no end goes to the end of the text. */
+function endOfValue (text: string, from: number): number {
+  let i = from
+  let depth = 0
+  do {
+    const char = text[i]
+    if (char === '"' || char === "'" || char === '`' || (char === '\\' && /["'`\\]/.test(text[i + 1] ?? ''))) i = endOfQuoted(text, i)
+    else {
+      if (char === '[' || char === '{') depth++
+      else if (char === ']' || char === '}') depth--
+      else if (depth === 0) return endOfWord(text, i)
+      i++
+    }
+  } while (depth > 0 && i < text.length)
+  return Math.min(i, text.length)
+}
+
+/** A quote ends with the next one that has as many backslashes before it. */
+function endOfQuoted (text: string, from: number): number {
+  let open = from
+  while (text[open] === '\\') open++
+  const quote = text[open]
+  if (quote !== '"' && quote !== "'" && quote !== '`') return open
+  for (let at = text.indexOf(quote, open + 1); at >= 0; at = text.indexOf(quote, at + 1)) {
+    let start = at
+    while (start > open + 1 && text[start - 1] === '\\') start--
+    if (at - start === open - from) return at + 1
+  }
+  return text.length
+}
+
+function endOfWord (text: string, from: number): number {
+  for (let i = from; i < text.length; i++) if (/[\s,}\]]/.test(text[i]!)) return i
+  return text.length
+}

@@ -1,0 +1,149 @@
+/** Valid JSON → the same, still valid, with every text in it redacted, and the values of credential headers as a whole. */
+import { isSecretHeader, mayHoldHeader } from './headers'
+import { REDACTED } from './names'
+
+const [QUOTE, BACKSLASH, OPEN_ARRAY, CLOSE_ARRAY, OPEN_OBJECT, CLOSE_OBJECT] = [...'"\\[]{}'].map(char => char.charCodeAt(0)) as
+  [number, number, number, number, number, number]
+const BLANK = JSON.stringify(REDACTED)
+
+export function isJson (text: string): boolean {
+  try {
+    JSON.parse(text)
+    return true
+  } catch {
+    return false
+  }
+}
+
+/**
+ * @param redact of a text's content, unescaped; gives the same string where there is nothing to hide
+ * @param interesting finds, from its `lastIndex` on, what a text with a secret has in it
+ */
+export function redactJson (json: string, redact: (text: string) => string, interesting: RegExp): string {
+  return mayHoldHeader(json) ? redactWithHeaders(json, redact) : redactTexts(json, redact, interesting)
+}
+
+/** Most texts are only passed over. */
+function redactTexts (json: string, redact: (text: string) => string, interesting: RegExp): string {
+  let output = ''
+  let copied = 0
+  let next = find(interesting, json, 0)
+  for (let start = json.indexOf('"'); start >= 0 && next < json.length;) {
+    const end = endOfString(json, start)
+    if (next < end) {
+      const safe = redactString(json, start, end, redact)
+      if (safe !== undefined) {
+        output += json.slice(copied, start) + safe
+        copied = end
+      }
+      next = find(interesting, json, end)
+    }
+    start = json.indexOf('"', end)
+  }
+  return output + json.slice(copied)
+}
+
+function find (what: RegExp, text: string, from: number): number {
+  what.lastIndex = from
+  return what.exec(text)?.index ?? text.length
+}
+
+/** @returns undefined where there is nothing to hide */
+function redactString (json: string, from: number, to: number, redact: (text: string) => string): string | undefined {
+  const content = json.slice(from + 1, to - 1)
+  const plain = content.includes('\\') ? JSON.parse(json.slice(from, to)) as string : content
+  const safe = redact(plain)
+  return safe === plain ? undefined : JSON.stringify(safe)
+}
+
+function redactWithHeaders (json: string, redact: (text: string) => string): string {
+  let output = ''
+  let copied = 0
+  /** Of the arrays and objects around: whether it is an array. */
+  const around: boolean[] = []
+  /** `{"name":"Cookie","value":"…"}`: how deep the object is whose value is to be hidden. */
+  let named = -1
+
+  /** Whether the value after the text is to be hidden. */
+  function isName (content: string, separator: number): boolean {
+    const isHeader = isSecretHeader(content)
+    if (json[separator] === ':') return isHeader || (named === around.length && content === 'value')
+    if (!isHeader) return false
+    if (around.at(-1) === false) named = around.length
+    // `rawHeaders` lists names and values in turns.
+    return around.at(-1) === true && json[separator] === ',' && json[skipSpace(json, separator + 1)] === '"'
+  }
+
+  for (let i = 0; i < json.length;) {
+    const char = json.charCodeAt(i)
+    if (char !== QUOTE) {
+      if (char === OPEN_ARRAY || char === OPEN_OBJECT) around.push(char === OPEN_ARRAY)
+      else if (char === CLOSE_ARRAY || char === CLOSE_OBJECT) {
+        if (around.length === named) named = -1
+        around.pop()
+      }
+      i++
+      continue
+    }
+    let from = i
+    let to = endOfString(json, i)
+    i = to
+    const separator = skipSpace(json, to)
+    let safe
+    if (isName(json.slice(from + 1, to - 1), separator)) {
+      from = skipSpace(json, separator + 1)
+      to = i = isEmpty(json, from) ? from : endOfValue(json, from)
+      safe = from === to ? undefined : BLANK
+    } else {
+      safe = redactString(json, from, to, redact)
+    }
+    if (safe === undefined) continue
+    output += json.slice(copied, from) + safe
+    copied = to
+  }
+  return output + json.slice(copied)
+}
+
+/** null, true and false hide nothing. */
+function isEmpty (json: string, at: number): boolean {
+  return json[at] === 'n' || json[at] === 't' || json[at] === 'f'
+}
+
+function skipSpace (json: string, from: number): number {
+  let i = from
+  while (json.charCodeAt(i) <= 32) i++
+  return i
+}
+
+/** @returns the place after the closing quote, or the end of the text */
+export function endOfString (json: string, from: number): number {
+  for (let at = json.indexOf('"', from + 1); at >= 0; at = json.indexOf('"', at + 1)) {
+    let start = at
+    while (json.charCodeAt(start - 1) === BACKSLASH) start--
+    if ((at - start) % 2 === 0) return at + 1
+  }
+  return json.length
+}
+
+/** @returns the place after the text, array, object or number; the end of the text where it has no end */
+export function endOfValue (json: string, from: number): number {
+  let depth = 0
+  let i = from
+  do {
+    const char = json.charCodeAt(i)
+    if (char === QUOTE) i = endOfString(json, i)
+    else {
+      if (char === OPEN_ARRAY || char === OPEN_OBJECT) depth++
+      else if (char === CLOSE_ARRAY || char === CLOSE_OBJECT) depth--
+      else if (depth === 0) return endOfNumber(json, i)
+      i++
+    }
+  } while (depth > 0 && i < json.length)
+  return i
+}
+
+function endOfNumber (json: string, from: number): number {
+  let i = from
+  while (i < json.length && !',}] \t\r\n'.includes(json[i]!)) i++
+  return i
+}

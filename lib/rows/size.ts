@@ -1,0 +1,100 @@
+/** An envelope whose JSON is too long → one that fits: what is longest is cut first; ids, names and types stay. */
+import { cutJson, jsonBytes } from './cut'
+import { LARGE_PROPERTIES, ROW_BYTES } from './limits'
+
+interface Envelope {
+  data?: { baseData?: Record<string, unknown> }
+}
+
+/** A text that may be cut, where it stands. */
+interface Place {
+  readonly holder: Record<string, unknown>
+  readonly name: string
+  /** As JSON, in bytes. */
+  readonly size: number
+}
+
+/** Fields that may be cut. The others are ids, names and types. */
+const FIELDS = ['message', 'data', 'url', 'referrerUri']
+const DETAILS = ['message', 'stack']
+/** No text is cut to less, in bytes of JSON: of thousands of short ones some are left out instead. */
+const SHORTEST = 64
+
+/** Its JSON, or nothing where it cannot be made to fit. */
+export function fitSize (envelope: Envelope): string | undefined {
+  const text = JSON.stringify(envelope)
+  const excess = bytesThatCount(text, envelope) - ROW_BYTES
+  if (excess <= 0) return text
+  cutLongest(placesOf(envelope.data?.baseData ?? {}), excess)
+  return fitting(envelope) ?? withoutLast(envelope)
+}
+
+function fitting (envelope: Envelope): string | undefined {
+  const text = JSON.stringify(envelope)
+  return bytesThatCount(text, envelope) <= ROW_BYTES ? text : undefined
+}
+
+/** What may be large does not count. */
+function bytesThatCount (text: string, { data }: Envelope): number {
+  let bytes = Buffer.byteLength(text)
+  const { properties } = data?.baseData ?? {}
+  if (isObject(properties)) {
+    for (const name of LARGE_PROPERTIES) if (typeof properties[name] === 'string') bytes -= jsonBytes(properties[name])
+  }
+  return bytes
+}
+
+function placesOf (base: Record<string, unknown>): Place[] {
+  const places: Place[] = []
+  const add = (holder: Record<string, unknown>, name: string): void => {
+    const value = holder[name]
+    if (typeof value === 'string') places.push({ holder, name, size: jsonBytes(value) })
+  }
+  for (const field of FIELDS) add(base, field)
+  for (const detail of Array.isArray(base.exceptions) ? base.exceptions.filter(isObject) : []) for (const field of DETAILS) add(detail, field)
+  const { properties } = base
+  if (isObject(properties)) for (const name of Object.keys(properties)) if (!LARGE_PROPERTIES.has(name)) add(properties, name)
+  return places
+}
+
+/** The longest are cut to one length, that which makes all of them fit together. */
+function cutLongest (places: Place[], excess: number): void {
+  places.sort((a, b) => b.size - a.size)
+  let sum = 0
+  for (let count = 1; count <= places.length; count++) {
+    sum += places[count - 1]!.size
+    const longest = Math.max(SHORTEST, Math.floor((sum - excess) / count))
+    if (count < places.length && longest < places[count]!.size) continue
+    for (const { holder, name, size } of places.slice(0, count)) if (size > longest) holder[name] = cutJson(holder[name] as string, longest)
+    return
+  }
+}
+
+/** Where many short parts are too much together: the last of them go, and are counted. */
+function withoutLast (envelope: Envelope): string | undefined {
+  const base = envelope.data?.baseData
+  if (base === undefined) return undefined
+  for (const part of ['measurements', 'properties']) {
+    const held = base[part]
+    if (!isObject(held)) continue
+    const names = Object.keys(held).filter(name => !LARGE_PROPERTIES.has(name))
+    const large = Object.keys(held).filter(name => LARGE_PROPERTIES.has(name))
+    for (let left = names.length; left >= 0; left = left === 0 ? -1 : Math.floor(left / 2)) {
+      base[part] = Object.fromEntries([...names.slice(0, left), ...large].map(name => [name, held[name]]))
+      if (left < names.length) noteDropped(base, part, names.length - left)
+      const text = fitting(envelope)
+      if (text !== undefined) return text
+    }
+  }
+  if (Array.isArray(base.exceptions)) base.exceptions = base.exceptions.slice(0, 1).map(detail => ({ ...detail as object, parsedStack: undefined }))
+  return fitting(envelope)
+}
+
+function noteDropped (base: Record<string, unknown>, part: string, count: number): void {
+  const properties = isObject(base.properties) ? base.properties : base.properties = {}
+  ;(properties as Record<string, unknown>)[part === 'properties' ? 'droppedFields' : 'droppedMeasurements'] = String(count)
+}
+
+function isObject (value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}
