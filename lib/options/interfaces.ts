@@ -10,8 +10,8 @@ export type Properties = Record<string, PropertyValue>
 
 export interface RequestOptions {
   /**
-   * Query parameters whose values are replaced by `REDACTED`, beside the built-in list (`sig`, `token`, `code`,
-   * `password`, …); `{ only: [...] }` instead of that list; `true` for every parameter. Case does not matter.
+   * Parameters of URLs whose values are replaced by `REDACTED`, beside the built-in list (`sig`, `token`, `code`,
+   * `password`, …); `{ only: [...] }` instead of that list; `true` for every parameter. Case, `-` and `_` don't matter.
    */
   redactQuery?: string[] | { only: string[] } | true
   /** Whether a status is a success. @default statusCode < 400 */
@@ -42,7 +42,7 @@ export interface LogLine {
 export interface LogOptions {
   /** The lowest level that is sent. Cannot bring back what the app's own level keeps from being written. */
   level?: string
-  /** Keeps a line by returning true. */
+  /** Keeps a line by returning true, drops it by returning false. */
   filter?: (line: LogLine) => boolean
   /** Paths whose values are replaced by `[Redacted]` on top of the logger's own redaction, in pino's notation. */
   redact?: string[]
@@ -99,7 +99,7 @@ export interface MetricOptions {
 }
 
 export interface IgnoreOptions {
-  /** Route patterns (`/health`, `GET /health`, `/internal/*`). */
+  /** Route patterns, which begin with `/` (`/health`, `GET /health`, `/internal/*`), or `(unmatched)`. */
   routes: string[]
   /** Keeps the row where the request failed. @default false */
   keepFailures?: boolean
