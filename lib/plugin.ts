@@ -2,6 +2,7 @@
 import { type Meter, type Span, type Tracer, ProxyTracerProvider } from '@opentelemetry/api'
 import createRedact from '@pinojs/redact'
 import type { FastifyBaseLogger, FastifyInstance } from 'fastify'
+import { automaticOf } from './automatic'
 import { runOperation } from './tracing/background'
 import { announceTrace } from './requests/server-timing'
 import { traceCalls } from './dependencies'
@@ -12,7 +13,7 @@ import { patchLoaded, register } from './tracing/instrumentations'
 import { type LogCollector, collectLogs } from './logs'
 import { NO_METER } from './metrics'
 import { SILENT_REQUEST } from './tracing/operation'
-import { type AppInsightsOptions, type Config, type Properties, type PropertyValue, readOptions } from './options'
+import { type AppInsightsOptions, type Config, type Properties, type PropertyValue, type RouteConfig, readOptions } from './options'
 import { quietChild } from './logs/pino'
 import { warnOfApiCopies } from './tracing/api-copies'
 import { join } from './tracing/registration'
@@ -73,13 +74,29 @@ declare module 'fastify' {
   interface FastifyRequest { appInsights: RequestAppInsights }
   interface FastifyContextConfig {
     /** `false` silences the route: its requests, their logs and their dependencies. @default true */
-    appInsights?: boolean
+    appInsights?: boolean | RouteConfig
   }
 }
 
 export async function appInsights (fastify: FastifyInstance, input: AppInsightsOptions | string): Promise<void> {
-  if (fastify.hasDecorator('appInsights')) throw new FAI_ERR_ALREADY_REGISTERED()
+  const automatic = automaticOf(fastify)
+  const isThere = fastify.hasDecorator('appInsights')
+  if (isThere && (automatic === undefined || automatic.isOver)) throw new FAI_ERR_ALREADY_REGISTERED()
   const config = readOptions(input, process.env)
+  if (isThere && automatic !== undefined) {
+    await automatic.standBack(fastify)
+    startWith(config, automatic.next(fastify))
+  } else {
+    startWith(config, fastify)
+  }
+}
+
+/** Without options of the app's. @throws what registration throws */
+export function startFromEnvironment (fastify: FastifyInstance): void {
+  startWith(readOptions(undefined, process.env), fastify)
+}
+
+function startWith (config: Config | undefined, fastify: FastifyInstance): void {
   if (config === undefined) decorateSilently(fastify)
   else start(fastify, config)
 }
@@ -190,6 +207,6 @@ function decorateSilently (fastify: FastifyInstance): void {
     trackMetric () {},
     meter: NO_METER,
     flush: async () => ({ sent: 0, spooled: 0, lost: 0, pending: 0 }),
-    stats: () => ({ ...emptyStats(), sampledOut: 0, openRequests: 0 })
+    stats: () => ({ ...emptyStats(), sampledOut: 0, ignored: 0, openRequests: 0 })
   }))
 }

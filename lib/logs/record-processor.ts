@@ -1,11 +1,12 @@
 /** A log record → what its operation gives it, and delivery, at once or when its operation is decided. */
-import { type Attributes, type Context, ROOT_CONTEXT, TraceFlags, trace } from '@opentelemetry/api'
+import { type Attributes, type Context, ROOT_CONTEXT, trace } from '@opentelemetry/api'
 import type { LogRecordProcessor, SdkLogRecord } from '@opentelemetry/sdk-logs'
 import type { Delivery, LineOrigin } from '../delivery'
 import { PROCESSED_EXCEPTION } from '../metrics'
 import { OPERATION_NAME, RECORD_PROCESSED, RECORD_RATE } from '../rows/attribute-names'
 import { Fate, type Operation, operationOf, rateOf } from '../tracing/operation'
 import { isOwn, ownSpan } from '../tracing/own-spans'
+import { isForAzure } from '../tracing/span-processor'
 import type { Redactor } from '../rows/redaction'
 import { foreignRecord } from './foreign-record'
 import { type LineFormat, addMissing } from './line'
@@ -32,7 +33,8 @@ export interface RecordTarget {
   readonly delivery: Pick<Delivery, 'line' | 'record'>
   /** Counts a row that is an exception, or stands for several. */
   exception: ((weight: number) => void) | undefined
-  sampledOut: () => void
+  /** Sampling, or `ignore`, has kept a row from being sent. */
+  leaveOut: (operation: Operation | undefined) => void
 }
 
 export interface RecordProcessor extends LogRecordProcessor {
@@ -40,7 +42,7 @@ export interface RecordProcessor extends LogRecordProcessor {
   next: LineNotes | undefined
 }
 
-export function createRecordProcessor ({ scope, redactor, properties, delivery, exception, sampledOut }: RecordTarget): RecordProcessor {
+export function createRecordProcessor ({ scope, redactor, properties, delivery, exception, leaveOut }: RecordTarget): RecordProcessor {
   const origins = new WeakMap<LineFormat, LineOrigin>()
 
   function onEmit (record: SdkLogRecord, where: Context = ROOT_CONTEXT): void {
@@ -56,7 +58,7 @@ export function createRecordProcessor ({ scope, redactor, properties, delivery, 
     const attributes = record.attributes as Attributes
     if (operation === undefined) {
       addMissing(attributes, properties)
-      if (isSampledOut(where)) sampledOut()
+      if (isSampledOut(where)) leaveOut(operation)
       else deliver(record, undefined)
       return
     }
@@ -64,7 +66,7 @@ export function createRecordProcessor ({ scope, redactor, properties, delivery, 
     if (operation.attributes !== undefined) addMissing(attributes, operation.attributes)
     addMissing(attributes, properties)
     if (operation.fate === Fate.Kept) deliver(record, operation)
-    else if (!operation.hold(() => deliver(record, operation))) sampledOut()
+    else if (!operation.hold(() => deliver(record, operation))) leaveOut(operation)
   }
 
   function deliver (record: SdkLogRecord, operation: Operation | undefined): void {
@@ -80,7 +82,7 @@ export function createRecordProcessor ({ scope, redactor, properties, delivery, 
 
   function takeLine (record: SdkLogRecord, notes: LineNotes, where: Context, operation: Operation | undefined): void {
     if (operation === undefined) {
-      if (isSampledOut(where)) sampledOut()
+      if (isSampledOut(where)) leaveOut(operation)
       else deliverLine(record, notes, undefined, undefined, undefined)
       return
     }
@@ -91,7 +93,7 @@ export function createRecordProcessor ({ scope, redactor, properties, delivery, 
     }
     // As they are now: what is set later belongs to later rows.
     const attributes = operation.attributes === undefined ? undefined : { ...operation.attributes }
-    if (!operation.hold(() => deliverLine(record, notes, operation, name, attributes))) sampledOut()
+    if (!operation.hold(() => deliverLine(record, notes, operation, name, attributes))) leaveOut(operation)
   }
 
   function deliverLine (record: SdkLogRecord, { level, timestamp, format }: LineNotes, operation: Operation | undefined, operationName: string | undefined, attributes: Attributes | undefined): void {
@@ -128,5 +130,5 @@ function isException (attributes: Attributes): boolean {
 
 function isSampledOut (where: Context): boolean {
   const span = trace.getSpan(where)
-  return isOwn(span) && (span.spanContext().traceFlags & TraceFlags.SAMPLED) === 0
+  return span !== undefined && isOwn(span) && !isForAzure(span)
 }

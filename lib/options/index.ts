@@ -4,6 +4,7 @@ import type { LogRecordProcessor } from '@opentelemetry/sdk-logs'
 import type { Sampler, SpanProcessor } from '@opentelemetry/sdk-trace-base'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { type Connection, parseConnectionString } from './connection-string'
+import { isDisabled, samplingOf } from './environment'
 import { FAI_ERR_CONNECTION_STRING_MISSING, FAI_ERR_OPTION_INVALID, FAI_ERR_OPTION_UNKNOWN } from '../errors'
 import type { Instrumentation } from '../tracing/instrumentations'
 import { SECRET_HEADERS, SECRET_QUERY_NAMES } from '../rows/redaction'
@@ -93,7 +94,7 @@ export interface AppInsightsOptions {
    * @see https://learn.microsoft.com/azure/azure-monitor/app/connection-strings
    */
   connectionString?: string
-  /** `false` sends nothing and needs no connection string; decorators stay callable. @default true */
+  /** `false` sends nothing and needs no connection string; decorators stay callable. @default true, false where the environment variable OTEL_SDK_DISABLED is `true` */
   enabled?: boolean
   /** `cloud_RoleName` of every row. @default OTEL_SERVICE_NAME, else the host platform's name of the app, else package.json's */
   serviceName?: string
@@ -105,6 +106,8 @@ export interface AppInsightsOptions {
   tracesPerSecond?: number
   /** An OpenTelemetry sampler instead of `samplingRatio` and `tracesPerSecond`. */
   sampler?: Sampler
+  /** Samples what goes to Azure only: `spanProcessors` and `logRecordProcessors` get everything. @default false */
+  sampleAzureOnly?: boolean
   /** Sends failed requests, with their logs, although sampled out. @default false */
   keepErrors?: boolean
   /** Sends requests that took longer than so many milliseconds although sampled out. */
@@ -160,6 +163,9 @@ export interface Config {
   readonly samplingRatio: number
   readonly tracesPerSecond: number | undefined
   readonly sampler: Sampler | undefined
+  /** A caller's decision counts before our own. */
+  readonly followCaller: boolean
+  readonly sampleAzureOnly: boolean
   readonly keepErrors: boolean
   readonly keepSlowerThan: number | undefined
   readonly ignore: Ignore
@@ -238,6 +244,7 @@ const OPTIONS: Record<keyof AppInsightsOptions, Kind> = {
   samplingRatio: RATIO,
   tracesPerSecond: NOT_NEGATIVE,
   sampler: { words: 'an OpenTelemetry sampler', test: withMethods('shouldSample') },
+  sampleAzureOnly: BOOLEAN,
   keepErrors: BOOLEAN,
   keepSlowerThan: NOT_NEGATIVE,
   ignore: { words: 'an array of route patterns, { routes, keepFailures } or a function', test: value => isStrings(value) || isFunction(value) || (isObject(value) && isStrings(value.routes)) },
@@ -282,7 +289,7 @@ export function readOptions (input: unknown, env: NodeJS.ProcessEnv): Config | u
     throw new FAI_ERR_OPTION_INVALID('tracesPerSecond', 'left out where samplingRatio is given')
   }
 
-  if (options.enabled === false) return undefined
+  if (!(options.enabled ?? !isDisabled(env))) return undefined
   const connectionString = options.connectionString ?? env.APPLICATIONINSIGHTS_CONNECTION_STRING
   if (connectionString === undefined || connectionString.trim() === '') throw new FAI_ERR_CONNECTION_STRING_MISSING()
   const logs = options.logs ?? true
@@ -293,9 +300,9 @@ export function readOptions (input: unknown, env: NodeJS.ProcessEnv): Config | u
     connection: parseConnectionString(connectionString),
     serviceName: options.serviceName,
     properties: Object.freeze({ ...options.properties }),
-    samplingRatio: options.samplingRatio ?? 1,
-    tracesPerSecond: options.tracesPerSecond,
+    ...readSampling(options, env),
     sampler: options.sampler,
+    sampleAzureOnly: options.sampleAzureOnly ?? false,
     keepErrors: options.keepErrors ?? false,
     keepSlowerThan: options.keepSlowerThan,
     ignore: readIgnore(options.ignore),
@@ -316,6 +323,33 @@ export function readOptions (input: unknown, env: NodeJS.ProcessEnv): Config | u
     spanProcessors: Object.freeze([...options.spanProcessors ?? []]),
     logRecordProcessors: Object.freeze([...options.logRecordProcessors ?? []])
   })
+}
+
+/** Any of the options wins over the environment. */
+function readSampling (options: AppInsightsOptions, env: NodeJS.ProcessEnv): Pick<Config, 'samplingRatio' | 'tracesPerSecond' | 'followCaller'> {
+  const { samplingRatio, tracesPerSecond, sampler } = options
+  const isGiven = samplingRatio !== undefined || tracesPerSecond !== undefined || sampler !== undefined
+  const sampling = isGiven ? { samplingRatio, tracesPerSecond } : samplingOf(env)
+  return { samplingRatio: 1, tracesPerSecond: undefined, followCaller: false, ...defined(sampling) }
+}
+
+function defined<T extends object> (given: T): Partial<T> {
+  return Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined)) as Partial<T>
+}
+
+/** What a route's `config.appInsights` may be. */
+export interface RouteConfig {
+  /** Of this route, instead of the instance's. From 0 to 1. */
+  samplingRatio: number
+}
+
+const ROUTE: Record<keyof RouteConfig, Kind> = { samplingRatio: RATIO }
+
+/** @throws FAI_ERR_OPTION_INVALID, FAI_ERR_OPTION_UNKNOWN */
+export function checkRouteConfig (given: unknown): void {
+  if (given === undefined || typeof given === 'boolean') return
+  if (!isObject(given)) throw new FAI_ERR_OPTION_INVALID('config.appInsights', 'true, false or { samplingRatio }')
+  check('config.appInsights.', given, ROUTE)
 }
 
 function check (path: string, given: object, kinds: Record<string, Kind>, alsoKnown: readonly string[] = []): void {

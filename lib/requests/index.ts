@@ -4,7 +4,7 @@ import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 import type { TLSSocket } from 'node:tls'
 import { type Context, type Span, SpanKind, trace } from '@opentelemetry/api'
 import { suppressTracing } from '@opentelemetry/core'
-import type { ReadableSpan } from '@opentelemetry/sdk-trace-base'
+import type { ReadableSpan, Sampler } from '@opentelemetry/sdk-trace-base'
 import type { FastifyBaseLogger, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { Exceptions } from '../exceptions'
 import { MAX_URL, httpAttributes, isSynthetic, knownMethod, outcomeOf, setStatus } from './http'
@@ -15,11 +15,11 @@ import type { Instance } from '../tracing/instance'
 import { Fate, Operation, SILENT_REQUEST, bindSpan, kOperation, operationOf } from '../tracing/operation'
 import { isOwn } from '../tracing/own-spans'
 import { baggageOf, incomingContext } from '../tracing/propagation'
-import type { Config } from '../options'
+import { type Config, type RouteConfig, checkRouteConfig } from '../options'
 import { createBindingCheck } from '../logs/pino'
 import { OPERATION_NAME, SAMPLE_RATE } from '../rows/attribute-names'
 import { propertiesOf } from '../rows/properties'
-import { kHold } from '../tracing/sampler'
+import { RateSampler, fixedRate, kHold, kRouteSampler } from '../tracing/sampler'
 import { isForAzure } from '../tracing/span-processor'
 import { messageOf } from '../warnings'
 
@@ -30,19 +30,16 @@ class RequestOperation extends Operation {
   readonly request: FastifyRequest
   readonly reply: FastifyReply
   readonly route: string
-  /** A route of the ignore list: kept only where it fails. */
-  readonly ignored: boolean
   /** Asked for at the start: a closed socket has none. */
   readonly clientAddress: string | undefined
   /** The response's finish was seen. */
   finished = false
 
   constructor (telemetry: Instance, request: FastifyRequest, reply: FastifyReply, name: string, route: string, span: Span, parent: Context, fate: Fate, ignored: boolean) {
-    super(telemetry, name, span, parent, fate)
+    super(telemetry, name, span, parent, fate, ignored)
     this.request = request
     this.reply = reply
     this.route = route
-    this.ignored = ignored
     this.clientAddress = fate === Fate.Dropped ? undefined : request.ip
   }
 
@@ -72,6 +69,7 @@ export function traceRequests (
 
   fastify.decorateRequest(kOperation as unknown as string, null)
   fastify.decorateRequest('appInsights', { getter (this: FastifyRequest) { return (this as WithOperation)[kOperation] ?? SILENT_REQUEST } })
+  fastify.addHook('onRoute', ({ config }) => checkRouteConfig(config?.appInsights))
   fastify.addHook('onRequest', openRequest)
   // A parsed body, a timer or an emitter may have lost the context that onRequest set.
   fastify.addHook('preValidation', function enterValidation (request, _reply, done) { enter(request, done) })
@@ -96,11 +94,12 @@ export function traceRequests (
     const name = `${method} ${route}`
     const active = context.active()
 
-    const silenced = (routeConfig as { appInsights?: boolean } | undefined)?.appInsights === false
+    const own = (routeConfig as { appInsights?: boolean | RouteConfig } | undefined)?.appInsights
+    const silenced = own === false
     const ignored = silenced || isIgnored(request, method, route)
     const operation = ignored && (silenced || !keepsFailuresOfIgnored)
       ? openSilent(request, reply, name, route, active)
-      : openTraced(request, reply, name, route, active, ignored)
+      : openTraced(request, reply, name, route, active, ignored, typeof own === 'object' ? samplerOf(own) : undefined)
 
     ;(request as WithOperation)[kOperation] = operation
     ;(reply.raw as Response)[kOperation] = operation
@@ -110,12 +109,22 @@ export function traceRequests (
   }
 
   function openSilent (request: FastifyRequest, reply: FastifyReply, name: string, route: string, active: Context): RequestOperation {
+    telemetry.ignored++
     return new RequestOperation(telemetry, request, reply, name, route, SILENT_REQUEST.span, suppressTracing(active), Fate.Dropped, true)
   }
 
-  function openTraced (request: FastifyRequest, reply: FastifyReply, name: string, route: string, active: Context, ignored: boolean): RequestOperation {
+  // The same object for all requests of a route.
+  const routeSamplers = new WeakMap<RouteConfig, Sampler>()
+  function samplerOf (own: RouteConfig): Sampler {
+    let sampler = routeSamplers.get(own)
+    if (sampler === undefined) routeSamplers.set(own, sampler = new RateSampler(fixedRate(own.samplingRatio)))
+    return sampler
+  }
+
+  function openTraced (request: FastifyRequest, reply: FastifyReply, name: string, route: string, active: Context, ignored: boolean, sampler: Sampler | undefined): RequestOperation {
     let parent = incomingContext(active, request.raw.headers)
     if (ignored) parent = parent.setValue(kHold, true)
+    if (sampler !== undefined) parent = parent.setValue(kRouteSampler, sampler)
     warnOfOther(active)
     const span = telemetry.startSpan(name, SpanKind.SERVER, parent, config.sampler === undefined ? undefined : { 'http.request.method': request.raw.method, 'http.route': route, 'url.path': request.raw.url?.split('?')[0] })
     const fate = !span.isRecording() ? Fate.Dropped : isForAzure(span) && !telemetry.holds && !ignored ? Fate.Kept : Fate.Undecided
@@ -235,7 +244,10 @@ export function traceRequests (
   function reportUnrouted (raw: IncomingMessage, response: Response): void {
     if (response[kOperation] !== undefined) return
     response[kOperation] = null
-    if (ignoresUnmatched(config.ignore)) return
+    if (ignoresUnmatched(config.ignore)) {
+      telemetry.ignored++
+      return
+    }
     const span = telemetry.startSpan(`${knownMethod(raw.method)} ${UNMATCHED}`, SpanKind.SERVER, incomingContext(context.active(), raw.headers))
     const protocol = (raw.socket as TLSSocket).encrypted ? 'https' : 'http'
     count(raw, protocol, UNMATCHED, response.statusCode, response.statusCode < 400, 0)

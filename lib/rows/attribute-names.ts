@@ -8,3 +8,5 @@ export const RECORD_RATE = 'fai.sample_rate'
 export const RECORD_PROCESSED = 'fai.processed'
 /** Of a span: from it the exporter takes a row's sampleRate, in percent (itemCount = 100 / rate). */
 export const SAMPLE_RATE = 'microsoft.sample_rate'
+/** The rate of a span that other destinations get, and Azure does not. */
+export const NOT_FOR_AZURE = 0

@@ -2,7 +2,7 @@
 import { type Attributes, type Context, type Span as ApiSpan, SpanKind, TraceFlags, trace } from '@opentelemetry/api'
 import type { ReadableSpan, Span, SpanProcessor } from '@opentelemetry/sdk-trace-base'
 import type { PackableSpan } from '../delivery/pack'
-import { OPERATION_NAME, SAMPLE_RATE } from '../rows/attribute-names'
+import { NOT_FOR_AZURE, OPERATION_NAME, SAMPLE_RATE } from '../rows/attribute-names'
 import type { Redactor } from '../rows/redaction'
 import { Fate, type Operation, bindSpan, operationOf, operationOfSpan } from './operation'
 import { interceptExceptions } from './recorded-exceptions'
@@ -16,7 +16,8 @@ export interface SpanTarget {
   deliver: (span: PackableSpan) => void
   /** An event of a span, which is a row of its own. */
   event: (event: ReadableSpan['events'][number], span: ReadableSpan, operation: Operation | undefined) => void
-  sampledOut: () => void
+  /** Sampling has kept a row from being sent. */
+  leaveOut: (operation: Operation | undefined) => void
 }
 
 // The second level of Trace Context: the trace id's last 56 bits are random.
@@ -31,7 +32,7 @@ export function keepRandomFlag (span: ApiSpan, parent: Context): void {
   if (own.traceId === caller.traceId) own.traceFlags |= RANDOM_FLAG
 }
 
-export function createSpanProcessor ({ longest, properties, redactor, deliver, event, sampledOut }: SpanTarget): SpanProcessor {
+export function createSpanProcessor ({ longest, properties, redactor, deliver, event, leaveOut }: SpanTarget): SpanProcessor {
   function onStart (span: Span, parent: Context): void {
     interceptExceptions(span)
     keepRandomFlag(span, parent)
@@ -54,11 +55,11 @@ export function createSpanProcessor ({ longest, properties, redactor, deliver, e
     const operation = operationOfSpan(span)
     if (operation === undefined) {
       if (isForAzure(span)) send(span)
-      else sampledOut()
+      else leaveOut(operation)
       return
     }
     if (operation.fate === Fate.Kept) send(span, operation)
-    else if (!operation.hold(() => send(span, operation))) sampledOut()
+    else if (!operation.hold(() => send(span, operation))) leaveOut(operation)
   }
 
   function send (span: ReadableSpan, operation?: Operation): void {
@@ -88,7 +89,7 @@ function shorten (attributes: Attributes, longest: number): void {
 }
 
 export function isForAzure (span: ApiSpan | ReadableSpan): boolean {
-  return (span.spanContext().traceFlags & TraceFlags.SAMPLED) !== 0
+  return (span.spanContext().traceFlags & TraceFlags.SAMPLED) !== 0 && (span as Partial<ReadableSpan>).attributes?.[SAMPLE_RATE] !== NOT_FOR_AZURE
 }
 
 const URLS = ['url.full', 'url.query', 'url.path', 'http.url', 'http.target']
