@@ -1,12 +1,12 @@
 /** The process is ending → what is pending is sent or stored, and the fatal error is reported. */
-import { context } from '@opentelemetry/api'
+import { context } from './tracing/context'
 import type { Exceptions } from './exceptions'
 import { operationOf } from './tracing/operation'
-import type { Telemetry } from './tracing/telemetry'
+import type { Instance } from './tracing/instance'
 import { Severity } from './logs/severity'
 
 export interface Watched {
-  readonly telemetry: Telemetry
+  readonly telemetry: Instance
   /** undefined where uncaught errors are not to be reported. */
   readonly exceptions: Exceptions | undefined
   /** Closes the requests that are still open. */
@@ -94,8 +94,9 @@ function reportFatal (error: unknown): void {
  * added yet, and Node.js would stop watching a signal that nobody listens to, for good. No signal is delivered before
  * the tick is over.
  */
-function followSignals (event: string | symbol): void {
-  if (!SIGNALS.has(event)) return
+function followSignals (event: string | symbol, listener: (...args: never[]) => unknown): void {
+  // Another copy's handler is no reason to do anything.
+  if (!SIGNALS.has(event) || (kSignalHandler in listener && listener !== signalHandler)) return
   if (dueForReview.size === 0) nextTick(reviewSignalHandlers)
   dueForReview.add(event as NodeJS.Signals)
 }

@@ -1,14 +1,17 @@
 /** The outgoing calls of one instance that are on their way: each is opened once and finished once. */
-import { type Span, SpanStatusCode, context, trace } from '@opentelemetry/api'
+import { type Span, SpanStatusCode, trace } from '@opentelemetry/api'
+import { context } from '../tracing/context'
 import { PROCESSED_DEPENDENCY } from '../metrics'
 import { attributesOf, markProcessed } from '../rows/marks'
 import type { Config } from '../options'
-import { instanceOf } from '../tracing/registration'
-import type { Telemetry } from '../tracing/telemetry'
-import { isTracingSuppressed, parseTraceParent } from '../tracing/trace-context'
+import { instanceOf } from '../tracing/members'
+import type { Instance } from '../tracing/instance'
+import { isTracingSuppressed, parseTraceParent } from '@opentelemetry/core'
 import type { Warn } from '../warnings'
 import { createOwnTraffic } from './own-traffic'
 import { type IsSuccess, type MatchesCall, createMatcher, createSuccess } from './patterns'
+import { markHttpCall } from './azure/client-method'
+import { reasonOf } from './reason'
 import { type CallTarget, type SetHeader, inject, isTracedAlready, startCallSpan } from './spans'
 
 /** A call that is on its way. */
@@ -31,19 +34,19 @@ export class Call {
 
 export class Calls {
   readonly warn: Warn
-  readonly #telemetry: Telemetry
+  readonly #telemetry: Instance
   readonly #isOwnTraffic: (url: string) => boolean
-  readonly #isIgnored: MatchesCall
-  readonly #isPropagated: MatchesCall
+  readonly isIgnored: MatchesCall
+  readonly isPropagated: MatchesCall
   readonly #isSuccess: IsSuccess
   readonly #open = new Set<Call>()
 
-  constructor (options: Exclude<Config['dependencies'], false>, telemetry: Telemetry, warn: Warn) {
+  constructor (options: Exclude<Config['dependencies'], false>, telemetry: Instance, warn: Warn) {
     this.warn = warn
     this.#telemetry = telemetry
     this.#isOwnTraffic = createOwnTraffic(telemetry.config.connection.endpoint)
-    this.#isIgnored = createMatcher(options.ignore, false)
-    this.#isPropagated = createMatcher(options.propagate, true)
+    this.isIgnored = createMatcher(options.ignore, false)
+    this.isPropagated = createMatcher(options.propagate, true)
     this.#isSuccess = createSuccess(options.success)
   }
 
@@ -56,11 +59,12 @@ export class Calls {
     const telemetry = this.#telemetry
     if (instanceOf(active) !== telemetry) return undefined
     if (isTracingSuppressed(active) || this.#isOwnTraffic(target.url)) return null
-    const theirs = existing === undefined ? undefined : parseTraceParent(existing)
-    if (theirs !== undefined && isTracedAlready(theirs, active)) return null
+    markHttpCall(active)
+    const theirs = existing === undefined ? null : parseTraceParent(existing)
+    if (theirs !== null && isTracedAlready(theirs, active)) return null
     // A trace of another id is what the app wants there.
-    const mayInject = (theirs === undefined || theirs.traceId === trace.getSpanContext(active)?.traceId) && this.#isPropagated(target.method, target.url)
-    if (this.#isIgnored(target.method, target.url)) {
+    const mayInject = (theirs === null || theirs.traceId === trace.getSpanContext(active)?.traceId) && this.isPropagated(target.method, target.url)
+    if (this.isIgnored(target.method, target.url)) {
       // Its callee belongs to the operation all the same.
       if (mayInject) inject(active, set)
       return null
@@ -101,11 +105,4 @@ function setFailure ({ span, status, error }: Call): void {
   // The exporter keeps neither error.type nor the status's message.
   if (error !== undefined || status === undefined) span.setAttribute('error', reason)
   span.setStatus({ code: SpanStatusCode.ERROR })
-}
-
-function reasonOf (error: unknown): string {
-  const { code, name, cause } = error as { code?: unknown, name?: unknown, cause?: { code?: unknown } }
-  if (typeof code === 'string' && code !== '') return code
-  if (typeof cause?.code === 'string') return cause.code
-  return typeof name === 'string' && name !== '' ? name : 'error'
 }

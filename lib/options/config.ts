@@ -1,7 +1,7 @@
 /** What the user gave → one frozen, checked Config. */
 import type { TokenCredential } from '@azure/core-auth'
 import type { LogRecordProcessor } from '@opentelemetry/sdk-logs'
-import type { Sampler, SpanProcessor } from '@opentelemetry/sdk-trace-node'
+import type { Sampler, SpanProcessor } from '@opentelemetry/sdk-trace-base'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { type Connection, parseConnectionString } from './connection-string'
 import {
@@ -35,6 +35,8 @@ export interface Config {
   readonly keepErrors: boolean
   readonly keepSlowerThan: number | undefined
   readonly ignore: Ignore
+  /** true for every entry. */
+  readonly baggage: true | readonly string[]
   readonly requests: {
     readonly redactQuery: ReadonlySet<string> | true
     readonly success: ((statusCode: number, request: FastifyRequest) => boolean | undefined) | undefined
@@ -59,6 +61,7 @@ export interface Config {
     readonly propagate: boolean | CallChoice | undefined
     readonly success: ((call: FinishedCall) => boolean | undefined) | undefined
     /** Whether ours is to trace them: an instrumentation of the app's may. */
+    readonly azureSdk: boolean
     readonly undici: boolean
     readonly http: boolean
   } | false
@@ -97,6 +100,7 @@ export function readOptions (input: unknown, env: NodeJS.ProcessEnv, warn: Warn)
     keepErrors: options.keepErrors ?? false,
     keepSlowerThan: options.keepSlowerThan,
     ignore: readIgnore(options.ignore, warn),
+    baggage: options.baggage === true ? true : Object.freeze([...options.baggage === false ? [] : options.baggage ?? []]),
     requests: readRequests(options.requests ?? {}, warn),
     logs: readLogs(options.logs ?? true, warn),
     exceptions: readExceptions(options.exceptions ?? true),
@@ -148,7 +152,7 @@ function readMetrics (given: boolean | MetricOptions): Config['metrics'] {
 
 function readDependencies (given: boolean | DependencyOptions, instrumentations: Instrumentation[], warn: Warn): Config['dependencies'] {
   if (given === false) return false
-  const { ignore, propagate, success }: DependencyOptions = given === true ? {} : given
+  const { ignore, propagate, success, azureSdk }: DependencyOptions = given === true ? {} : given
   const has = (name: string): boolean => instrumentations.some(({ instrumentationName }) => instrumentationName === name)
   return Object.freeze({
     ignore: typeof ignore === 'function' ? guardedPredicate('dependencies.ignore', ignore, 'the call is kept', warn) : frozen(ignore),
@@ -156,6 +160,7 @@ function readDependencies (given: boolean | DependencyOptions, instrumentations:
       ? guardedPredicate('dependencies.propagate', propagate, 'the call carries trace headers', warn)
       : typeof propagate === 'boolean' ? propagate : frozen(propagate),
     success: success === undefined ? undefined : guardedPredicate('dependencies.success', success, 'the default is used', warn),
+    azureSdk: (azureSdk ?? true) && !has('@azure/opentelemetry-instrumentation-azure-sdk'),
     undici: !has('@opentelemetry/instrumentation-undici'),
     http: !has('@opentelemetry/instrumentation-http')
   })

@@ -136,6 +136,7 @@ const EXCEPTIONS: Shape<ExceptionOptions> = { clientErrors: BOOLEAN, uncaught: B
 const DEPENDENCIES: Shape<DependencyOptions> = {
   ignore: either('an array of hosts and urls, or a function', [isFunction, fine], [Array.isArray, list('', CALL)]),
   propagate: either('true, false, an array of hosts and urls, or a function', [isBoolean, fine], [isFunction, fine], [Array.isArray, list('', CALL)]),
+  azureSdk: BOOLEAN,
   success: FUNCTION
 }
 const METRICS: Shape<MetricOptions> = {
@@ -164,6 +165,7 @@ const OPTIONS: Shape<AppInsightsOptions> = {
     [isFunction, fine],
     [Array.isArray, ROUTES],
     [isObject, required('routes', ROUTES, object('', IGNORE))]),
+  baggage: either('true, false or an array of names', [isBoolean, fine], [Array.isArray, list('', STRING)]),
   requests: object('an object', REQUESTS),
   logs: switchable(LOGS),
   exceptions: switchable(EXCEPTIONS),

@@ -3,14 +3,14 @@ import type { Context } from '@opentelemetry/api'
 import type { FastifyBaseLogger, FastifyInstance, FastifyRequest } from 'fastify'
 import type { Exceptions } from '../exceptions'
 import type { Config } from '../options'
-import type { Telemetry } from '../tracing/telemetry'
+import type { Instance } from '../tracing/instance'
 
 export const kRequestTracing = Symbol('fastify-app-insights.request-tracing')
 
 export interface RequestTracing {
   readonly fastify: FastifyInstance
   readonly config: Config
-  readonly telemetry: Telemetry
+  readonly telemetry: Instance
   readonly exceptions: Exceptions | undefined
   /** Says each thing once. */
   readonly warn: (message: string) => void
@@ -20,6 +20,8 @@ export interface RequestTracing {
   readonly onOpen: ((logger: FastifyBaseLogger, context: Context) => void) | undefined
   /** Whether the logger's own bindings name the request. */
   readonly isBoundTo: (logger: object, requestId: string) => boolean
+  /** The first request's logger, where its bindings do not name the request. */
+  firstLogger: WeakRef<object> | undefined
   readonly isIgnored: (request: FastifyRequest, method: string, route: string) => boolean
   /** An ignored request that fails is kept all the same. */
   readonly keepsFailuresOfIgnored: boolean

@@ -51,9 +51,17 @@ export class LoadedModules {
     for (const [instrumentation, outcome] of this.#outcomes) {
       for (const part of partsOf(instrumentation)) {
         for (const definition of part._modules) {
-          for (const file of filesOf(definition, files)) this.#patchFile(part, definition, file, outcome)
+          for (const file of filesOf(definition, files)) this.#try(definition, () => this.#patchFile(part, definition, file, outcome))
         }
       }
+    }
+  }
+
+  #try (definition: Definition, patch: () => void): void {
+    try {
+      patch()
+    } catch (error) {
+      this.#warn(`An instrumentation could not patch ${definition.name}: ${messageOf(error)}`)
     }
   }
 
@@ -71,12 +79,7 @@ export class LoadedModules {
     done.add(definition)
     const original: unknown = module.exports
     const before = functionsOf(original)
-    try {
-      module.exports = part._onRequire(definition, original, name, folder)
-    } catch (error) {
-      this.#warn(`An instrumentation could not patch ${definition.name}: ${messageOf(error)}`)
-      return
-    }
+    module.exports = part._onRequire(definition, original, name, folder)
     if (!targets.some(({ moduleExports }) => moduleExports === original)) {
       outcome.unsupported.add(folder)
       return
@@ -103,11 +106,18 @@ export class LoadedModules {
 
 /** An instrumentation may be made of others: that of redis is made of one for old and one for new versions. */
 function partsOf (instrumentation: object): Patching[] {
-  const candidates = [instrumentation, ...Object.values(instrumentation).flat() as unknown[]]
+  const own = Object.values(Object.getOwnPropertyDescriptors(instrumentation)).map(({ value }): unknown => value)
+  const candidates = [instrumentation, ...own.flat()]
   return [...new Set(candidates)].filter((candidate): candidate is Patching => {
     const { _modules: modules, _onRequire: onRequire } = (candidate ?? {}) as Partial<Patching>
-    return Array.isArray(modules) && typeof onRequire === 'function'
+    return Array.isArray(modules) && typeof onRequire === 'function' && modules.every(isDefinition)
   })
+}
+
+// They are private: another version may have them otherwise.
+function isDefinition (value: unknown): value is Definition {
+  const { name, files } = (value ?? {}) as Partial<Definition>
+  return typeof name === 'string' && Array.isArray(files) && files.every(file => typeof file?.name === 'string')
 }
 
 function filesOf (definition: Definition, files: readonly string[]): LoadedFile[] {

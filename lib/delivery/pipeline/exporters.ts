@@ -2,17 +2,19 @@
 import { randomUUID } from 'node:crypto'
 import { dirname, join } from 'node:path'
 import type { HttpClient, PipelineRequest, PipelineResponse } from '@azure/core-rest-pipeline'
-import { ROOT_CONTEXT, context } from '@opentelemetry/api'
+import { ROOT_CONTEXT } from '@opentelemetry/api'
 import type { ReadableLogRecord } from '@opentelemetry/sdk-logs'
 import type { ResourceMetrics } from '@opentelemetry/sdk-metrics'
-import type { ReadableSpan, SpanExporter } from '@opentelemetry/sdk-trace-node'
+import type { ReadableSpan, SpanExporter } from '@opentelemetry/sdk-trace-base'
 import type * as Azure from '@azure/monitor-opentelemetry-exporter'
 import type * as RestPipeline from '@azure/core-rest-pipeline'
+import { context } from '../../tracing/context'
 import type { Connection } from '../../options/connection-string'
 import { PROCESSED } from '../../rows/attribute-names'
 import { fit, type Item } from '../../rows/gate'
 import { normalizedVariables } from '../http/proxy'
-import { suppressTracing } from '../../tracing/trace-context'
+import { suppressTracing } from '@opentelemetry/core'
+import { describeQueues } from './messaging'
 
 /** Converting one batch at a time is enough: it is all computation. */
 export interface Exporters {
@@ -47,12 +49,13 @@ function applyMarks (item: Item): void {
 }
 
 /** What the exporter has mapped goes through the gate while it is still objects: nothing has to be parsed for it. */
-function addGate (exporter: object): void {
+function addGate (exporter: object, prepare?: (items: Item[]) => void): void {
   const { sender: ofTraces, _sender: sender = ofTraces } = exporter as { sender?: Sender, _sender?: Sender }
   // The exporter's version is pinned; without the gate, rows would be lost one by one, and nobody would see it.
   if (typeof sender?.exportEnvelopes !== 'function') throw new Error('This version of @azure/monitor-opentelemetry-exporter is not supported')
   const send = sender.exportEnvelopes
   sender.exportEnvelopes = (items, ...rest) => {
+    prepare?.(items)
     const fitting: Item[] = []
     for (const item of items) {
       applyMarks(item)
@@ -95,12 +98,15 @@ export function loadExporters (connection: Connection, statsbeat: boolean): Expo
     // These would count our answer, not Azure's.
     APPLICATIONINSIGHTS_SDKSTATS_DISABLED: 'true',
     ...(quiet ? { APPLICATION_INSIGHTS_NO_STATSBEAT: 'true', APPLICATIONINSIGHTS_STATSBEAT_DISABLED: 'true' } : {})
-  }, () => ({
+    // Without a worker, what it measures and asks for in the background must not become rows of the app's.
+  }, () => context.with(suppressTracing(ROOT_CONTEXT), () => ({
     trace: new azure.AzureMonitorTraceExporter(options),
     log: new azure.AzureMonitorLogExporter(options),
     metric: new azure.AzureMonitorMetricExporter(options)
-  }))
-  for (const exporter of [trace, log, metric]) addGate(exporter)
+  })))
+  let converting: readonly ReadableSpan[] = []
+  addGate(trace, items => describeQueues(converting, items))
+  for (const exporter of [log, metric]) addGate(exporter)
   // Every exporter starts it, and its first call goes out after 5 s. Another user of the exporter keeps theirs.
   if (!polling) poll?.shutdown()
 
@@ -120,7 +126,10 @@ export function loadExporters (connection: Connection, statsbeat: boolean): Expo
   }
 
   return {
-    spans: spans => convert(done => trace.export(spans, done)),
+    spans: spans => convert(done => {
+      converting = spans
+      return trace.export(spans, done)
+    }),
     records: records => convert(done => log.export(records, done)),
     metrics: metrics => convert(done => metric.export(metrics, done))
   }

@@ -192,7 +192,10 @@ export class Pipeline {
     if (this.#stopped) return
     if (this.#breaker.pausedUntil > monotonic()) return this.#wake(this.#breaker.pausedUntil)
     this.#sendReady()
-    if (this.#takeFromDisk()) this.#sendReady()
+    // What is new goes first: one file that the endpoint chokes on must not keep all else waiting behind it.
+    this.#convertNext()
+    if (!this.#takeFromDisk()) return
+    this.#sendReady()
     this.#convertNext()
   }
 
@@ -384,7 +387,7 @@ export class Pipeline {
 
   /** To its file, which holds it still. */
   #putBack (batch: Batch, notBefore: number): void {
-    this.#storage!.readableAt = notBefore
+    this.#storage!.postpone(batch.lease!, notBefore)
     this.#leave(batch, true)
   }
 
@@ -516,11 +519,13 @@ export class Pipeline {
   }
 
   #expire (waiter: Waiter): void {
-    if (!this.#waiters.finish(waiter)) return
+    if (!this.#waiters.has(waiter)) return
     this.#guarded(() => {
       if (waiter.mode !== 'flush') this.spoolNow(waiter.source)
       else if (this.#breaker.isTripped) this.#spill(0)
     })
+    // Whoever waits takes it for stored.
+    this.#waiters.finish(waiter)
   }
 
   #notice (message: string): void {
