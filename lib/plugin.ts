@@ -7,6 +7,7 @@ import { announceTrace } from './requests/server-timing'
 import { traceCalls } from './dependencies'
 import { FAI_ERR_ALREADY_REGISTERED } from './errors'
 import { type Exceptions, createExceptions } from './exceptions'
+import { followNest } from './exceptions/nestjs'
 import { watch } from './shutdown'
 import { register } from './tracing/instrumentations'
 import { LoadedModules } from './tracing/loaded-modules'
@@ -123,6 +124,9 @@ function start (fastify: FastifyInstance, config: Config, warn: Warn, warnOnce: 
     loaded.patch()
     fastify.addHook('onReady', async () => loaded.report())
   }
+  let unfollowNest = (): void => {}
+  // By then it is loaded, if it ever is.
+  if (exceptions !== undefined) fastify.addHook('onReady', async () => { unfollowNest = followNest(telemetry, exceptions) })
   const unwatch = watch({
     telemetry,
     exceptions: config.exceptions !== false && config.exceptions.uncaught ? exceptions : undefined,
@@ -151,6 +155,7 @@ function start (fastify: FastifyInstance, config: Config, warn: Warn, warnOnce: 
 
   fastify.addHook('onClose', async () => {
     stopRequests()
+    unfollowNest()
     calls?.stop()
     logs?.stop()
     const { sent, spooled, lost } = await telemetry.close()

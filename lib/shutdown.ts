@@ -94,8 +94,9 @@ function reportFatal (error: unknown): void {
  * added yet, and Node.js would stop watching a signal that nobody listens to, for good. No signal is delivered before
  * the tick is over.
  */
-function followSignals (event: string | symbol): void {
-  if (!SIGNALS.has(event)) return
+function followSignals (event: string | symbol, listener: (...args: never[]) => unknown): void {
+  // Another copy's handler is no reason to do anything.
+  if (!SIGNALS.has(event) || (kSignalHandler in listener && listener !== signalHandler)) return
   if (dueForReview.size === 0) nextTick(reviewSignalHandlers)
   dueForReview.add(event as NodeJS.Signals)
 }

@@ -122,7 +122,7 @@ t.test('names that the exporter would swallow, and values of any kind, are safe 
   const [row] = emulator.items({ type: 'request' })
   t.match(row, { name: 'GET /', customDimensions: { 'field.url.full': 'http://fake/', 'field.http.route': 'fake', 'field.microsoft.thing': 'x', 'field.__proto__': 'x', _: 'x' } })
   t.ok(Buffer.byteLength(row!.customDimensions!.long!) <= 8_192)
-  t.match(row!.customDimensions!.long, /… \[cut\]$/)
+  t.match(row!.customDimensions!.long, /…\(cut from \d+\)$/)
 })
 
 t.test('an incoming traceparent is honoured, and a malformed one begins a new operation', async t => {

@@ -4,6 +4,7 @@ import { withoutConstants } from '../rows/dom-exception'
 import { parseExactly } from '../rows/exact-json'
 import { type Fields, define, isObject } from '../rows/hostile'
 import { LIMITS, cut, fieldValue, propertyName } from '../rows/properties'
+import { propertyBytes } from '../rows/limits'
 
 /** How a logger names the parts of its lines, and what it writes into each of them. */
 export interface LineFormat {
@@ -80,7 +81,7 @@ export function fieldsToAttributes (fields: Fields): Attributes {
   const count = Math.min(names.length, LIMITS.properties)
   for (let i = 0; i < count; i++) {
     const name = names[i]!
-    attributes[propertyName(name)] = fieldValue(fields[name])
+    attributes[propertyName(name)] = fieldValue(fields[name], propertyBytes(name))
   }
   if (names.length > count) attributes.droppedFields = String(names.length - count)
   return attributes

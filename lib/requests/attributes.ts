@@ -2,6 +2,7 @@
 import type { Socket } from 'node:net'
 import type { Attributes } from '@opentelemetry/api'
 import type { Connection } from './connection'
+import { isAuthority } from './forwarded'
 import type { RequestOperation } from './operation'
 import type { RawRequest } from './refused'
 import type { Redactor } from '../rows/redaction'
@@ -65,7 +66,7 @@ let lastServer: HttpServer | undefined
 /** undefined where a client has sent something else than a name and a port. */
 function namedServer (host: string): HttpServer | undefined {
   if (lastServer?.authority === host) return lastServer
-  if (!/^[\w.:[\]-]+$/.test(host)) return undefined
+  if (!isAuthority(host)) return undefined
   lastServer = parseAuthority(host)
   return lastServer
 }

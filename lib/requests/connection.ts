@@ -4,6 +4,7 @@ import { isIP } from 'node:net'
 import type { Socket } from 'node:net'
 import type { TLSSocket } from 'node:tls'
 import type { FastifyRequest } from 'fastify'
+import { knownScheme } from './forwarded'
 import type { RawRequest } from './refused'
 
 export interface Connection {
@@ -22,7 +23,7 @@ export function connectionOf (request: FastifyRequest, response: ServerResponse 
   try {
     return {
       socket,
-      scheme: request.protocol ?? schemeOf(socket),
+      scheme: knownScheme(request.protocol, schemeOf(socket)),
       host: request.host ?? '',
       clientAddress: keepsAddress ? addressOf(request.ip) : undefined
     }
@@ -42,7 +43,7 @@ export function rawConnection ({ socket, headers }: RawRequest, keepsAddress: bo
   }
 }
 
-function schemeOf (socket: Socket | null | undefined): string {
+function schemeOf (socket: Socket | null | undefined): 'http' | 'https' {
   return (socket as TLSSocket | null | undefined)?.encrypted === true ? 'https' : 'http'
 }
 

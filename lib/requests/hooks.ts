@@ -6,6 +6,7 @@ import { followLogger } from './logger'
 import { openOperation } from './opening'
 import { RequestOperation, type Response, operationOfRequest } from './operation'
 import { tracingOf } from './tracing'
+import { takeEarlyErrors } from '../exceptions/nestjs'
 import { type Operation, kOperation, operationOf } from '../tracing/operation'
 
 type Done = () => void
@@ -66,6 +67,9 @@ function opened (fastify: FastifyInstance, request: FastifyRequest, reply: Fasti
   const tracing = tracingOf(fastify)
   const opening = openOperation(tracing, request, reply)
   tracing.onOpen?.(request.log, opening.context)
+  if (reply !== undefined) {
+    for (const error of takeEarlyErrors(reply.raw)) tracing.exceptions?.markThrown(opening, error)
+  }
   return opening
 }
 

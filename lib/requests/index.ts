@@ -42,6 +42,7 @@ export function traceRequests (
     onLogger: lines?.follow,
     onOpen: lines?.release,
     isBoundTo: createBindingCheck(),
+    firstLogger: undefined,
     isIgnored: createIgnore(config.ignore),
     keepsFailuresOfIgnored: config.ignore.kind === 'routes' && config.ignore.keepFailures
   }

@@ -5,7 +5,8 @@ import type { RequestTracing } from './tracing'
 import { kOperation } from '../tracing/operation'
 
 /** Its children inherit the operation. */
-export function correlateLogger ({ fastify, isBoundTo }: RequestTracing, request: FastifyRequest, operation: RequestOperation): void {
+export function correlateLogger (tracing: RequestTracing, request: FastifyRequest, operation: RequestOperation): void {
+  const { fastify, isBoundTo } = tracing
   const logger = request.log as unknown as WithOperation
   operation.logger = logger
   if (request.log === fastify.log || !Object.isExtensible(logger)) return
@@ -15,8 +16,8 @@ export function correlateLogger ({ fastify, isBoundTo }: RequestTracing, request
     return
   }
   logger[kOperation] = operation
-  // The app may serialize, redact or replace the id: then the logger is the request's own as far as one can see so far.
-  if (!isBoundTo(logger, request.id)) operation.reply?.raw.on('close', releaseLogger)
+  // The app may serialize, redact or replace the id: whether each request has a logger of its own shows with the second.
+  if (!isBoundTo(logger, request.id) && !hasOwnLoggers(tracing, logger)) operation.reply?.raw.on('close', releaseLogger)
 }
 
 /** The app has put another logger in its place. */
@@ -24,6 +25,11 @@ export function followLogger (tracing: RequestTracing, request: FastifyRequest, 
   if (operation.logger === request.log) return
   tracing.onLogger?.(request.log)
   correlateLogger(tracing, request, operation)
+}
+
+function hasOwnLoggers (tracing: RequestTracing, logger: object): boolean {
+  if (tracing.firstLogger === undefined) tracing.firstLogger = new WeakRef(logger)
+  return tracing.firstLogger.deref() !== logger
 }
 
 /** The request has ended: a logger that might not be its own belongs to nobody now. */

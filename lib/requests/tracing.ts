@@ -20,6 +20,8 @@ export interface RequestTracing {
   readonly onOpen: ((logger: FastifyBaseLogger, context: Context) => void) | undefined
   /** Whether the logger's own bindings name the request. */
   readonly isBoundTo: (logger: object, requestId: string) => boolean
+  /** The first request's logger, where its bindings do not name the request. */
+  firstLogger: WeakRef<object> | undefined
   readonly isIgnored: (request: FastifyRequest, method: string, route: string) => boolean
   /** An ignored request that fails is kept all the same. */
   readonly keepsFailuresOfIgnored: boolean

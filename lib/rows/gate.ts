@@ -122,7 +122,7 @@ function fitProperties (properties: Record<string, unknown>): Record<string, unk
   for (const name in properties) {
     if (name.length > PROPERTY_NAME || LARGE_PROPERTIES.has(name)) {
       // A large one is put behind the others, of which Azure would store nothing else.
-      define(large ??= {}, cut(name, PROPERTY_NAME), properties[name])
+      define(large ??= {}, shortName(name), properties[name])
       // The exporter's object: no name is inherited.
       delete properties[name]
     } else if (typeof properties[name] !== 'string') {
@@ -144,8 +144,12 @@ function fitMeasurements (base: BaseData): void {
     const isNumber = typeof value === 'number' && Number.isFinite(value)
     if (isNumber && name.length <= PROPERTY_NAME) continue
     delete measurements[name]
-    if (isNumber) define(measurements, cut(name, PROPERTY_NAME), value)
+    if (isNumber) define(measurements, shortName(name), value)
   }
+}
+
+function shortName (name: string): string {
+  return name.slice(0, PROPERTY_NAME).toWellFormed()
 }
 
 function define (object: Record<string, unknown>, name: string, value: unknown): void {

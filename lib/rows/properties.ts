@@ -1,10 +1,10 @@
 /** A name and a value → a custom dimension: a name the exporter keeps, a readable value, Azure's limits. */
 
 import type { Attributes } from '@opentelemetry/api'
-import { cut, cutBytes } from './cut'
+import { cutBytes } from './cut'
 import { stringifyExactly } from './exact-json'
 import { define, readProperty } from './hostile'
-import { MESSAGE, PROPERTIES, PROPERTY_BYTES, PROPERTY_NAME, STACK } from './limits'
+import { MESSAGE, PROPERTIES, PROPERTY_BYTES, PROPERTY_NAME, STACK, propertyBytes } from './limits'
 import { serialize } from './serialize'
 
 export { cut } from './cut'
@@ -24,7 +24,7 @@ export function propertyName (name: string): string {
   let safe = names.get(name)
   if (safe !== undefined) return safe
   safe = name === '' ? '_' : SWALLOWED.test(name) ? `field.${name}` : name
-  safe = cut(safe, LIMITS.propertyName)
+  safe = safe.slice(0, LIMITS.propertyName).toWellFormed()
   if (names.size < MAX_NAMES && name.length <= LIMITS.propertyName) names.set(name, safe)
   return safe
 }
@@ -62,7 +62,7 @@ export function toAttributes (properties: unknown): Attributes {
       value = '[unreadable]'
     }
     if (++count > LIMITS.properties) dropped++
-    else attributes[propertyName(name)] = propertyValue(value)
+    else attributes[propertyName(name)] = propertyValue(value, propertyBytes(name))
   }
   if (dropped > 0) attributes.droppedFields = String(dropped)
   return attributes

@@ -17,8 +17,9 @@ export interface RunningOperation {
 }
 
 /** A CONSUMER span: for the exporter that is a request, and nobody takes it for one that came over HTTP. */
-export function beginOperation (telemetry: Telemetry, name: string, links: Link[], attributes: Attributes = {}): RunningOperation {
+export function beginOperation (telemetry: Telemetry, givenName: string, links: Link[], attributes: Attributes = {}): RunningOperation {
   const { config } = telemetry
+  const name = telemetry.redactor.text(givenName)
   const span = telemetry.startSpan(name, SpanKind.CONSUMER, ROOT_CONTEXT, { ...attributes, [OPERATION_NAME]: name }, links)
   const sampled = (span.spanContext().traceFlags & TraceFlags.SAMPLED) !== 0
   const fate = !span.isRecording() ? Fate.Dropped : sampled && !telemetry.holds ? Fate.Kept : Fate.Undecided

@@ -2,74 +2,78 @@
 import { type Attributes, type Exception, type Link, type Span, type SpanStatus, type TimeInput } from '@opentelemetry/api'
 import { isArray, isObject, readProperty, readText, textOf } from '../rows/hostile'
 
-const guarded = new WeakSet<Span>()
-const MAX_ATTRIBUTES = 1_000
+type Methods = Pick<Span, 'setAttribute' | 'setAttributes' | 'addEvent' | 'addLink' | 'addLinks' | 'setStatus' | 'updateName' | 'recordException' | 'end'>
 
-/** Only spans that the app asks for are guarded: it takes longer than starting one. */
+const MAX_ATTRIBUTES = 1_000
+const kGuarded = Symbol('fastify-app-insights.guarded')
+// By prototype of span. Methods on each span would take longer than starting one.
+const prototypes = new WeakMap<object, object>()
+
+/** Only spans that the app asks for are guarded. */
 export function guardSpan (span: Span): Span {
-  if (guarded.has(span) || !span.isRecording()) return span
-  guarded.add(span)
-  const own = bound(span)
-  const methods: Partial<Span> = {
-    setAttribute: (name, value) => {
-      attempt(() => own.setAttribute(textOf(name), value))
-      return span
-    },
-    setAttributes: attributes => {
-      const readable = readableAttributes(attributes)
-      for (const name of Object.keys(readable)) span.setAttribute(name, readable[name]!)
-      return span
-    },
-    addEvent: (name, attributesOrTime, time) => {
-      const text = textOf(name)
-      const given = validTime(attributesOrTime) ?? readableAttributes(attributesOrTime)
-      if (!attempt(() => own.addEvent(text, given, validTime(time)))) attempt(() => own.addEvent(text))
-      return span
-    },
-    addLink: link => {
-      const readable = readableLink(link)
-      if (readable !== undefined) attempt(() => own.addLink(readable))
-      return span
-    },
-    addLinks: links => {
-      if (isArray(links)) attempt(() => { for (const link of links) span.addLink(link) })
-      return span
-    },
-    setStatus: status => {
-      const readable = readableStatus(status)
-      if (readable !== undefined) attempt(() => own.setStatus(readable))
-      return span
-    },
-    updateName: name => {
-      attempt(() => own.updateName(textOf(name)))
-      return span
-    },
-    recordException: (exception, time) => {
-      if (exception === undefined || exception === null) return
-      const given = isObject(exception) ? exception as Exception : textOf(exception)
-      if (!attempt(() => own.recordException(given, validTime(time)))) attempt(() => own.recordException(readableException(given)))
-    },
-    end: time => {
-      if (!attempt(() => own.end(validTime(time)))) attempt(() => own.end())
-    }
+  if (kGuarded in span || !span.isRecording()) return span
+  const prototype = Object.getPrototypeOf(span) as Span
+  let guarded = prototypes.get(prototype)
+  if (guarded === undefined) {
+    guarded = Object.create(prototype, { [kGuarded]: { value: true }, ...descriptors(guardMethods(prototype)) }) as object
+    prototypes.set(prototype, guarded)
   }
-  for (const [name, value] of Object.entries(methods)) Object.defineProperty(span, name, { value, writable: true, configurable: true })
+  if (!Object.isExtensible(span)) return span
+  Object.setPrototypeOf(span, guarded)
+  const own = Object.keys(guarded) as Array<keyof Methods>
+  for (const name of own) if (Object.hasOwn(span, name)) Object.defineProperty(span, name, descriptors(guardMethods(span))[name]!)
   return span
 }
 
-type Methods = Pick<Span, 'setAttribute' | 'addEvent' | 'addLink' | 'setStatus' | 'updateName' | 'recordException' | 'end'>
+function descriptors (methods: Methods): Record<keyof Methods, PropertyDescriptor> {
+  return Object.fromEntries(Object.entries(methods).map(([name, value]) => [name, { value, writable: true, configurable: true, enumerable: true }])) as Record<keyof Methods, PropertyDescriptor>
+}
 
-/** As they are now: some may be the span's own already. */
-function bound (span: Span): Methods {
-  const { setAttribute, addEvent, addLink, setStatus, updateName, recordException, end } = span
+/** @param base has the methods as they are now */
+function guardMethods (base: Methods): Methods {
+  const { setAttribute, addEvent, addLink, setStatus, updateName, recordException, end } = base
   return {
-    setAttribute: setAttribute.bind(span),
-    addEvent: addEvent.bind(span),
-    addLink: addLink.bind(span),
-    setStatus: setStatus.bind(span),
-    updateName: updateName.bind(span),
-    recordException: recordException.bind(span),
-    end: end.bind(span)
+    setAttribute (this: Span, name, value) {
+      attempt(() => setAttribute.call(this, textOf(name), value))
+      return this
+    },
+    setAttributes (this: Span, attributes) {
+      const readable = readableAttributes(attributes)
+      for (const name of Object.keys(readable)) this.setAttribute(name, readable[name]!)
+      return this
+    },
+    addEvent (this: Span, name, attributesOrTime, time) {
+      const text = textOf(name)
+      const given = validTime(attributesOrTime) ?? readableAttributes(attributesOrTime)
+      if (!attempt(() => addEvent.call(this, text, given, validTime(time)))) attempt(() => addEvent.call(this, text))
+      return this
+    },
+    addLink (this: Span, link) {
+      const readable = readableLink(link)
+      if (readable !== undefined) attempt(() => addLink.call(this, readable))
+      return this
+    },
+    addLinks (this: Span, links) {
+      if (isArray(links)) attempt(() => { for (const link of links) this.addLink(link) })
+      return this
+    },
+    setStatus (this: Span, status) {
+      const readable = readableStatus(status)
+      if (readable !== undefined) attempt(() => setStatus.call(this, readable))
+      return this
+    },
+    updateName (this: Span, name) {
+      attempt(() => updateName.call(this, textOf(name)))
+      return this
+    },
+    recordException (this: Span, exception, time) {
+      if (exception === undefined || exception === null) return
+      const given = isObject(exception) ? exception as Exception : textOf(exception)
+      if (!attempt(() => recordException.call(this, given, validTime(time)))) attempt(() => recordException.call(this, readableException(given)))
+    },
+    end (this: Span, time) {
+      if (!attempt(() => end.call(this, validTime(time)))) attempt(() => end.call(this))
+    }
   }
 }
 

@@ -2,6 +2,7 @@
 import { type Attributes, type Context, type Span, ROOT_CONTEXT, SpanKind, SpanStatusCode, context, createContextKey, trace, INVALID_SPAN_CONTEXT } from '@opentelemetry/api'
 import type { Properties, PropertyValue } from '../options'
 import { isThenable, nameOf, textOf } from '../rows/hostile'
+import { propertyBytes } from '../rows/limits'
 import { propertyName, propertyValue } from '../rows/properties'
 import { guardSpan } from './guarded-span'
 
@@ -104,7 +105,7 @@ export class Operation {
     // Whoever is not signed in, for example, has no plan to tell.
     if (this.fate === Fate.Dropped || value === undefined || value === null) return
     this.attributes ??= {}
-    this.attributes[propertyName(textOf(key))] = propertyValue(value)
+    this.attributes[propertyName(textOf(key))] = propertyValue(value, propertyBytes(textOf(key)))
   }
 
   setUser (id: string): void {

@@ -17,7 +17,7 @@ import { Fate, type Operation, kOperation, operationOf } from './operation'
 import type { Config, Properties } from '../options'
 import { nameOf } from '../rows/hostile'
 import { cut, toAttributes, toMeasurements } from '../rows/properties'
-import { type Redactor, createRedactor } from '../rows/redaction'
+import { type Redactor, createRedactor, redactAttributes, redactMetrics, redactRecord, redactSpan } from '../rows/redaction'
 import { type Role, detectRole, roleOf } from './resource'
 import { Decision, OperationSampler, adaptiveRate, fixedRate } from './sampler'
 import type { Sdk } from './sdk'
@@ -98,6 +98,7 @@ export class Telemetry {
     this.holds = config.keepErrors || config.keepSlowerThan !== undefined
     this.takesLines = config.logRecordProcessors.length === 0
     this.#properties = toAttributes(config.properties)
+    redactAttributes(this.#properties, this.redactor)
     this.#delivery = createDelivery({
       connection: config.connection,
       resource: role,
@@ -117,7 +118,10 @@ export class Telemetry {
         properties: this.#properties,
         role: roleOf(role),
         instance: String(role.attributes['service.instance.id']),
-        deliver: metrics => this.#delivery.metrics(metrics),
+        deliver: metrics => {
+          redactMetrics(metrics, this.redactor)
+          this.#delivery.metrics(metrics)
+        },
         stats: () => this.#delivery.stats(),
         sampledOut: () => this.sampledOut
       })
@@ -218,6 +222,7 @@ export class Telemetry {
   }
 
   #deliverLine ({ text, timestamp, level, severityNumber, format }: WholeLine, operation: Operation | undefined, span: SpanContext | undefined, attributes: Attributes | undefined): void {
+    if (attributes !== undefined) redactAttributes(attributes, this.redactor)
     let origin = this.#origins.get(format)
     if (origin === undefined) this.#origins.set(format, origin = { format, properties: this.#properties })
     this.#delivery.line({ text, timestamp, level, severityNumber, origin, traceId: span?.traceId, spanId: span?.spanId, operationName: operation?.name, rate: rateOf(operation), attributes })
@@ -309,7 +314,7 @@ export class Telemetry {
 
   #ended (span: ReadableSpan & SpanWithOperation): void {
     const operation = span[kOperation]
-    redactUrls(span, this.redactor)
+    redactSpan(span, this.redactor)
     if (operation === undefined) {
       if ((span.spanContext().traceFlags & TraceFlags.SAMPLED) !== 0) this.#deliverSpan(span)
       else this.sampledOut++
@@ -356,6 +361,7 @@ export class Telemetry {
     const operation = operationOf(where)
     if (operation === undefined) {
       addMissing(record.attributes as Attributes, this.#properties)
+      redactRecord(record, this.redactor)
       if (record.spanContext !== undefined && (record.spanContext.traceFlags & TraceFlags.SAMPLED) === 0) this.sampledOut++
       else this.#deliverRecord(record)
       return
@@ -363,6 +369,7 @@ export class Telemetry {
     record.attributes[OPERATION_NAME] = operation.name
     if (operation.attributes !== undefined) addMissing(record.attributes as Attributes, operation.attributes)
     addMissing(record.attributes as Attributes, this.#properties)
+    redactRecord(record, this.redactor)
     if (operation.fate === Fate.Kept) this.#deliverRecord(record, operation)
     else if (!operation.hold(() => this.#deliverRecord(record, operation))) this.sampledOut++
   }
@@ -424,18 +431,6 @@ function rateOf (operation: Operation | undefined): number | undefined {
   if (operation === undefined || operation.certain) return undefined
   const rate = sampleRateOf((operation.span as Partial<ReadableSpan>).attributes)
   return rate !== undefined && rate < 100 ? rate : undefined
-}
-
-const URLS = ['url.full', 'url.query', 'url.path', 'http.url', 'http.target']
-
-/** What instrumentations of the app's have written. */
-function redactUrls ({ attributes }: ReadableSpan, redactor: Redactor): void {
-  for (const name of URLS) {
-    const value = attributes[name]
-    if (typeof value !== 'string') continue
-    // A query stands there without its question mark.
-    attributes[name] = name === 'url.query' && !value.startsWith('?') ? redactor.url(`?${value}`).slice(1) : redactor.url(value)
-  }
 }
 
 async function bounded (work: Promise<unknown>, milliseconds: number): Promise<void> {

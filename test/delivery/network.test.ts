@@ -1,7 +1,7 @@
 import { createServer } from 'node:http'
 import { connect, type AddressInfo, type Socket } from 'node:net'
 import t from 'tap'
-import { ingestion } from '../fixtures/ingestion'
+import { ingestion, type Ingestion, type Script } from '../fixtures/ingestion'
 import { run } from '../fixtures/process'
 import { produce, QUICK, temporary, until } from '../fixtures/telemetry'
 
@@ -20,28 +20,49 @@ t.test('a redirect within the same host is followed, and remembered', async t =>
   t.same(server.posts.map(post => post.path), ['/v2.1/track', '/moved/v2.1/track', '/moved/v2.1/track'])
 })
 
-t.test('a redirect to a stranger is not followed', async t => {
-  const stranger = await ingestion()
-  t.teardown(stranger.close)
-  const server = await ingestion(() => ({ status: 307, headers: { location: `${stranger.url}/v2.1/track` } }))
-  t.teardown(server.close)
-  const { delivery, log } = produce({ connectionString: server.connectionString, timing: QUICK })
-  t.teardown(() => delivery.close(100))
-  log('one')
-  t.match(await delivery.flush(15_000), { sent: 0, lost: 1 })
-  t.equal(stranger.posts.length, 0)
-})
+for (const [what, location] of Object.entries({ 'a path': '/moved/v2.1/track', 'a path from here': './track?moved', 'no scheme': '//127.0.0.1:PORT/v2.1/track' })) {
+  t.test(`a redirect that names ${what} only is followed`, async t => {
+    const server = await ingestion()
+    t.teardown(server.close)
+    server.script = ({ number }) => number === 0 ? { status: 307, headers: { location: location.replace('PORT', String(server.port)) } } : 200
+    const { delivery, log } = produce({ connectionString: server.connectionString, timing: QUICK })
+    t.teardown(() => delivery.close(100))
+    log('one')
+    t.match(await delivery.flush(15_000), { sent: 1 })
+    t.equal(server.posts.length, 2)
+  })
+}
 
-t.test('redirects in a circle end', async t => {
-  const server = await ingestion()
-  t.teardown(server.close)
-  server.script = () => ({ status: 307, headers: { location: `${server.url}/v2.1/track` } })
-  const { delivery, log } = produce({ connectionString: server.connectionString, timing: QUICK })
-  t.teardown(() => delivery.close(100))
-  log('one')
-  t.match(await delivery.flush(15_000), { lost: 1 })
-  t.ok(server.posts.length <= 11)
-})
+const unfollowable: Record<string, (server: Ingestion, stranger: Ingestion) => Script> = {
+  'to a stranger': (_, stranger) => () => ({ status: 307, headers: { location: `${stranger.url}/v2.1/track` } }),
+  'to another host': () => () => ({ status: 308, headers: { location: 'https://example.in.applicationinsights.azure.com/v2.1/track' } }),
+  'to nowhere': () => () => 307,
+  'to no URL': () => () => ({ status: 308, headers: { location: 'http://[' } }),
+  'in a circle': server => () => ({ status: 307, headers: { location: `${server.url}/v2.1/track` } }),
+  'of another kind': server => () => ({ status: 302, headers: { location: `${server.url}/login` } })
+}
+for (const [where, script] of Object.entries(unfollowable)) {
+  for (const disk of [true, false]) {
+    t.test(`a redirect ${where} is an outage: the rows wait ${disk ? 'on disk' : 'in memory'} and are sent afterwards`, async t => {
+      const stranger = await ingestion()
+      t.teardown(stranger.close)
+      const server = await ingestion()
+      t.teardown(server.close)
+      server.script = script(server, stranger)
+      const { delivery, warnings, log } = produce({ connectionString: server.connectionString, timing: QUICK, storageDirectory: disk ? temporary(t) : false })
+      t.teardown(() => delivery.close(100))
+      log('one')
+      t.ok(await until(() => (delivery.stats().traces.retried ?? 0) >= 3, 15_000))
+      t.match(await delivery.flush(15_000), disk ? { sent: 0, lost: 0, spooled: 1 } : { sent: 0, lost: 0, pending: 1 })
+      t.equal(stranger.posts.length, 0)
+      t.match(delivery.stats().lastError?.message, /HTTP 30\d/)
+      if (where !== 'of another kind') t.equal(warnings.filter(each => each.includes('redirect') && !each.includes('wait on disk')).length, 1, 'said once')
+      server.script = () => 200
+      t.ok(await until(() => delivery.stats().traces.delivered === 1, 15_000))
+      t.same([...server.accepted], [['one', 1]])
+    })
+  }
+}
 
 for (const worker of [true, false]) {
   t.test(`${worker ? 'worker' : 'in-process'}: a credential is asked for a token, which is kept, and asked again when it is refused`, async t => {

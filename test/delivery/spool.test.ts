@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process'
-import { chmodSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, symlinkSync, truncateSync, utimesSync, writeFileSync } from 'node:fs'
+import { chmodSync, chownSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, symlinkSync, truncateSync, utimesSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t from 'tap'
@@ -206,4 +206,84 @@ t.test('a process that is killed while the endpoint is down loses the last momen
   log('next')
   t.ok(await until(() => server.accepted.size === 101, 20_000), `${server.accepted.size}`)
   t.same(server.duplicates(), [])
+})
+
+t.test('nothing in the folder is trusted', { skip: process.platform === 'win32' }, async t => {
+  const server = await ingestion(() => 503)
+  t.teardown(server.close)
+  const storageDirectory = temporary(t)
+  const { delivery, log } = produce({ connectionString: server.connectionString, storageDirectory, timing: QUICK, worker: false })
+  log('genuine')
+  await delivery.close(1_000)
+  const directory = join(storageDirectory, readdirSync(storageDirectory)[0]!)
+  const genuine = readdirSync(directory)[0]!
+  const content = readFileSync(join(directory, genuine))
+  const header = (change: object): Buffer => {
+    const end = content.indexOf(10)
+    return Buffer.concat([Buffer.from(JSON.stringify({ ...JSON.parse(content.toString('utf8', 0, end)), ...change }) + '\n'), content.subarray(end + 1)])
+  }
+  let stamp = 0
+  const name = (items: number | string = 5): string => join(directory, `${genuine.slice(0, 14)}-${String(++stamp).padStart(6, '0')}-00000000.${items}.free.spool`)
+  t.equal(spawnSync('mkfifo', [name()]).status, 0)
+  t.equal(spawnSync('mkfifo', [join(directory, '1-1-abcdef12-000000.alive')]).status, 0)
+  for (const target of ['/dev/zero', '/dev/stdin', '/etc/hostname', join(directory, genuine), join(directory, 'missing')]) symlinkSync(target, name())
+  mkdirSync(name())
+  const huge = name()
+  writeFileSync(huge, '')
+  truncateSync(huge, 70 * 1024 * 1024)
+  const someoneElses = name()
+  writeFileSync(someoneElses, content)
+  if (process.getuid?.() === 0) chownSync(someoneElses, 4711, 4711)
+  else rmSync(someoneElses)
+  // What can be read, and is not what it says.
+  const damaged = [
+    header({ counts: [0, 0, 1_000_000, 0, 0, 0] }), header({ counts: [0, 0, 3, 0, 0, 0] }), header({ counts: [0, 0, -1, 0, 0, 0] }),
+    header({ counts: [1, 0, 0, 0, 0, 0] }), header({ counts: 'many' }), header({ form: 'packed' }), header({ form: 'other' }), header({ v: 9 }), header({ resource: 3 }),
+    Buffer.concat([Buffer.alloc(300_000, '{'), Buffer.from('\n')]), Buffer.from('null\n'), Buffer.from('[]\n')
+  ]
+  for (const each of damaged) writeFileSync(name('999999999'), each)
+  const ignored = readdirSync(directory).filter(each => !each.includes('.999999999.') && each !== genuine)
+
+  server.script = () => 200
+  for (const worker of [true, false]) {
+    const { delivery, log } = produce({ connectionString: server.connectionString, storageDirectory, timing: QUICK, worker })
+    log(`next-${worker}`)
+    t.ok(await until(() => server.accepted.has('genuine') && server.accepted.has(`next-${worker}`), 20_000))
+    t.ok(await until(() => !readdirSync(directory).some(each => each.includes('.999999999.')), 20_000), 'what is damaged is removed')
+    t.equal(delivery.stats().inherited.waiting, 0)
+    if (worker) t.ok(delivery.stats().inherited.dropped >= damaged.length)
+    t.match(await delivery.close(5_000), { sent: 1, lost: 0 })
+  }
+  t.same(server.duplicates(), [])
+  t.equal(server.accepted.size, 3)
+  t.same(readdirSync(directory).filter(each => !each.endsWith('.alive')).sort(), ignored.filter(each => !each.endsWith('.alive')).sort(), 'what is not ours is left alone')
+})
+
+t.test('a folder that cannot be used is told at the start, and takes no time', { skip: process.platform === 'win32' }, async t => {
+  const server = await ingestion(() => 503)
+  t.teardown(server.close)
+  const base = temporary(t)
+  const file = join(base, 'a-file')
+  writeFileSync(file, '')
+  const unusable: Record<string, string> = { '/proc/x': 'ENOENT', '/proc/x/y/z': 'ENOENT', '/sys/x': '', '/dev/null/x': 'ENOTDIR', [file]: 'ENOTDIR', [join(file, 'below')]: 'ENOTDIR', '/proc/self/fd/x': '' }
+  const connection = parseConnectionString(server.connectionString)
+  if (process.getuid?.() === 0) {
+    const foreign = join(base, 'foreign')
+    mkdirSync(spoolDirectory(connection, foreign), { recursive: true })
+    chownSync(spoolDirectory(connection, foreign), 4711, 4711)
+    unusable[foreign] = 'someone else'
+  }
+  const linked = join(base, 'linked')
+  mkdirSync(linked)
+  symlinkSync(base, spoolDirectory(connection, linked))
+  unusable[linked] = 'someone else'
+  for (const [storageDirectory, why] of Object.entries(unusable)) {
+    for (const worker of [true, false]) {
+      const { delivery, warnings, log } = produce({ connectionString: server.connectionString, storageDirectory, worker, timing: QUICK })
+      t.match(warnings, [new RegExp(`cannot wait on disk \\(.*${why}`)], storageDirectory)
+      log('one')
+      t.match(await delivery.close(300), { sent: 0, spooled: 0, lost: 1 }, storageDirectory)
+    }
+  }
+  t.same(readdirSync(base).sort(), ['a-file', ...(process.getuid?.() === 0 ? ['foreign'] : []), 'linked'])
 })

@@ -74,6 +74,7 @@ const TAKES: Record<string, string[]> = {
   'requests.success': ['a function', 'a class'],
   'requests.headers': ['an empty array', 'an array of text'],
   'requests.responseHeaders': ['an empty array', 'an array of text'],
+  'requests.clientAddress': ['true', 'false'],
   'requests.serverTiming': ['true', 'false'],
   'requests.enrich': ['a function', 'a class'],
   logs: ['true', 'false', 'an empty object'],
@@ -136,9 +137,11 @@ t.test('every option refuses what it cannot use', async t => {
 })
 
 t.test('every option is in the table', async t => {
-  const error = await failureOf({ connectionString, nonsense: 1 })
-  const known = /expected one of (.*)\.$/.exec(error!.message)![1]!.split(', ')
-  t.same(known.filter(name => !(name in TAKES)), [])
+  for (const group of ['', 'requests.', 'logs.', 'exceptions.', 'dependencies.', 'metrics.', 'ignore.']) {
+    const error = read(optionsWith(`${group}nonsense`, 1))
+    const known = /expected one of (.*)\.$/.exec(error!.message)![1]!.split(', ')
+    t.same(known.filter(name => !(`${group}${name}` in TAKES)), [])
+  }
 })
 
 t.test('the wrong entry of a list is named, and so is the way to put it right', async t => {

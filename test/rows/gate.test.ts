@@ -52,7 +52,13 @@ const record = fc.record({
 const legacy = fc.record({
   what: fc.constant('record' as const),
   body: fc.record({
-    id: value, name: value, message: value, duration: value, success: value, url: value, runLocation: value,
+    id: value,
+    name: value,
+    message: value,
+    duration: value,
+    success: value,
+    url: value,
+    runLocation: value,
     exceptions: fc.oneof(text, fc.array(fc.record({ typeName: value, message: value, stack: value, hasFullStack: fc.boolean() }, { requiredKeys: [] }), { maxLength: 3 })),
     measurements: fc.dictionary(text, value, { maxKeys: 3 }),
     properties: attributes
@@ -107,7 +113,15 @@ t.test('every row that leaves passes the strict check', { timeout: 300_000 }, as
       const timestamp = Date.now()
       delivery.line({
         text: `${JSON.stringify({ level: 30, time: timestamp, ...each.fields, msg: each.message })}\n`,
-        timestamp, level: 30, severityNumber: 9, origin, traceId: undefined, spanId: undefined, operationName: each.operationName, rate: undefined, attributes: undefined
+        timestamp,
+        level: 30,
+        severityNumber: 9,
+        origin,
+        traceId: undefined,
+        spanId: undefined,
+        operationName: each.operationName,
+        rate: undefined,
+        attributes: undefined
       })
     } else {
       const time = [Math.floor(Date.now() / 1_000), 0] as [number, number]

@@ -516,11 +516,13 @@ export class Pipeline {
   }
 
   #expire (waiter: Waiter): void {
-    if (!this.#waiters.finish(waiter)) return
+    if (!this.#waiters.has(waiter)) return
     this.#guarded(() => {
       if (waiter.mode !== 'flush') this.spoolNow(waiter.source)
       else if (this.#breaker.isTripped) this.#spill(0)
     })
+    // Whoever waits takes it for stored.
+    this.#waiters.finish(waiter)
   }
 
   #notice (message: string): void {

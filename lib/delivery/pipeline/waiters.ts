@@ -61,11 +61,13 @@ export class Waiters {
     return isOld
   }
 
-  /** @returns false where it was done already */
-  finish (waiter: Waiter): boolean {
-    if (!this.#waiters.delete(waiter)) return false
+  has (waiter: Waiter): boolean {
+    return this.#waiters.has(waiter)
+  }
+
+  finish (waiter: Waiter): void {
+    if (!this.#waiters.delete(waiter)) return
     clearTimeout(waiter.timer)
     waiter.done()
-    return true
   }
 }

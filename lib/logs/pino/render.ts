@@ -9,6 +9,8 @@ type Stringifier = (value: unknown, safe: unknown) => string | undefined
 export interface Rendering {
   /** Without `formatters.log`. */
   readonly skipsFormatter?: boolean
+  /** Without `redact` and without the stream's hook. */
+  readonly skipsRedaction?: boolean
   /** Applied to what the formatter gives. */
   readonly replace?: (fields: Fields) => Fields
 }
@@ -23,7 +25,7 @@ export function render (logger: object, fields: Fields, rendering: Rendering = {
     const asJson = internal(writer, 'pino.asJson')
     if (typeof asJson !== 'function') return undefined
     const line = asJson.call(writer, fields, undefined, Object.values(levelsOf(writer))[0], '') as string
-    const streamWrite = streamHook(logger)
+    const streamWrite = rendering.skipsRedaction === true ? undefined : streamHook(logger)
     const parsed = parseExactly(streamWrite === undefined ? line : streamWrite(line))
     if (!isObject(parsed)) return undefined
     const { nestedKey } = formatOf(logger)
@@ -35,18 +37,22 @@ export function render (logger: object, fields: Fields, rendering: Rendering = {
 }
 
 /** The logger, or one that differs from it in what the rendering asks for. */
-function writerFor (logger: object, { skipsFormatter = false, replace }: Rendering): object {
-  const symbol = findSymbol(logger, 'pino.formatters')
-  if (symbol === undefined || (!skipsFormatter && replace === undefined)) return logger
+function writerFor (logger: object, { skipsFormatter = false, skipsRedaction = false, replace }: Rendering): object {
+  if (!skipsFormatter && !skipsRedaction && replace === undefined) return logger
   const writer = Object.create(logger) as Record<symbol, unknown>
-  const { log, ...others } = writer[symbol] as { log?: (fields: Fields) => Fields }
-  writer[symbol] = {
-    ...others,
-    log (fields: Fields) {
-      const formatted = skipsFormatter || log === undefined ? fields : log(fields)
-      return replace === undefined ? formatted : replace(formatted)
+  const formatters = findSymbol(logger, 'pino.formatters')
+  if (formatters !== undefined) {
+    const { log, ...others } = writer[formatters] as { log?: (fields: Fields) => Fields }
+    writer[formatters] = {
+      ...others,
+      log (fields: Fields) {
+        const formatted = skipsFormatter || log === undefined ? fields : log(fields)
+        return replace === undefined ? formatted : replace(formatted)
+      }
     }
   }
+  const stringifiers = findSymbol(logger, 'pino.stringifiers')
+  if (stringifiers !== undefined && skipsRedaction) writer[stringifiers] = {}
   return writer
 }
 

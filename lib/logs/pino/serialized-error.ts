@@ -1,6 +1,7 @@
 /** Error → what the app's logger writes of it, which is all that may leave the process. */
 import { ExactNumber, parseExactly, stringifyExactly } from '../../rows/exact-json'
 import { type Fields, define, isArray, isError, isObject, isReference, readProperty } from '../../rows/hostile'
+import { propertyValue } from '../../rows/properties'
 import { describeFunction } from '../../rows/serialize'
 import type { LineFormat } from '../line'
 import { formatOf } from '.'
@@ -24,6 +25,8 @@ export interface Redaction {
   readonly paths: ((fields: Fields) => unknown) | undefined
 }
 
+type Lookup = (text: string) => boolean
+
 const CENSOR = '[Redacted]'
 // A shorter text is in too many others.
 const SHORTEST_SECRET = 4
@@ -33,7 +36,7 @@ const MAX_DEPTH = 5
 export function serializedInLine (logger: object, { errorKey }: LineFormat, key: string, error: unknown, fields: Fields, redaction: Redaction): SerializedError {
   const value = fields[key]
   // Only under the error key has pino a serializer for errors of its own: elsewhere it may write `{}`.
-  if (isWritable(error) && (key === errorKey || typeof value === 'string' || (isObject(value) && (typeof value.message === 'string' || typeof value.stack === 'string')))) {
+  if (!needsText(error) && (key === errorKey || typeof value === 'string' || (isObject(value) && (typeof value.message === 'string' || typeof value.stack === 'string')))) {
     return finish(logger, key === errorKey ? [key] : [key, errorKey], error, value, fields, redaction)
   }
   const own = serializedByLogger(logger, error, redaction)
@@ -46,17 +49,25 @@ export function serializedInLine (logger: object, { errorKey }: LineFormat, key:
 /** An error that nobody has logged, as `logger` would write it. */
 export function serializedByLogger (logger: object, error: unknown, redaction: Redaction): SerializedError {
   const { errorKey } = formatOf(logger)
-  const rendered = render(logger, { [errorKey]: isWritable(error) ? error : textOfUnwritable(error) })
+  const rendered = render(logger, { [errorKey]: needsText(error) ? withText(error, redaction.paths !== undefined || redactionOf(logger, errorKey) !== undefined) : error })
   const fields = rendered === undefined ? undefined : redacted(redaction, rendered)
   return finish(logger, [errorKey], error, fields?.[errorKey], fields, redaction)
 }
 
-/** JSON has no form for these: no logger writes them, and none hides them. */
-function isWritable (error: unknown): boolean {
-  return error !== undefined && typeof error !== 'symbol' && typeof error !== 'function'
+/** No logger writes these, because JSON has no form for them, or because they do not look like errors; and none hides them. */
+function needsText (error: unknown): boolean {
+  return error === undefined || typeof error === 'symbol' || typeof error === 'function' || hasOddMessage(error)
 }
 
-export function textOfUnwritable (error: unknown): string {
+function hasOddMessage (error: unknown): error is Error {
+  if (!isError(error)) return false
+  const message = readProperty(error, 'message')
+  return message !== undefined && message !== null && typeof message !== 'string'
+}
+
+/** @param isRedacted redaction may look for something within the message, which a text would hide from it */
+function withText (error: unknown, isRedacted: boolean): unknown {
+  if (hasOddMessage(error)) return isRedacted ? error : Object.create(error, { message: { value: propertyValue(readProperty(error, 'message')) } })
   return typeof error === 'function' ? describeFunction(error) : String(error)
 }
 
@@ -64,16 +75,18 @@ function finish (logger: object, keys: string[], error: unknown, value: unknown,
   const strict = redaction.paths !== undefined || streamHook(logger) !== undefined || keys.some(key => redactionOf(logger, key) !== undefined)
   const secrets = strict ? secretsOf(logger, keys, error, redaction) : new Set<string>()
   const isWritten = createLookup(() => evidence ?? (strict ? {} : undefined), redaction)
-  const isMovedOnly = createMovedCheck(logger, error, redaction)
-  const shows = (text: string): boolean => isWritten(text) || isMovedOnly(text)
-  // pino, and Fastify, take the message of an error for the line's: where a serializer has hidden it, it is hidden there too.
   const message = readProperty(error, 'message')
-  if (typeof message === 'string' && !shows(message)) secrets.add(message)
+  let shows = isWritten
+  if (typeof message === 'string' && !isWritten(message)) {
+    if (isReference(error) && hasFormatter(logger)) shows = showsMoved(logger, error, redaction, secrets)
+    // pino, and Fastify, take the message of an error for the line's: where a serializer has hidden it, it is hidden there too.
+    if (!shows(message)) secrets.add(message)
+  }
   return { value, shows, secrets: [...secrets].filter(secret => secret.length >= SHORTEST_SECRET).sort((a, b) => b.length - a.length), strict }
 }
 
 /** Whether a text stands in what the logger wrote; where there is no logger, nothing is held back. */
-function createLookup (evidence: () => unknown, { line }: Redaction): (text: string) => boolean {
+function createLookup (evidence: () => unknown, { line }: Redaction): Lookup {
   let all: string | undefined
   return text => {
     if (text === '') return true
@@ -91,15 +104,20 @@ function createLookup (evidence: () => unknown, { line }: Redaction): (text: str
 }
 
 /**
- * Whether a text is missing only because the app's formatter has moved the error to where pino writes it as `{}`. What a
- * serializer, a formatter or redaction has taken away or replaced stays hidden.
+ * The app's formatter may have moved the error to where pino writes it as `{}`: such a text is hidden by nobody. What a
+ * serializer, a formatter or redaction takes away or replaces stays hidden.
+ * @param secrets gets the texts that are redacted where the error was moved to
  */
-function createMovedCheck (logger: object, error: unknown, redaction: Redaction): (text: string) => boolean {
-  if (!isReference(error) || !hasFormatter(logger)) return () => false
+function showsMoved (logger: object, error: object, redaction: Redaction, secrets: Set<string>): (text: string) => boolean {
   const fields = { [formatOf(logger).errorKey]: error }
-  const apply = (rendered: Fields | undefined): Fields => rendered === undefined ? {} : redacted(redaction, rendered)
-  const standsUnmoved = createLookup(() => apply(render(logger, fields, { skipsFormatter: true })), redaction)
-  const standsMoved = createLookup(() => apply(render(logger, fields, { replace: formatted => withPlainErrors(logger, formatted) })), redaction)
+  const replace = (formatted: Fields): Fields => withPlainErrors(logger, formatted)
+  const unmoved = render(logger, fields, { skipsFormatter: true })
+  const moved = render(logger, fields, { replace })
+  const unredacted = render(logger, fields, { replace, skipsRedaction: true })
+  if (unmoved === undefined || moved === undefined || unredacted === undefined) return () => false
+  const safe = redacted(redaction, moved)
+  compare(redacted({ ...redaction, paths: undefined }, unredacted), safe, secrets)
+  const [standsUnmoved, standsMoved] = [redacted(redaction, unmoved), safe].map(evidence => createLookup(() => evidence, redaction)) as [Lookup, Lookup]
   return text => standsUnmoved(text) && standsMoved(text)
 }
 

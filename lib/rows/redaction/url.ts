@@ -11,8 +11,8 @@ const AUTHORITY = /(?:^|[:=]|%3a)(?:\/\/|\\\/\\\/|\\\\)/gi
 const JSON_START = /[[{]|%(?:25)*[57]b/iy
 const JSON_NAME = /"([^"\\]{1,64})"\s{0,8}:/g
 
-const [PERCENT, AMPERSAND, SLASH, COLON, SEMICOLON, EQUALS, QUESTION, AT, HASH, BRACKET] = [...'%&/:;=?@#]'].map(char => char.charCodeAt(0)) as
-  [number, number, number, number, number, number, number, number, number, number]
+const [PERCENT, AMPERSAND, SLASH, COLON, SEMICOLON, EQUALS, QUESTION, AT, HASH, OPEN_BRACKET, CLOSE_BRACKET] = [...'%&/:;=?@#[]'].map(char => char.charCodeAt(0)) as
+  [number, number, number, number, number, number, number, number, number, number, number]
 
 export interface UrlRedaction {
   /** The whole text is a url or a request target. */
@@ -133,7 +133,7 @@ function endOfUserinfo (url: string, start: number, lastAt: number): number {
   for (let i = end - 1; i >= start; i--) {
     const char = url.charCodeAt(i)
     if (char === AT) return i
-    if (char === BRACKET) isIPv6 = true
+    if (char === CLOSE_BRACKET && url.charCodeAt(start) === OPEN_BRACKET) isIPv6 = true
     if (char === COLON && colon < 0 && !isIPv6) colon = i
   }
   // What is no port is a password with a `/`, `?` or `#` in it, which the url should have encoded.

@@ -1,0 +1,57 @@
+/** Spans, log records and metrics → the same, in place, without what the app, its instrumentations or a client have given away. */
+import type { Attributes } from '@opentelemetry/api'
+import type { Redactor } from '.'
+
+const URLS: ReadonlySet<string> = new Set(['url.full', 'url.path', 'http.url', 'http.target', 'url.query'])
+// What holds no text of anybody's, or has been redacted where it was made.
+const PLAIN: ReadonlySet<string> = new Set([
+  'http.request.method', 'http.route', 'network.protocol.version', 'server.address', 'client.address', 'peer.service', 'error.type',
+  'ai.operation.name', 'log.record.original', 'exception.message', 'exception.stacktrace'
+])
+
+export function redactAttributes (attributes: Attributes, redactor: Redactor): void {
+  for (const name in attributes) {
+    const value = attributes[name]
+    if (typeof value === 'string') {
+      if (PLAIN.has(name)) continue
+      const safe = URLS.has(name) ? redactUrl(name, value, redactor) : redactor.text(value)
+      if (safe !== value) attributes[name] = safe
+    } else if (Array.isArray(value)) {
+      attributes[name] = value.map(item => typeof item === 'string' ? redactor.text(item) : item) as string[]
+    }
+  }
+}
+
+export function redactSpan (span: { name: string, readonly attributes: Attributes }, redactor: Redactor): void {
+  const name = redactor.text(span.name)
+  if (name !== span.name) span.name = name
+  redactAttributes(span.attributes, redactor)
+}
+
+export function redactRecord (record: { body?: unknown, readonly attributes: object }, redactor: Redactor): void {
+  if (typeof record.body === 'string') {
+    const body = redactor.text(record.body)
+    if (body !== record.body) record.body = body
+  }
+  redactAttributes(record.attributes as Attributes, redactor)
+}
+
+interface Metrics { readonly scopeMetrics: ReadonlyArray<{ readonly metrics: ReadonlyArray<{ readonly dataPoints: ReadonlyArray<{ attributes: Attributes }> }> }> }
+
+/** Their attributes belong to instruments, which know a series by them: they are copied. */
+export function redactMetrics ({ scopeMetrics }: Metrics, redactor: Redactor): void {
+  for (const { metrics } of scopeMetrics) {
+    for (const { dataPoints } of metrics) {
+      for (const point of dataPoints) {
+        const attributes = { ...point.attributes }
+        redactAttributes(attributes, redactor)
+        point.attributes = attributes
+      }
+    }
+  }
+}
+
+/** A query stands there without its question mark. */
+function redactUrl (name: string, value: string, { url }: Redactor): string {
+  return name === 'url.query' && !value.startsWith('?') ? url(`?${value}`).slice(1) : url(value)
+}

@@ -1,0 +1,218 @@
+/** Endpoints, proxies and exporters that do not do what they should. */
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import t, { type Test } from 'tap'
+import { ingestion, KEY } from '../fixtures/ingestion'
+import { run } from '../fixtures/process'
+import { produce, QUICK, sums, temporary, until } from '../fixtures/telemetry'
+
+t.jobs = 3
+
+interface Raw { connectionString: string, posts: number, rows: Map<string, number> }
+
+/** An endpoint that answers by hand: `take` counts the rows of a post as arrived. */
+async function raw (t: Test, answer: (post: { number: number, take: () => void, request: IncomingMessage, response: ServerResponse }) => void): Promise<Raw> {
+  const rows = new Map<string, number>()
+  const self: Raw = { connectionString: '', posts: 0, rows }
+  const server = createServer((request, response) => {
+    const chunks: Buffer[] = []
+    request.on('data', (chunk: Buffer) => chunks.push(chunk))
+    request.on('error', () => {})
+    request.on('end', () => {
+      const items = JSON.parse(Buffer.concat(chunks).toString()) as Array<{ data: { baseData: { properties: { id: string } } } }>
+      const take = (): void => { for (const { data } of items) rows.set(data.baseData.properties.id, (rows.get(data.baseData.properties.id) ?? 0) + 1) }
+      answer({ number: ++self.posts, take, request, response })
+    })
+  })
+  server.keepAliveTimeout = 60_000
+  await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
+  t.teardown(() => {
+    server.closeAllConnections()
+    server.close()
+  })
+  self.connectionString = `InstrumentationKey=${KEY};IngestionEndpoint=http://127.0.0.1:${(server.address() as AddressInfo).port}/`
+  return self
+}
+
+for (const worker of [true, false]) {
+  const kind = worker ? 'worker' : 'in-process'
+
+  t.test(`${kind}: a time-out on a connection that was used before: each attempt is one post, counted, and its rows arrive once`, async t => {
+    const server = await raw(t, ({ number, take, response }) => {
+      // The second is never answered; the third is cut off on the connection that came back.
+      if (number === 2) return
+      if (number === 3) return response.socket!.destroy()
+      take()
+      response.end('{}')
+    })
+    const rejections: unknown[] = []
+    const listener = (error: unknown): void => { rejections.push(error) }
+    process.on('unhandledRejection', listener)
+    t.teardown(() => { process.off('unhandledRejection', listener) })
+    const { delivery, log } = produce({ connectionString: server.connectionString, worker, timing: QUICK })
+    t.teardown(async () => await delivery.close(100))
+    log('one')
+    t.match(await delivery.flush(15_000), { sent: 1 })
+    log('two')
+    t.ok(await until(() => delivery.stats().traces.delivered === 2, 20_000))
+    t.same([...server.rows], [['one', 1], ['two', 1]])
+    t.equal(server.posts, 4)
+    t.equal(delivery.stats().traces.retried, 2)
+    t.same(rejections, [])
+  })
+
+  for (const [what, finish] of Object.entries<(response: ServerResponse) => void>({
+    'breaks off': response => { setTimeout(() => response.socket!.destroy(), 20) },
+    'never ends': () => {},
+    'comes in drips': response => {
+      const timer = setInterval(() => response.write(' '), 100)
+      response.on('close', () => clearInterval(timer))
+    },
+    'is no JSON': response => { response.end('<html>') }
+  })) {
+    t.test(`${kind}: with 200 the rows are in, though the text of the answer ${what}`, async t => {
+      const server = await raw(t, ({ take, response }) => {
+        take()
+        response.writeHead(200)
+        response.write('{"itemsReceived":')
+        finish(response)
+      })
+      const { delivery, log } = produce({ connectionString: server.connectionString, worker, timing: QUICK })
+      t.teardown(async () => await delivery.close(100))
+      log('one')
+      t.match(await delivery.flush(15_000), { sent: 1, pending: 0 })
+      t.same([...server.rows], [['one', 1]])
+    })
+  }
+
+  for (const body of ['<html>', '{"itemsReceived":1,"itemsAcc', '{"itemsReceived":1,"itemsAccepted":0,"errors":[]}', '[]', '{"errors":[null]}', '{"errors":[{"index":"0"}],"itemsReceived":1,"itemsAccepted":0}']) {
+    t.test(`${kind}: 206 that does not say which rows it has refused (${body}): they are sent again`, async t => {
+      const server = await raw(t, ({ number, take, response }) => {
+        const isRefused = number === 1 && body !== '{"errors":[null]}'
+        if (!isRefused) take()
+        response.writeHead(isRefused ? 206 : number === 1 ? 206 : 200)
+        response.end(number === 1 ? body : '{}')
+      })
+      const { delivery, log } = produce({ connectionString: server.connectionString, worker, timing: QUICK })
+      t.teardown(async () => await delivery.close(100))
+      log('one')
+      t.match(await delivery.flush(15_000), { sent: 1, pending: 0 })
+      t.same([...server.rows], [['one', 1]])
+    })
+  }
+
+  t.test(`${kind}: an exporter that cannot be loaded is an outage: rows wait on disk, lastError says why, and they are sent when it can`, async t => {
+    const server = await ingestion()
+    t.teardown(server.close)
+    const options = { connectionString: server.connectionString, worker, storageDirectory: temporary(t), timing: QUICK }
+    const ended = await run(t, `
+      log('one'); log('two')
+      ;(async () => {
+        while (delivery.stats().traces.spooled < 2) await new Promise(resolve => setTimeout(resolve, 20))
+        console.log(JSON.stringify(delivery.stats()))
+        await delivery.close(1000)
+      })()
+    `, options, {}, worker
+      ? `
+        const threads = require('worker_threads')
+        threads.Worker = class extends threads.Worker { constructor (file, options) { super("const M = require('module'), load = M._load; M._load = function (name, ...more) { if (name === '@azure/monitor-opentelemetry-exporter') throw Object.assign(new Error('x'), { code: 'MODULE_NOT_FOUND' }); return load.call(this, name, ...more) }; require(" + JSON.stringify(file) + ')', { ...options, eval: true }) } }
+      `
+      : "const M = require('module'), load = M._load; M._load = function (name, ...more) { if (name === '@azure/monitor-opentelemetry-exporter') throw Object.assign(new Error('x'), { code: 'MODULE_NOT_FOUND' }); return load.call(this, name, ...more) }\n")
+    t.match(ended, { code: 0, stderr: '' })
+    const stats = JSON.parse(ended.stdout)
+    t.match(stats, { traces: { recorded: 2, spooled: 2, dropped: {} }, lastError: { message: '@azure/monitor-opentelemetry-exporter cannot be loaded: MODULE_NOT_FOUND' } })
+    const { delivery, log } = produce(options)
+    t.teardown(async () => await delivery.close(100))
+    log('next')
+    t.ok(await until(() => server.accepted.size === 3, 20_000))
+    t.same(server.duplicates(), [])
+  })
+
+  for (const proxy of ['socks5://127.0.0.1:1', 'http://user:pass word@[', '127.0.0.1:notaport']) {
+    t.test(`${kind}: a proxy that cannot be used (${proxy}) loses nothing, and is told without its password`, async t => {
+      const ended = await run(t, `
+        log('one')
+        ;(async () => {
+          while (delivery.stats().lastError === null) await new Promise(resolve => setTimeout(resolve, 20))
+          console.log(JSON.stringify([await delivery.flush(3000), delivery.stats().lastError.message]))
+          await delivery.close(100)
+        })()
+      `, { connectionString: `InstrumentationKey=${KEY};IngestionEndpoint=https://ingest.example.test/`, worker, timing: QUICK }, { HTTPS_PROXY: proxy })
+      t.match(ended, { code: 0, stderr: '' })
+      const [flushed, message] = JSON.parse(ended.stdout)
+      t.match(flushed, { lost: 0, pending: 1 })
+      t.match(message, /proxy.*(?:not supported|not a valid URL)/)
+      t.notMatch(message, 'pass')
+    })
+  }
+}
+
+for (const [clock, start] of [['2020', Date.UTC(2020, 0, 1)], ['2035', Date.UTC(2035, 0, 1)]] as const) {
+  for (const worker of [true, false]) {
+    for (const how of ['date', 'everything'] as const) {
+      t.test(`${worker ? 'worker' : 'in-process'}: with ${how === 'date' ? 'Date' : 'Date and the timers'} mocked to ${clock}, flush() sends, after an outage too`, async t => {
+        const server = await ingestion()
+        t.teardown(server.close)
+        const ended = await run(t, `
+          const { mock } = require('node:test')
+          ;(async () => {
+            mock.timers.enable({ apis: ${how === 'date' ? "['Date']" : "['Date', 'setTimeout', 'setInterval', 'setImmediate']"}, now: ${start} })
+            log('one')
+            const first = await delivery.flush(20000)
+            log('fails')
+            await delivery.flush(20000)
+            mock.timers.setTime(${start} + 3600e3)
+            mock.timers.reset()
+            mock.timers.enable({ apis: ['Date'], now: ${start} - 3600e3 })
+            log('after')
+            const last = await delivery.flush(20000)
+            console.log(JSON.stringify([first, last, await delivery.close(5000)]))
+          })()
+        `, { connectionString: server.connectionString, worker, storageDirectory: temporary(t), timing: QUICK })
+        t.match(ended, { code: 0 })
+        const [first, last, closed] = JSON.parse(ended.stdout)
+        t.match([first, last, closed], [{ sent: 1, pending: 0 }, { sent: 3, pending: 0 }, { sent: 3, lost: 0 }])
+        t.match(server.envelopes[0]?.time, String(clock), 'a row keeps the time that the app sees')
+      })
+    }
+  }
+}
+
+t.test('a clock that is set back an hour in an outage does not stop delivery', async t => {
+  const server = await ingestion(() => 503)
+  t.teardown(server.close)
+  const { delivery, log } = produce({ connectionString: server.connectionString, worker: false, storageDirectory: temporary(t), timing: QUICK })
+  t.teardown(async () => await delivery.close(100))
+  log('one')
+  t.ok(await until(() => server.posts.length >= 4, 20_000))
+  const { now } = Date
+  Date.now = () => now() - 3_600_000
+  t.teardown(() => { Date.now = now })
+  server.script = () => 200
+  const started = process.hrtime.bigint()
+  while (server.accepted.size === 0 && process.hrtime.bigint() - started < 20_000_000_000n) await new Promise(resolve => setTimeout(resolve, 20))
+  t.equal(server.accepted.size, 1)
+  t.same(sums(delivery.stats()).map(([recorded, sum]) => recorded - sum), [0, 0, 0, 0, 0, 0])
+})
+
+for (const [audience, scope] of [
+  ['', 'https://monitor.azure.com/.default'],
+  [';AADAudience=https://monitor.azure.us', 'https://monitor.azure.us/.default'],
+  [';AADAudience=https://monitor.azure.cn/', 'https://monitor.azure.cn/.default'],
+  [';AADAudience=api://own/.default', 'api://own/.default']
+] as const) {
+  t.test(`the scope of a token is ${scope}`, async t => {
+    const server = await ingestion()
+    t.teardown(server.close)
+    const asked: unknown[] = []
+    const credential = { async getToken (scopes: string | string[]) {
+      asked.push(scopes)
+      return { token: 't', expiresOnTimestamp: Date.now() + 3_600_000 }
+    } }
+    const { delivery, log } = produce({ connectionString: server.connectionString + audience, credential, timing: QUICK })
+    t.teardown(async () => await delivery.close(100))
+    log('one')
+    t.match(await delivery.flush(15_000), { sent: 1 })
+    t.same(asked, [scope])
+  })
+}

@@ -1,0 +1,72 @@
+/** `request.log` finds its request where the async context is lost, however the app's logger writes the request's id. */
+import { AsyncResource } from 'node:async_hooks'
+import type { FastifyInstance, FastifyServerOptions } from 'fastify'
+import { LogController } from 'fastify'
+import t from 'tap'
+import { sink, start } from '../fixtures/start'
+
+const elsewhere = new AsyncResource('ELSEWHERE')
+const logger = (options: object): FastifyServerOptions => ({ logger: { stream: sink(), ...options } })
+
+const cases: Array<[name: string, server: FastifyServerOptions, setUp?: (app: FastifyInstance) => void]> = [
+  ['as it is', logger({})],
+  ['serialized', logger({ serializers: { reqId: (id: string) => `<${id}>` } })],
+  ['redacted', logger({ redact: ['reqId'] })],
+  ['removed', logger({ redact: { paths: ['reqId'], remove: true } })],
+  ['renamed', { ...logger({}), logController: new LogController({ requestIdLogLabel: 'trace' }) }],
+  ['left out by a formatter', logger({ formatters: { bindings: () => ({}) } })],
+  ['replaced by the child logger factory', logger({}), app => { app.setChildLoggerFactory((parent, _bindings, options) => parent.child({ request: Math.random() }, options)) }],
+  ['in a logger that a hook has put in its place', logger({}), app => { app.addHook('onRequest', (request, _reply, done) => { request.log = app.log.child({ own: true }); done() }) }]
+]
+
+for (const [name, server, setUp] of cases) {
+  t.test(`the id ${name}`, async t => {
+    const { send, emulator, flush } = await start(t, {
+      server,
+      routes: app => {
+        setUp?.(app)
+        app.get('/:n', async request => {
+          const { n } = request.params as { n: string }
+          elsewhere.runInAsyncScope(() => {
+            request.log.info(`lost ${n}`)
+            request.log.child({ module: 'db' }).info(`child ${n}`)
+          })
+        })
+      }
+    })
+    for (const n of [1, 2, 3]) await send(`/${n}`)
+    await flush()
+    const requests = emulator.items({ type: 'request' })
+    t.equal(requests.length, 3)
+    for (const { url, operation_Id: id } of requests) {
+      const n = url!.slice(-1)
+      for (const message of [`lost ${n}`, `child ${n}`]) t.match(emulator.items({ type: 'trace', message }), [{ operation_Id: id, operation_Name: 'GET /:n' }], message)
+    }
+  })
+}
+
+t.test('a logger that all requests share belongs to none of them', async t => {
+  const { app, send, emulator, flush } = await start(t, {
+    routes: app => {
+      const one = app.log.child({ one: 'for all' })
+      app.setChildLoggerFactory(() => one)
+      app.get('/ignored', { config: { appInsights: false } }, async () => 'ok')
+      app.get('/:n', async request => {
+        request.log.info(`line ${(request.params as { n: string }).n}`)
+        return await new Promise(resolve => { setTimeout(resolve, 20, 'ok') })
+      })
+      app.decorate('one', one)
+    }
+  })
+  const { one } = app as unknown as { one: FastifyInstance['log'] }
+  const outside = (message: string): void => elsewhere.runInAsyncScope(() => one.info(message))
+  await send('/ignored')
+  outside('after an ignored one')
+  await send('/1')
+  outside('after the first')
+  await Promise.all([send('/2'), send('/3')])
+  outside('after the others')
+  await flush()
+  for (const message of ['after an ignored one', 'after the first', 'after the others']) t.match(emulator.items({ type: 'trace', message }), [{ operation_Id: undefined }], message)
+  for (const { url, operation_Id: id } of emulator.items({ type: 'request' })) t.match(emulator.items({ type: 'trace', message: `line ${url!.slice(-1)}` }), [{ operation_Id: id }])
+})

@@ -1,0 +1,69 @@
+/** SIGTERM and SIGINT belong to the app: with the plugin it ends as without, whatever it does and whenever it says so. */
+import { execFileSync } from 'node:child_process'
+import { readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { startEmulator } from 'fastify-app-insights/emulator'
+import t, { type Test } from 'tap'
+import { plainNode, type PlainEnd } from './fixtures/plain-node'
+
+const fixture = join(__dirname, 'fixtures/signals.cjs')
+t.jobs = 2
+
+if (process.platform === 'win32') {
+  t.comment('a process cannot be sent a signal that it could handle')
+} else {
+  const ways = JSON.parse(execFileSync(process.execPath, ['-e', `
+    process.argv[2] = 'nobody'
+    const Module = require('module')
+    const load = Module._load
+    Module._load = name => name === 'fastify' ? () => ({ get () {}, async listen () { process.exit() } }) : load(name)
+    console.log(JSON.stringify(require(${JSON.stringify(fixture)})))
+  `], { env: { PATH: process.env.PATH } }).toString()) as string[]
+  t.ok(ways.length > 20)
+  for (const how of ways) {
+    // The other ways differ in nothing that depends on which signal it is.
+    for (const signal of ['on', 'once', 'alone', 'removed', 'nobody', 'grace'].includes(how) ? ['SIGTERM', 'SIGINT'] as const : ['SIGTERM'] as const) {
+      t.test(`${signal}, ${how}: the same end with the plugin as without, and the request is delivered`, async t => await endsAsWithout(t, how, signal))
+    }
+  }
+
+  for (const [file, name] of gettingStarted()) {
+    t.test(`getting started as it stands (${name}) closes on SIGTERM`, async t => {
+      const emulator = await startEmulator()
+      t.teardown(async () => await emulator.close())
+      const folder = t.testdir({ 'server.mjs': file })
+      const ended = await plainNode([join(folder, 'server.mjs')], { APPLICATIONINSIGHTS_CONNECTION_STRING: emulator.connectionString }, (child, stdout) => {
+        if (stdout.includes('Server listening')) child.kill('SIGTERM')
+      })
+      t.equal(ended.code, 0, ended.stderr)
+    })
+  }
+}
+
+async function endsAsWithout (t: Test, how: string, signal: NodeJS.Signals): Promise<void> {
+  const emulator = await startEmulator()
+  t.teardown(async () => await emulator.close())
+  const directory = t.testdir({})
+  const end = async (env: NodeJS.ProcessEnv): Promise<PlainEnd> => {
+    let isSent = false
+    return await plainNode([fixture, how, signal, directory], env, (child, stdout) => {
+      if (isSent || !stdout.includes('ready')) return
+      isSent = true
+      // Both of them alive for as long: one may be emitting it by itself.
+      setTimeout(() => child.kill(signal), 100)
+    })
+  }
+  const [without, within] = await Promise.all([end({}), end({ APPLICATIONINSIGHTS_CONNECTION_STRING: emulator.connectionString })])
+  t.same(within, without)
+  // A handler that kills its own process at once leaves nobody to deliver anything.
+  if (['alone', 'aloneBefore', 'killsItself'].includes(how)) return
+  const isDelivered = emulator.items({ type: 'request' }).length === 1
+  // Ctrl-C has a second in all: on a busy machine the rows are on disk by then.
+  t.ok(isDelivered || readdirSync(directory, { recursive: true }).some(name => String(name).endsWith('.spool')), 'delivered, or on disk')
+}
+
+function gettingStarted (): Array<[program: string, name: string]> {
+  const page = readFileSync(join(__dirname, '../docs/getting-started.md'), 'utf8')
+  const [app, close] = [...page.matchAll(/<!-- runs.*?-->\n```js\n(.*?)```/gs)].map(([, code]) => code!.replace('port: 3000', 'port: 0'))
+  return [[`${app}\n${close}`, 'listener last'], [app!.replace('await app.listen', `${close}\nawait app.listen`), 'listener before listen']]
+}
