@@ -1,7 +1,7 @@
 /** What the user may give: every option, with its unit and default. Types only. */
 import type { TokenCredential } from '@azure/core-auth'
 import type { LogRecordProcessor } from '@opentelemetry/sdk-logs'
-import type { Sampler, SpanProcessor } from '@opentelemetry/sdk-trace-node'
+import type { Sampler, SpanProcessor } from '@opentelemetry/sdk-trace-base'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { Instrumentation } from '../tracing/instrumentations'
 
@@ -130,6 +130,8 @@ export interface AppInsightsOptions {
   keepSlowerThan?: number
   /** Requests that make no rows: route patterns, or a function. */
   ignore?: string[] | IgnoreOptions | ((request: FastifyRequest) => boolean)
+  /** Entries of the caller's W3C baggage that become custom properties of the request's rows: `true` for all of them, or names. @default false */
+  baggage?: boolean | string[]
   /** What the `requests` rows hold. */
   requests?: RequestOptions
   /** Log lines as `traces` rows. @default true */
