@@ -54,8 +54,10 @@ async function observe (project, file, { setup = 'none', env = {} }, order, serv
   }
 }
 
+const PROVIDERS = ['sdk', 'sdk3', 'sentry', 'distro']
+
 /** The cells of a row in the table: true, or what is wrong. */
-function judge ({ error, rows, traceparent, active, warnings }, setup, servers) {
+function judge ({ error, rows, traceparent, active, warnings }, setup, order, servers) {
   if (error !== undefined) return { starts: error }
   const requests = rows.filter(({ type, url }) => type === 'request' && url?.endsWith('/work'))
   const [request] = requests
@@ -70,7 +72,8 @@ function judge ({ error, rows, traceparent, active, warnings }, setup, servers) 
     exception: one(rows.filter(({ type, exceptionType }) => type === 'exception' && exceptionType === 'RangeError'), 'for the error'),
     call: one(calls, 'for the call'),
     traceparent: (calls.length > 0 && traceparent?.includes(`${request?.operation_Id}-${calls[0].id}`)) || `the callee got ${traceparent === undefined ? 'none' : 'another'}`,
-    span: (active === true && dependencies.some(({ name }) => name === 'own work')) || 'no row',
+    // What has registered a tracer provider first keeps the app's own spans.
+    span: active === true && (dependencies.some(({ name }) => name === 'own work') || (order === 'before' && PROVIDERS.includes(setup))) ? true : 'no row',
     ...setup === 'instrumentations'
       ? {
           pg: dependencies.some(({ name }) => name?.startsWith('pg.query')) || 'no row',
@@ -110,7 +113,7 @@ try {
     }
     for (const order of orders) {
       for (const file of option('small') ? ['app.mjs'] : ['app.cjs', 'app.mjs']) {
-        const cells = judge(await observe(project, file, combination, order, servers), combination.setup, servers)
+        const cells = judge(await observe(project, file, combination, order, servers), combination.setup, order, servers)
         const result = { name, order, file, ...describe(cells) }
         // What does not work and stands in the docs.
         if (combination.known?.test(result.text) === true) result.works = true
