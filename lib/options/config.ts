@@ -1,7 +1,7 @@
 /** What the user gave → one frozen, checked Config. */
 import type { TokenCredential } from '@azure/core-auth'
 import type { LogRecordProcessor } from '@opentelemetry/sdk-logs'
-import type { Sampler, SpanProcessor } from '@opentelemetry/sdk-trace-node'
+import type { Sampler, SpanProcessor } from '@opentelemetry/sdk-trace-base'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { type Connection, parseConnectionString } from './connection-string'
 import {
@@ -35,6 +35,8 @@ export interface Config {
   readonly keepErrors: boolean
   readonly keepSlowerThan: number | undefined
   readonly ignore: Ignore
+  /** true for every entry. */
+  readonly baggage: true | readonly string[]
   readonly requests: {
     readonly redactQuery: ReadonlySet<string> | true
     readonly success: ((statusCode: number, request: FastifyRequest) => boolean | undefined) | undefined
@@ -98,6 +100,7 @@ export function readOptions (input: unknown, env: NodeJS.ProcessEnv, warn: Warn)
     keepErrors: options.keepErrors ?? false,
     keepSlowerThan: options.keepSlowerThan,
     ignore: readIgnore(options.ignore, warn),
+    baggage: options.baggage === true ? true : Object.freeze([...options.baggage === false ? [] : options.baggage ?? []]),
     requests: readRequests(options.requests ?? {}, warn),
     logs: readLogs(options.logs ?? true, warn),
     exceptions: readExceptions(options.exceptions ?? true),

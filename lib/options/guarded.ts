@@ -1,7 +1,7 @@
 /** Functions and objects of the app's → the same, except that nothing they do reaches a request or ends the process. */
 import type { AccessToken, TokenCredential } from '@azure/core-auth'
 import type { LogRecordProcessor } from '@opentelemetry/sdk-logs'
-import type { Sampler, SamplingResult, SpanProcessor } from '@opentelemetry/sdk-trace-node'
+import type { Sampler, SamplingResult, SpanProcessor } from '@opentelemetry/sdk-trace-base'
 import { type Warn, messageOf } from '../warnings'
 
 /** SamplingDecision.RECORD_AND_SAMPLED, without loading the SDK for it. */

@@ -1,7 +1,7 @@
 /** What the user may give: every option, with its unit and default. Types only. */
 import type { TokenCredential } from '@azure/core-auth'
 import type { LogRecordProcessor } from '@opentelemetry/sdk-logs'
-import type { Sampler, SpanProcessor } from '@opentelemetry/sdk-trace-node'
+import type { Sampler, SpanProcessor } from '@opentelemetry/sdk-trace-base'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { Instrumentation } from '../tracing/instrumentations'
 
@@ -10,8 +10,8 @@ export type Properties = Record<string, PropertyValue>
 
 export interface RequestOptions {
   /**
-   * Query parameters whose values are replaced by `REDACTED`, beside the built-in list (`sig`, `token`, `code`,
-   * `password`, …); `{ only: [...] }` instead of that list; `true` for every parameter. Case does not matter.
+   * Parameters of URLs whose values are replaced by `REDACTED`, beside the built-in list (`sig`, `token`, `code`,
+   * `password`, …); `{ only: [...] }` instead of that list; `true` for every parameter. Case, `-` and `_` don't matter.
    */
   redactQuery?: string[] | { only: string[] } | true
   /** Whether a status is a success. @default statusCode < 400 */
@@ -42,7 +42,7 @@ export interface LogLine {
 export interface LogOptions {
   /** The lowest level that is sent. Cannot bring back what the app's own level keeps from being written. */
   level?: string
-  /** Keeps a line by returning true. */
+  /** Keeps a line by returning true, drops it by returning false. */
   filter?: (line: LogLine) => boolean
   /** Paths whose values are replaced by `[Redacted]` on top of the logger's own redaction, in pino's notation. */
   redact?: string[]
@@ -99,7 +99,7 @@ export interface MetricOptions {
 }
 
 export interface IgnoreOptions {
-  /** Route patterns (`/health`, `GET /health`, `/internal/*`). */
+  /** Route patterns, which begin with `/` (`/health`, `GET /health`, `/internal/*`), or `(unmatched)`. */
   routes: string[]
   /** Keeps the row where the request failed. @default false */
   keepFailures?: boolean
@@ -130,6 +130,8 @@ export interface AppInsightsOptions {
   keepSlowerThan?: number
   /** Requests that make no rows: route patterns, or a function. */
   ignore?: string[] | IgnoreOptions | ((request: FastifyRequest) => boolean)
+  /** Entries of the caller's W3C baggage that become custom properties of the request's rows: `true` for all of them, or names. @default false */
+  baggage?: boolean | string[]
   /** What the `requests` rows hold. */
   requests?: RequestOptions
   /** Log lines as `traces` rows. @default true */

@@ -165,6 +165,7 @@ const OPTIONS: Shape<AppInsightsOptions> = {
     [isFunction, fine],
     [Array.isArray, ROUTES],
     [isObject, required('routes', ROUTES, object('', IGNORE))]),
+  baggage: either('true, false or an array of names', [isBoolean, fine], [Array.isArray, list('', STRING)]),
   requests: object('an object', REQUESTS),
   logs: switchable(LOGS),
   exceptions: switchable(EXCEPTIONS),

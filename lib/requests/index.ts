@@ -12,7 +12,7 @@ import { createBindingCheck } from '../logs/pino'
 import type { Config } from '../options'
 import { SILENT_REQUEST, kOperation } from '../tracing/operation'
 import { type PublicOperation, publicOperation } from '../tracing/public-operation'
-import type { Telemetry } from '../tracing/telemetry'
+import type { Instance } from '../tracing/instance'
 
 /** What is to be done with each request's logger. */
 export interface RequestLines {
@@ -28,7 +28,7 @@ export interface RequestLines {
 export function traceRequests (
   fastify: FastifyInstance,
   config: Config,
-  telemetry: Telemetry,
+  telemetry: Instance,
   exceptions: Exceptions | undefined,
   warn: (message: string) => void,
   lines?: RequestLines

@@ -1,18 +1,21 @@
 /** Request → operation: silent where it is ignored, else with a SERVER span. */
-import { type Context, context } from '@opentelemetry/api'
+import { type Context } from '@opentelemetry/api'
 import type { FastifyReply, FastifyRequest } from 'fastify'
+import { context } from '../tracing/context'
 import { knownMethod } from './attributes'
 import { closeOperation, closeResponse, countResponse } from './closing'
 import { connectionOf } from './connection'
 import { UNMATCHED } from './ignore'
 import { correlateLogger } from './logger'
 import { RequestOperation, type Response, type SpanOrigin, type WithOperation, sinceArrival } from './operation'
-import { foreignServerSpan, isSampled, scopeOf, startRequestSpan, tieSpan, withRemoteParent } from './span'
+import { callerContext, otherTracer, startRequestSpan } from './span'
 import { watchStatusLine } from './status-line'
 import type { RequestTracing } from './tracing'
-import { Fate, SILENT_REQUEST, kOperation } from '../tracing/operation'
+import { Fate, SILENT_REQUEST, bindSpan, kOperation } from '../tracing/operation'
+import { baggageOf } from '../tracing/propagation'
 import { kHold } from '../tracing/sampler'
-import { suppressTracing } from '../tracing/trace-context'
+import { isForAzure } from '../tracing/span-processor'
+import { suppressTracing } from '@opentelemetry/core'
 
 const SWITCHING_PROTOCOLS = 101
 
@@ -41,35 +44,39 @@ export function openOperation (tracing: RequestTracing, request: FastifyRequest,
 }
 
 function silentOrigin (active: Context): SpanOrigin {
-  return { span: SILENT_REQUEST.span, parent: suppressTracing(active), fate: Fate.Dropped, foreign: false }
+  return { span: SILENT_REQUEST.span, parent: suppressTracing(active), fate: Fate.Dropped }
 }
 
-/** The span that another instrumentation has opened for this request, or one of our own. */
 function originOf (tracing: RequestTracing, request: FastifyRequest, reply: FastifyReply | undefined, name: string, route: string, active: Context, ignored: boolean): SpanOrigin {
   const { config, telemetry } = tracing
-  const existing = foreignServerSpan(active)
-  let parent = active
-  let span = existing
-  if (span === undefined) {
-    parent = withRemoteParent(request.raw, active)
-    if (ignored) parent = parent.setValue(kHold, true)
-    const attributes = config.sampler === undefined ? {} : { 'http.request.method': request.raw.method, 'http.route': route, 'url.path': request.raw.url?.split('?')[0] }
-    span = startRequestSpan(telemetry, name, parent, reply?.elapsedTime ?? sinceArrival(request.raw), attributes)
-  } else {
-    span.setAttribute('http.route', route)
-    tracing.warn(`Requests are already traced by ${scopeOf(span)}: its spans are used, and its exporter decides where they go. Logs and exceptions are tied to them. Switch it off for incoming requests to have them reported here.`)
+  let parent = callerContext(request.raw, active)
+  if (ignored) parent = parent.setValue(kHold, true)
+  const other = otherTracer(active)
+  if (other !== undefined) tracing.warn(`Requests are also traced by ${other}, with a tracer provider of its own. If that one sends to Application Insights too, every request appears twice: switch it off for incoming requests.`)
+  const attributes = config.sampler === undefined ? undefined : { 'http.request.method': request.raw.method, 'http.route': route, 'url.path': request.raw.url?.split('?')[0] }
+  const span = startRequestSpan(telemetry, name, parent, reply?.elapsedTime ?? sinceArrival(request.raw), attributes)
+  const fate = !span.isRecording() ? Fate.Dropped : isForAzure(span) && !telemetry.holds && !ignored ? Fate.Kept : Fate.Undecided
+  return { span, parent, fate }
+}
+
+function takeBaggage (operation: RequestOperation): void {
+  const { baggage } = operation.tracing.config
+  if (baggage !== true && baggage.length === 0) return
+  for (const [name, { value }] of baggageOf(operation.context)) {
+    if (baggage === true || baggage.includes(name)) operation.set(name, value)
   }
-  const fate = !span.isRecording() ? Fate.Dropped : isSampled(span) && !telemetry.holds && !ignored ? Fate.Kept : Fate.Undecided
-  return { span, parent, fate, foreign: existing !== undefined }
 }
 
 /** The response's close ends it, or has already; an upgraded connection is answered without one. */
 function awaitEnd (operation: RequestOperation): void {
-  const { tracing: { telemetry }, reply, fate, foreign, span } = operation
+  const { tracing: { telemetry }, reply, fate, span } = operation
   const isDropped = fate === Fate.Dropped
   if (isDropped) telemetry.sampledOut++
   else telemetry.open.add(operation)
-  if (!isDropped && !foreign) tieSpan(span, operation)
+  if (!isDropped) {
+    bindSpan(span, operation)
+    takeBaggage(operation)
+  }
   if (reply === undefined) return
   if (!isDropped) reply.raw.on('close', closeResponse)
   else if (telemetry.metrics !== undefined) reply.raw.on('close', countResponse)

@@ -192,7 +192,10 @@ export class Pipeline {
     if (this.#stopped) return
     if (this.#breaker.pausedUntil > monotonic()) return this.#wake(this.#breaker.pausedUntil)
     this.#sendReady()
-    if (this.#takeFromDisk()) this.#sendReady()
+    // What is new goes first: one file that the endpoint chokes on must not keep all else waiting behind it.
+    this.#convertNext()
+    if (!this.#takeFromDisk()) return
+    this.#sendReady()
     this.#convertNext()
   }
 
@@ -384,7 +387,7 @@ export class Pipeline {
 
   /** To its file, which holds it still. */
   #putBack (batch: Batch, notBefore: number): void {
-    this.#storage!.readableAt = notBefore
+    this.#storage!.postpone(batch.lease!, notBefore)
     this.#leave(batch, true)
   }
 
