@@ -4,7 +4,7 @@ import fp from 'fastify-plugin'
 import type * as connection from './delivery'
 import type * as options from './options'
 import * as plugin from './plugin'
-import type * as telemetry from './tracing/telemetry'
+import type * as instance from './tracing/instance'
 
 // An object or a string; `string` alone would make TypeScript accept any object.
 type Input = appInsightsPlugin.AppInsightsOptions | (string & Record<never, never>)
@@ -36,10 +36,11 @@ declare namespace appInsightsPlugin {
   export type IgnoreOptions = options.IgnoreOptions
   export type Properties = options.Properties
   export type PropertyValue = options.PropertyValue
+  export type RouteConfig = options.RouteConfig
   export type AppInsights = plugin.AppInsights
   export type OperationAppInsights = plugin.OperationAppInsights
   export type RequestAppInsights = plugin.RequestAppInsights
-  export type Stats = telemetry.Stats
+  export type Stats = instance.Stats
   export type FlushReport = connection.FlushReport
 }
 

@@ -1,7 +1,9 @@
 /** Wiring only: options → telemetry → requests, logs, exceptions → onClose. */
-import { type Meter, type Span, type Tracer, ProxyTracerProvider, context } from '@opentelemetry/api'
+import { type Meter, type Span, type Tracer, ProxyTracerProvider } from '@opentelemetry/api'
 import createRedact from '@pinojs/redact'
 import type { FastifyBaseLogger, FastifyInstance } from 'fastify'
+import { context } from './tracing/context'
+import { automaticOf } from './automatic'
 import { runOperation } from './tracing/background'
 import { announceTrace } from './requests/server-timing'
 import { traceCalls } from './dependencies'
@@ -17,13 +19,15 @@ import { guardMeter } from './metrics/guarded-meter'
 import { guardTracer } from './tracing/guarded-tracer'
 import { nameOf } from './rows/hostile'
 import { SILENT_REQUEST } from './tracing/operation'
-import { type AppInsightsOptions, type Config, type Properties, type PropertyValue, readOptions } from './options'
+import { type AppInsightsOptions, type Config, type Properties, type PropertyValue, type RouteConfig, readOptions } from './options'
 import { quietChild } from './logs/pino'
-import { join, sharedTracerProvider } from './tracing/registration'
+import { join } from './tracing/registration'
+import { sharedTracerProvider } from './tracing/shared-tracer'
 import { traceRequests } from './requests'
 import { type FlushReport, emptyStats } from './delivery'
-import { SECRET_QUERY_NAMES, createRedactor } from './rows/redaction'
-import { type Stats, Telemetry } from './tracing/telemetry'
+import { type Redactor, SECRET_QUERY_NAMES, createRedactor } from './rows/redaction'
+import { Instance, type Stats } from './tracing/instance'
+import { warnOfApiCopies } from './tracing/api-copies'
 import { type Warn, once } from './warnings'
 import { type Redaction, serializedByLogger } from './logs/pino/serialized-error'
 
@@ -83,7 +87,7 @@ declare module 'fastify' {
   interface FastifyRequest { appInsights: RequestAppInsights }
   interface FastifyContextConfig {
     /** `false` silences the route: its requests, their logs and their dependencies. @default true */
-    appInsights?: boolean
+    appInsights?: boolean | RouteConfig
   }
 }
 
@@ -91,31 +95,52 @@ declare module 'fastify' {
 const MESSAGES = createRedactor(new Set(SECRET_QUERY_NAMES))
 
 export async function appInsights (fastify: FastifyInstance, input: AppInsightsOptions | string): Promise<void> {
-  if (fastify.hasDecorator('appInsights')) throw new FAI_ERR_ALREADY_REGISTERED()
+  const automatic = automaticOf(fastify)
+  const isThere = fastify.hasDecorator('appInsights')
+  if (isThere && (automatic === undefined || automatic.isOver)) throw new FAI_ERR_ALREADY_REGISTERED()
+  const warnings = createWarnings(fastify)
+  const config = readOptions(input, process.env, warnings.warnOnce)
+  if (isThere && automatic !== undefined) {
+    await automatic.standBack(fastify)
+    startWith(config, automatic.next(fastify), warnings)
+  } else {
+    startWith(config, fastify, warnings)
+  }
+}
+
+/** Without options of the app's. @throws what registration throws */
+export function startFromEnvironment (fastify: FastifyInstance): void {
+  const warnings = createWarnings(fastify)
+  startWith(readOptions(undefined, process.env, warnings.warnOnce), fastify, warnings)
+}
+
+interface Warnings { readonly warn: Warn, readonly warnOnce: Warn }
+
+function createWarnings (fastify: FastifyInstance): Warnings {
   let log: FastifyBaseLogger | undefined
   const warn: Warn = message => {
     log ??= quietChild(fastify.log)
     say(log, 'warn', MESSAGES.text(message))
   }
-  const warnOnce = once(warn)
-  const config = readOptions(input, process.env, warnOnce)
+  return { warn, warnOnce: once(warn) }
+}
+
+function startWith (config: Config | undefined, fastify: FastifyInstance, { warn, warnOnce }: Warnings): void {
   if (config === undefined) decorateSilently(fastify)
   else start(fastify, config, warn, warnOnce)
 }
 
 function start (fastify: FastifyInstance, config: Config, warn: Warn, warnOnce: Warn): void {
   const log = quietChild(fastify.log)
-  const telemetry = new Telemetry(config, warn, warnOnce)
-  const redaction = createRedaction(config, telemetry)
-  const tracked = startExceptions(fastify.log, config, telemetry, redaction)
-  const exceptions = config.exceptions === false ? undefined : tracked
-  telemetry.tracked = tracked
-  telemetry.exceptions = exceptions
+  const telemetry = new Instance(config, warn, warnOnce, instance => startExceptions(fastify.log, config, instance))
+  const redaction = createRedaction(config, telemetry.redactor)
+  const { exceptions } = telemetry
   const logs = startLogs(fastify, config, telemetry, exceptions, redaction, warnOnce)
   // A child logger factory may hand out a logger that has nothing to do with the app's.
   const stopRequests = traceRequests(fastify, config, telemetry, exceptions, warnOnce, logs)
   if (config.requests.serverTiming) announceTrace(fastify)
-  const leave = join(telemetry)
+  const leave = join(telemetry, warnOnce)
+  fastify.addHook('onReady', async () => warnOfApiCopies())
   const calls = config.dependencies === false ? undefined : traceCalls(config.dependencies, telemetry, warnOnce)
   if (calls !== undefined) fastify.addHook('onReady', async () => calls.ready())
   if (config.instrumentations.length > 0) {
@@ -174,7 +199,7 @@ function say (log: FastifyBaseLogger, level: 'warn' | 'debug', message: string, 
   }
 }
 
-function createRedaction ({ logs }: Config, { redactor }: Telemetry): Redaction {
+function createRedaction ({ logs }: Config, redactor: Redactor): Redaction {
   const paths = logs === false ? [] : [...logs.redact]
   return {
     line: redactor.line,
@@ -183,12 +208,13 @@ function createRedaction ({ logs }: Config, { redactor }: Telemetry): Redaction 
 }
 
 /** Also where errors are no rows by themselves: `trackException` makes one. */
-function startExceptions (logger: FastifyBaseLogger, config: Config, telemetry: Telemetry, redaction: Redaction): Exceptions {
+function startExceptions (logger: FastifyBaseLogger, config: Config, instance: Instance): Exceptions {
+  const redaction = createRedaction(config, instance.redactor)
   const clientErrors = config.exceptions !== false && config.exceptions.clientErrors
-  return createExceptions(telemetry, clientErrors, (error, operation) => serializedByLogger(operation?.logger ?? logger, error, redaction))
+  return createExceptions(instance, clientErrors, (error, operation) => serializedByLogger(operation?.logger ?? logger, error, redaction))
 }
 
-function startLogs (fastify: FastifyInstance, config: Config, telemetry: Telemetry, exceptions: Exceptions | undefined, redaction: Redaction, warn: (message: string) => void): LogCollector | undefined {
+function startLogs (fastify: FastifyInstance, config: Config, telemetry: Instance, exceptions: Exceptions | undefined, redaction: Redaction, warn: (message: string) => void): LogCollector | undefined {
   // An error that is logged is an exception, whether or not the line becomes a trace.
   if (config.logs === false && exceptions === undefined) return undefined
   const logs = collectLogs(fastify.log, config.logs, telemetry, exceptions, redaction, warn, fastify.initialConfig.requestIdLogLabel ?? 'reqId')
@@ -210,6 +236,6 @@ function decorateSilently (fastify: FastifyInstance): void {
     trackMetric () {},
     meter: NO_METER,
     flush: async () => ({ sent: 0, spooled: 0, lost: 0, pending: 0 }),
-    stats: () => ({ ...emptyStats(), sampledOut: 0, openRequests: 0 })
+    stats: () => ({ ...emptyStats(), sampledOut: 0, ignored: 0, openRequests: 0 })
   }))
 }

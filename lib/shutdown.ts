@@ -1,12 +1,12 @@
 /** The process is ending → what is pending is sent or stored, and the fatal error is reported. */
-import { context } from '@opentelemetry/api'
+import { context } from './tracing/context'
 import type { Exceptions } from './exceptions'
 import { operationOf } from './tracing/operation'
-import type { Telemetry } from './tracing/telemetry'
+import type { Instance } from './tracing/instance'
 import { Severity } from './logs/severity'
 
 export interface Watched {
-  readonly telemetry: Telemetry
+  readonly telemetry: Instance
   /** undefined where uncaught errors are not to be reported. */
   readonly exceptions: Exceptions | undefined
   /** Closes the requests that are still open. */

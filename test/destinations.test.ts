@@ -5,7 +5,7 @@ import { setTimeout as pause } from 'node:timers/promises'
 import { OTLPLogExporter } from '@opentelemetry/exporter-logs-otlp-http'
 import { OTLPTraceExporter } from '@opentelemetry/exporter-trace-otlp-http'
 import { BatchLogRecordProcessor } from '@opentelemetry/sdk-logs'
-import { BatchSpanProcessor, type SpanProcessor } from '@opentelemetry/sdk-trace-node'
+import { BatchSpanProcessor, type SpanProcessor } from '@opentelemetry/sdk-trace-base'
 import t, { type Test } from 'tap'
 import { start } from './fixtures/start'
 

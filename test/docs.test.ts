@@ -109,7 +109,7 @@ function programOf ({ code, url, whole }: Block): string {
     lacks('handler') && "const handler = async () => 'ok'",
     lacks('app') && !body.includes('appInsightsPlugin') && 'await app.register(appInsightsPlugin)',
     body.includes('emulator.') && lacks('emulator') && "import { startEmulator } from 'fastify-app-insights/emulator'\nconst emulator = await startEmulator()",
-    ...['compute', 'cleanUp'].map(name => body.includes(`${name}(`) && `const ${name} = async () => 42`)
+    ...['compute', 'cleanUp', 'charge'].map(name => body.includes(`${name}(`) && `const ${name} = async () => 42`)
   ]
   const after = url === undefined ? [] : [`await app.inject(${JSON.stringify(url)})`]
   // A block of tests of its own closes what it opens.

@@ -2,7 +2,7 @@
 import type { Attributes, HrTime } from '@opentelemetry/api'
 import type { ReadableLogRecord } from '@opentelemetry/sdk-logs'
 import type { ResourceMetrics } from '@opentelemetry/sdk-metrics'
-import type { ReadableSpan } from '@opentelemetry/sdk-trace-node'
+import type { ReadableSpan } from '@opentelemetry/sdk-trace-base'
 import type { LineFormat } from '../logs/line'
 import { BASE_TYPE, PROCESSED, SAMPLE_RATE } from '../rows/attribute-names'
 import { cut } from '../rows/cut'

@@ -1,11 +1,12 @@
 /** The outgoing calls of one instance that are on their way: each is opened once and finished once. */
-import { type Span, SpanStatusCode, context, trace } from '@opentelemetry/api'
+import { type Span, SpanStatusCode, trace } from '@opentelemetry/api'
+import { context } from '../tracing/context'
 import { PROCESSED_DEPENDENCY } from '../metrics'
 import { attributesOf, markProcessed } from '../rows/marks'
 import type { Config } from '../options'
-import { instanceOf } from '../tracing/registration'
-import type { Telemetry } from '../tracing/telemetry'
-import { isTracingSuppressed, parseTraceParent } from '../tracing/trace-context'
+import { instanceOf } from '../tracing/members'
+import type { Instance } from '../tracing/instance'
+import { isTracingSuppressed, parseTraceParent } from '@opentelemetry/core'
 import type { Warn } from '../warnings'
 import { createOwnTraffic } from './own-traffic'
 import { type IsSuccess, type MatchesCall, createMatcher, createSuccess } from './patterns'
@@ -33,14 +34,14 @@ export class Call {
 
 export class Calls {
   readonly warn: Warn
-  readonly #telemetry: Telemetry
+  readonly #telemetry: Instance
   readonly #isOwnTraffic: (url: string) => boolean
   readonly isIgnored: MatchesCall
   readonly isPropagated: MatchesCall
   readonly #isSuccess: IsSuccess
   readonly #open = new Set<Call>()
 
-  constructor (options: Exclude<Config['dependencies'], false>, telemetry: Telemetry, warn: Warn) {
+  constructor (options: Exclude<Config['dependencies'], false>, telemetry: Instance, warn: Warn) {
     this.warn = warn
     this.#telemetry = telemetry
     this.#isOwnTraffic = createOwnTraffic(telemetry.config.connection.endpoint)
@@ -59,10 +60,10 @@ export class Calls {
     if (instanceOf(active) !== telemetry) return undefined
     if (isTracingSuppressed(active) || this.#isOwnTraffic(target.url)) return null
     markHttpCall(active)
-    const theirs = existing === undefined ? undefined : parseTraceParent(existing)
-    if (theirs !== undefined && isTracedAlready(theirs, active)) return null
+    const theirs = existing === undefined ? null : parseTraceParent(existing)
+    if (theirs !== null && isTracedAlready(theirs, active)) return null
     // A trace of another id is what the app wants there.
-    const mayInject = (theirs === undefined || theirs.traceId === trace.getSpanContext(active)?.traceId) && this.isPropagated(target.method, target.url)
+    const mayInject = (theirs === null || theirs.traceId === trace.getSpanContext(active)?.traceId) && this.isPropagated(target.method, target.url)
     if (this.isIgnored(target.method, target.url)) {
       // Its callee belongs to the operation all the same.
       if (mayInject) inject(active, set)

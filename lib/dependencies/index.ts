@@ -1,7 +1,7 @@
 /** Outgoing HTTP call → CLIENT span, and the trace context in its headers: whoever makes the call, however it was imported. */
 import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import type { Config } from '../options'
-import type { Telemetry } from '../tracing/telemetry'
+import type { Instance } from '../tracing/instance'
 import type { Warn } from '../warnings'
 import { instrumentCopies, traceAzureSdk } from './azure'
 import { Calls } from './calls'
@@ -15,7 +15,7 @@ export interface CallTracing {
   stop: () => void
 }
 
-export function traceCalls (options: Exclude<Config['dependencies'], false>, telemetry: Telemetry, warn: Warn): CallTracing {
+export function traceCalls (options: Exclude<Config['dependencies'], false>, telemetry: Instance, warn: Warn): CallTracing {
   const calls = new Calls(options, telemetry, warn)
   const handlers = { ...(options.undici ? UNDICI_HANDLERS : {}), ...(options.http ? httpHandlers(announceRequests()) : {}) }
   const subscriptions = Object.entries(handlers).map(([name, handler]) => ({ name, listener: (message: unknown) => handler(calls, message) }))

@@ -1,11 +1,12 @@
 /** What a call has to do with OpenTelemetry: its CLIENT span, and the trace context that its callee gets. */
-import { type Context, type Span, type SpanContext, SpanKind, TraceFlags, ROOT_CONTEXT, propagation, trace } from '@opentelemetry/api'
-import type { ReadableSpan } from '@opentelemetry/sdk-trace-node'
+import { type Context, type Span, type SpanContext, SpanKind, TraceFlags, ROOT_CONTEXT, trace } from '@opentelemetry/api'
+import { parseTraceParent } from '@opentelemetry/core'
+import type { ReadableSpan } from '@opentelemetry/sdk-trace-base'
 import { MAX_URL, OTHER, knownMethod, parseAuthority } from '../requests/attributes'
 import { operationOf } from '../tracing/operation'
 import { cut } from '../rows/cut'
-import type { Telemetry } from '../tracing/telemetry'
-import { remoteSpan } from '../tracing/trace-context'
+import type { Instance } from '../tracing/instance'
+import { injectContext } from '../tracing/propagation'
 import { innermostMethod } from './azure/client-method'
 
 export interface CallTarget {
@@ -22,16 +23,16 @@ export type SetHeader = (name: string, value: string) => void
 const SETTER = { set: (carrier: SetHeader, name: string, value: string): void => carrier(name, value) }
 
 export function inject (where: Context, set: SetHeader): void {
-  propagation.inject(where, set, SETTER)
+  injectContext(where, set, SETTER)
 }
 
 /** The context of a caller, from a `traceparent` alone. */
 export function parseTraceContext (traceparent: string): Context | undefined {
-  const caller = remoteSpan(traceparent, undefined)
-  return caller === undefined ? undefined : trace.setSpanContext(ROOT_CONTEXT, caller)
+  const caller = parseTraceParent(traceparent)
+  return caller === null ? undefined : trace.setSpanContext(ROOT_CONTEXT, { ...caller, isRemote: true })
 }
 
-export function startCallSpan (telemetry: Telemetry, active: Context, { method, authority, secure, url }: CallTarget): Span {
+export function startCallSpan (telemetry: Instance, active: Context, { method, authority, secure, url }: CallTarget): Span {
   const known = knownMethod(method)
   const { address, port } = parseAuthority(authority)
   const clientMethod = innermostMethod(active)

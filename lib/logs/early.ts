@@ -1,5 +1,6 @@
 /** Lines of a request's logger that are written before the request has its operation → held until it has, or for a while. */
-import { type Context, context } from '@opentelemetry/api'
+import { type Context } from '@opentelemetry/api'
+import { context } from '../tracing/context'
 import { type Line, bindingsOf } from './pino'
 
 export interface EarlyLines {

@@ -1,8 +1,9 @@
 /** Log line → log record: a trace row, or an exception row where the line brings an error. */
 import { types } from 'node:util'
-import { type Context, context } from '@opentelemetry/api'
+import { type Context } from '@opentelemetry/api'
 import type { SeverityNumber } from '@opentelemetry/api-logs'
 import type { FastifyBaseLogger } from 'fastify'
+import { context } from '../tracing/context'
 import { type EarlyLines, createEarlyLines } from './early'
 import { LINE_SEPARATOR } from '../delivery'
 import { FAI_ERR_OPTION_INVALID } from '../errors'
@@ -11,9 +12,10 @@ import { type Content, type LineFormat, bodyOf, fieldsToAttributes, parseLine } 
 import { type Operation, kOperation, operationOf } from '../tracing/operation'
 import type { Config } from '../options'
 import { type Line, type Tap, comparisonOf, formatOf, isQuiet, levelsOf, tap } from './pino'
+import { streamHook } from './pino/render'
 import { Severity, createSeverities } from './severity'
-import type { Telemetry } from '../tracing/telemetry'
-import { isTracingSuppressed } from '../tracing/trace-context'
+import type { Instance } from '../tracing/instance'
+import { isTracingSuppressed } from '@opentelemetry/core'
 import { messageOf } from '../warnings'
 import { isObject, readProperty } from '../rows/hostile'
 import { type Redaction, scrubbed, serializedInLine } from './pino/serialized-error'
@@ -39,7 +41,7 @@ export interface LogCollector extends Tap {
 export function collectLogs (
   logger: FastifyBaseLogger,
   options: LogConfig | false,
-  telemetry: Telemetry,
+  telemetry: Instance,
   exceptions: Exceptions | undefined,
   redaction: Redaction,
   warn: (message: string) => void,
@@ -49,7 +51,8 @@ export function collectLogs (
   const severityOf = createSeverities()
   const isWanted = createThreshold(logger, options)
   const { filter, requestLogs } = options === false ? { filter: undefined, requestLogs: false } : options
-  const takesWhole = filter === undefined && redaction.paths === undefined && telemetry.takesLines
+  // A hook may make anything of a line: what it says is known when it was taken apart.
+  const takesWhole = filter === undefined && redaction.paths === undefined && telemetry.takesLines && streamHook(logger) === undefined
   const early = createEarlyLines(logger, requestIdLabel, recordSafely)
 
   // Whatever goes wrong here must not reach the app's log call.
@@ -77,7 +80,7 @@ export function collectLogs (
     const active = context.active()
     const operation = operationOfLogger(line.logger) ?? operationOf(active)
     if (operation?.silent === true) {
-      telemetry.sampledOut++
+      operation.leaveOut()
       return
     }
     // Diagnostics of an export that someone logs: another export would follow from them.
@@ -88,7 +91,7 @@ export function collectLogs (
     const live = liveError(line, format, severity, exceptions?.pendingOf(operation))
     if (live === undefined && options === false) return
 
-    if (live === undefined && passOn(line, severity, operation, where)) return
+    if (live === undefined && passOn(line, severity, where)) return
     const content = read(line, format, redaction)
     if (live === undefined) {
       if (isKept(line, content)) emitTrace(line, content, severity, where)
@@ -129,13 +132,16 @@ export function collectLogs (
   }
 
   /** Most lines need no look into them here: whoever sends them takes them apart. */
-  function passOn (line: Line, severity: SeverityNumber, operation: Operation | undefined, where: Context): boolean {
+  function passOn (line: Line, severity: SeverityNumber, where: Context): boolean {
     const { text, time, level, message, logger } = line
     if (!takesWhole || message === undefined || message === '' || levelsOf(logger) !== format.levels) return false
     const timestamp = Number(time)
     // Any other time has to be found out first; and a hook may have made anything of the line.
     if (!(timestamp >= 1e11 && timestamp < 1e14) || typeof text !== 'string' || text.length > LONGEST_WHOLE || text.indexOf('\n') !== text.length - 1 || text.includes(LINE_SEPARATOR)) return false
-    telemetry.line({ text: redaction.line(text), timestamp, level, severityNumber: severity, format }, operation, where)
+    const redacted = redaction.line(text)
+    // What was replaced in it may stand in its message.
+    if (redacted !== text) return false
+    telemetry.line({ text, message, timestamp, level, severityNumber: severity, format }, where)
     return true
   }
 

@@ -12,7 +12,7 @@ import type { Properties } from '../options'
 import { nameOf } from '../rows/hostile'
 import { toAttributes, toMeasurement } from '../rows/properties'
 import type { Role } from '../tracing/resource'
-import { hrTimeOfMillis } from '../tracing/time'
+import { millisToHrTime } from '@opentelemetry/core'
 
 /** How Azure names the metrics that have counted a row. */
 export const PROCESSED_REQUEST = "(Name:'Requests', Ver:'1.1')"
@@ -251,7 +251,7 @@ export function createMetrics ({ interval, runtime, resource, properties, role, 
   }
 
   function toResourceMetrics (points: Point[], startTime: HrTime): ResourceMetrics {
-    const endTime = hrTimeOfMillis(Date.now())
+    const endTime = millisToHrTime(Date.now())
     const metrics = points.map(([name, dataPointType, attributes, value]) => ({
       descriptor: { name }, dataPointType, dataPoints: [{ attributes: { ...properties, ...attributes }, value, startTime, endTime }]
     }))
@@ -259,7 +259,7 @@ export function createMetrics ({ interval, runtime, resource, properties, role, 
   }
 
   function sendSync (): void {
-    const startTime = hrTimeOfMillis(since)
+    const startTime = millisToHrTime(since)
     deliver(toResourceMetrics(take(), startTime))
   }
 

@@ -3,11 +3,12 @@ import { isSynthetic, knownMethod, requestAttributes } from './attributes'
 import { RequestOperation, type Response } from './operation'
 import { type Outcome, isSuccess } from './outcome'
 import type { RawRequest } from './refused'
-import { isSampled, markCertain, markCounted, setStatus, writableAttributes } from './span'
+import { markCertain, markCounted, setStatus, writableAttributes } from './span'
 import { statusWritten } from './status-line'
 import { toAttributes } from '../rows/properties'
 import { kOperation } from '../tracing/operation'
-import type { Telemetry } from '../tracing/telemetry'
+import { isForAzure } from '../tracing/span-processor'
+import type { Instance } from '../tracing/instance'
 
 export function closeResponse (this: Response): void {
   const operation = this[kOperation]
@@ -33,20 +34,18 @@ export function closeOperation (operation: RequestOperation): void {
 
   enrich(operation)
   telemetry.enrich(span, operation)
-  if (!operation.foreign) {
-    const attributes = writableAttributes(span)
-    if (attributes !== undefined) requestAttributes(operation, outcome.status, attributes)
-    setStatus(span, outcome.status, success)
-  }
+  const attributes = writableAttributes(span)
+  if (attributes !== undefined) requestAttributes(operation, outcome.status, attributes)
+  setStatus(span, outcome.status, success)
   const slow = config.keepSlowerThan !== undefined && elapsed > config.keepSlowerThan
   operation.certain = (config.keepErrors && !success) || slow || (operation.ignored && !success)
   if (operation.certain) markCertain(span)
-  if (!operation.foreign && (!operation.ignored || operation.certain)) {
+  if (!operation.ignored || operation.certain) {
     countRequest(operation, outcome, success, elapsed)
     if (telemetry.metrics !== undefined) markCounted(span)
   }
-  operation.decide(operation.certain || (isSampled(span) && !operation.ignored))
-  if (!operation.foreign) span.end()
+  operation.decide(operation.certain || (isForAzure(span) && !operation.ignored))
+  span.end()
 }
 
 /** What the app has answered, whether or not its client was there to see it. */
@@ -55,11 +54,11 @@ function statusOfReply ({ reply, connection }: RequestOperation): number {
   return reply.raw.headersSent ? reply.raw.statusCode : statusWritten(connection.socket) ?? reply.raw.statusCode
 }
 
-function countRequest ({ tracing, request, connection, route }: RequestOperation, { status }: Outcome, success: boolean, duration: number): void {
-  count(tracing.telemetry, request.raw, connection.scheme, route, status, success, duration)
+function countRequest ({ tracing, request, connection, chartName }: RequestOperation, { status }: Outcome, success: boolean, duration: number): void {
+  count(tracing.telemetry, request.raw, connection.scheme, chartName, status, success, duration)
 }
 
-export function count ({ metrics }: Telemetry, raw: RawRequest, scheme: string, route: string, status: number | undefined, success: boolean, duration: number): void {
+export function count ({ metrics }: Instance, raw: RawRequest, scheme: string, route: string, status: number | undefined, success: boolean, duration: number): void {
   metrics?.request({ method: knownMethod(raw.method), route, scheme, status, success, synthetic: isSynthetic(raw), duration })
 }
 

@@ -1,6 +1,6 @@
 /** Fastify's hooks: each goes on in its request's context, and notes what the request's end needs. */
-import { context } from '@opentelemetry/api'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import { context } from '../tracing/context'
 import { closeOperation } from './closing'
 import { followLogger } from './logger'
 import { openOperation } from './opening'

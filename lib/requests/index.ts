@@ -9,10 +9,10 @@ import { type RequestTracing, kRequestTracing } from './tracing'
 import { traceUnrouted } from './unrouted'
 import type { Exceptions } from '../exceptions'
 import { createBindingCheck } from '../logs/pino'
-import type { Config } from '../options'
+import { type Config, checkRouteConfig } from '../options'
 import { SILENT_REQUEST, kOperation } from '../tracing/operation'
 import { type PublicOperation, publicOperation } from '../tracing/public-operation'
-import type { Telemetry } from '../tracing/telemetry'
+import type { Instance } from '../tracing/instance'
 
 /** What is to be done with each request's logger. */
 export interface RequestLines {
@@ -28,7 +28,7 @@ export interface RequestLines {
 export function traceRequests (
   fastify: FastifyInstance,
   config: Config,
-  telemetry: Telemetry,
+  telemetry: Instance,
   exceptions: Exceptions | undefined,
   warn: (message: string) => void,
   lines?: RequestLines
@@ -49,6 +49,7 @@ export function traceRequests (
   fastify.decorate(kRequestTracing as unknown as string, tracing)
   fastify.decorateRequest(kOperation as unknown as string, null)
   fastify.decorateRequest('appInsights', { getter (this: FastifyRequest) { return visible(this) } })
+  fastify.addHook('onRoute', ({ config }) => checkRouteConfig(config?.appInsights))
   addHooks(fastify)
   const stopUnrouted = traceUnrouted(tracing)
   return function stop () {

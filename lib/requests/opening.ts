@@ -1,18 +1,22 @@
 /** Request → operation: silent where it is ignored, else with a SERVER span. */
-import { type Context, context } from '@opentelemetry/api'
+import { type Context } from '@opentelemetry/api'
 import type { FastifyReply, FastifyRequest } from 'fastify'
+import { context } from '../tracing/context'
 import { knownMethod } from './attributes'
 import { closeOperation, closeResponse, countResponse } from './closing'
 import { connectionOf } from './connection'
 import { UNMATCHED } from './ignore'
 import { correlateLogger } from './logger'
 import { RequestOperation, type Response, type SpanOrigin, type WithOperation, sinceArrival } from './operation'
-import { foreignServerSpan, isSampled, scopeOf, startRequestSpan, tieSpan, withRemoteParent } from './span'
+import { callerContext, otherTracer, startRequestSpan } from './span'
 import { watchStatusLine } from './status-line'
 import type { RequestTracing } from './tracing'
-import { Fate, SILENT_REQUEST, kOperation } from '../tracing/operation'
-import { kHold } from '../tracing/sampler'
-import { suppressTracing } from '../tracing/trace-context'
+import { Fate, SILENT_REQUEST, bindSpan, kOperation } from '../tracing/operation'
+import { baggageOf } from '../tracing/propagation'
+import { RateSampler, fixedRate, kHold, kRouteSampler } from '../tracing/sampler'
+import type { RouteConfig } from '../options'
+import { isForAzure } from '../tracing/span-processor'
+import { suppressTracing } from '@opentelemetry/core'
 
 const SWITCHING_PROTOCOLS = 101
 
@@ -24,14 +28,16 @@ export function openOperation (tracing: RequestTracing, request: FastifyRequest,
   const name = `${method} ${route}`
   const active = context.active()
 
-  const silenced = (routeConfig as { appInsights?: boolean } | undefined)?.appInsights === false
+  const own = (routeConfig as { appInsights?: boolean | RouteConfig } | undefined)?.appInsights
+  const silenced = own === false
   const ignored = silenced || tracing.isIgnored(request, method, route)
   const isSilent = ignored && (silenced || !tracing.keepsFailuresOfIgnored)
-  const origin = isSilent ? silentOrigin(active) : originOf(tracing, request, reply, name, route, active, ignored)
+  const origin = isSilent ? silentOrigin(active) : originOf(tracing, request, reply, name, route, active, ignored, typeof own === 'object' ? own : undefined)
   const keepsAddress = tracing.config.requests.clientAddress && origin.fate !== Fate.Dropped
   const connection = connectionOf(request, reply?.raw, keepsAddress)
   const operation = new RequestOperation(tracing, request, reply, name, route, origin, connection, ignored)
-  if (!isSilent) awaitEnd(operation)
+  if (isSilent) tracing.telemetry.ignored++
+  else awaitEnd(operation)
 
   ;(request as WithOperation)[kOperation] = operation
   if (reply !== undefined) (reply.raw as Response)[kOperation] = operation
@@ -41,35 +47,49 @@ export function openOperation (tracing: RequestTracing, request: FastifyRequest,
 }
 
 function silentOrigin (active: Context): SpanOrigin {
-  return { span: SILENT_REQUEST.span, parent: suppressTracing(active), fate: Fate.Dropped, foreign: false }
+  return { span: SILENT_REQUEST.span, parent: suppressTracing(active), fate: Fate.Dropped }
 }
 
-/** The span that another instrumentation has opened for this request, or one of our own. */
-function originOf (tracing: RequestTracing, request: FastifyRequest, reply: FastifyReply | undefined, name: string, route: string, active: Context, ignored: boolean): SpanOrigin {
+function originOf (tracing: RequestTracing, request: FastifyRequest, reply: FastifyReply | undefined, name: string, route: string, active: Context, ignored: boolean, own: RouteConfig | undefined): SpanOrigin {
   const { config, telemetry } = tracing
-  const existing = foreignServerSpan(active)
-  let parent = active
-  let span = existing
-  if (span === undefined) {
-    parent = withRemoteParent(request.raw, active)
-    if (ignored) parent = parent.setValue(kHold, true)
-    const attributes = config.sampler === undefined ? {} : { 'http.request.method': request.raw.method, 'http.route': route, 'url.path': request.raw.url?.split('?')[0] }
-    span = startRequestSpan(telemetry, name, parent, reply?.elapsedTime ?? sinceArrival(request.raw), attributes)
-  } else {
-    span.setAttribute('http.route', route)
-    tracing.warn(`Requests are already traced by ${scopeOf(span)}: its spans are used, and its exporter decides where they go. Logs and exceptions are tied to them. Switch it off for incoming requests to have them reported here.`)
+  let parent = callerContext(request.raw, active)
+  if (ignored) parent = parent.setValue(kHold, true)
+  if (own !== undefined) parent = parent.setValue(kRouteSampler, samplerOf(own))
+  const other = otherTracer(active)
+  if (other !== undefined) tracing.warn(`Requests are also traced by ${other}, with a tracer provider of its own. If that one sends to Application Insights too, every request appears twice: switch it off for incoming requests.`)
+  const attributes = config.sampler === undefined ? undefined : { 'http.request.method': request.raw.method, 'http.route': route, 'url.path': request.raw.url?.split('?')[0] }
+  const span = startRequestSpan(telemetry, name, parent, reply?.elapsedTime ?? sinceArrival(request.raw), attributes)
+  const fate = !span.isRecording() ? Fate.Dropped : isForAzure(span) && !telemetry.holds && !ignored ? Fate.Kept : Fate.Undecided
+  return { span, parent, fate }
+}
+
+// The same object for all requests of a route.
+const routeSamplers = new WeakMap<RouteConfig, RateSampler>()
+
+function samplerOf (own: RouteConfig): RateSampler {
+  let sampler = routeSamplers.get(own)
+  if (sampler === undefined) routeSamplers.set(own, sampler = new RateSampler(fixedRate(own.samplingRatio)))
+  return sampler
+}
+
+function takeBaggage (operation: RequestOperation): void {
+  const { baggage } = operation.tracing.config
+  if (baggage !== true && baggage.length === 0) return
+  for (const [name, { value }] of baggageOf(operation.context)) {
+    if (baggage === true || baggage.includes(name)) operation.set(name, value)
   }
-  const fate = !span.isRecording() ? Fate.Dropped : isSampled(span) && !telemetry.holds && !ignored ? Fate.Kept : Fate.Undecided
-  return { span, parent, fate, foreign: existing !== undefined }
 }
 
 /** The response's close ends it, or has already; an upgraded connection is answered without one. */
 function awaitEnd (operation: RequestOperation): void {
-  const { tracing: { telemetry }, reply, fate, foreign, span } = operation
+  const { tracing: { telemetry }, reply, fate, span } = operation
   const isDropped = fate === Fate.Dropped
   if (isDropped) telemetry.sampledOut++
   else telemetry.open.add(operation)
-  if (!isDropped && !foreign) tieSpan(span, operation)
+  if (!isDropped) {
+    bindSpan(span, operation)
+    takeBaggage(operation)
+  }
   if (reply === undefined) return
   if (!isDropped) reply.raw.on('close', closeResponse)
   else if (telemetry.metrics !== undefined) reply.raw.on('close', countResponse)

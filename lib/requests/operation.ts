@@ -2,6 +2,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Context, Span } from '@opentelemetry/api'
 import type { FastifyReply, FastifyRequest } from 'fastify'
+import { knownMethod } from './attributes'
 import type { Connection } from './connection'
 import { type Outcome, CLIENT_CLOSED_REQUEST, outcomeOf } from './outcome'
 import type { RequestTracing } from './tracing'
@@ -29,8 +30,6 @@ export interface SpanOrigin {
   readonly span: Span
   readonly parent: Context
   readonly fate: Fate
-  /** The app's own OpenTelemetry has opened it and will close it. */
-  readonly foreign: boolean
 }
 
 export class RequestOperation extends Operation {
@@ -40,27 +39,28 @@ export class RequestOperation extends Operation {
   readonly reply: FastifyReply | undefined
   readonly route: string
   readonly connection: Connection
-  /** A span that the app's own OpenTelemetry has opened and will close. */
-  readonly foreign: boolean
-  /** A route of the ignore list: kept only where it fails. */
-  readonly ignored: boolean
   /** The response's finish was seen. */
   finished = false
 
-  constructor (tracing: RequestTracing, request: FastifyRequest, reply: FastifyReply | undefined, name: string, route: string, { span, parent, fate, foreign }: SpanOrigin, connection: Connection, ignored: boolean) {
-    super(tracing.telemetry, name, span, parent, fate)
+  constructor (tracing: RequestTracing, request: FastifyRequest, reply: FastifyReply | undefined, name: string, route: string, { span, parent, fate }: SpanOrigin, connection: Connection, ignored: boolean) {
+    super(tracing.telemetry, name, span, parent, fate, ignored)
     this.tracing = tracing
     this.request = request
     this.reply = reply
     this.route = route
     this.connection = connection
-    this.foreign = foreign
-    this.ignored = ignored
   }
 
   /** Milliseconds since Fastify got the request. */
   get elapsed (): number {
     return this.reply?.elapsedTime ?? sinceArrival(this.request.raw)
+  }
+
+  /** What charts are divided by: its route, or what the app has named it. */
+  get chartName (): string {
+    if (!this.isRenamed) return this.route
+    const method = `${knownMethod(this.request.raw.method)} `
+    return this.name.startsWith(method) ? this.name.slice(method.length) : this.name
   }
 
   get outcome (): Outcome {

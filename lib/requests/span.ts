@@ -1,53 +1,42 @@
 /** All that touches a request's span: how it starts, what is written on it, how it ends. */
-import { type Attributes, type Context, type Span, SpanKind, SpanStatusCode, TraceFlags, context, trace } from '@opentelemetry/api'
-import type { ReadableSpan } from '@opentelemetry/sdk-trace-node'
+import { type Attributes, type Context, type Span, SpanKind, SpanStatusCode, trace } from '@opentelemetry/api'
+import type { ReadableSpan } from '@opentelemetry/sdk-trace-base'
+import { context } from '../tracing/context'
 import { CLIENT_CLOSED_REQUEST } from './outcome'
 import { PROCESSED_REQUEST } from '../metrics'
 import { attributesOf, markProcessed, markSampleRate } from '../rows/marks'
 import type { RawRequest } from './refused'
-import { type Operation, kOperation } from '../tracing/operation'
-import { SAMPLE_RATE } from '../tracing/sampler'
-import { LeanSpan } from '../tracing/span'
-import type { SpanWithOperation, Telemetry } from '../tracing/telemetry'
-import { remoteSpan } from '../tracing/trace-context'
+import { SAMPLE_RATE } from '../rows/attribute-names'
+import type { Instance } from '../tracing/instance'
+import { isOwn } from '../tracing/own-spans'
+import { incomingContext } from '../tracing/propagation'
 
 /**
  * @param ago milliseconds since the request came
  * @param attributes for a sampler of the app's
  */
-export function startRequestSpan (telemetry: Telemetry, name: string, parent: Context, ago: number, attributes: Attributes = {}): Span {
+export function startRequestSpan (telemetry: Instance, name: string, parent: Context, ago: number, attributes?: Attributes): Span {
   // Fastify's first steps take less.
-  return telemetry.startSpan(name, SpanKind.SERVER, parent, attributes, [], ago > 1 ? Date.now() - ago : undefined)
+  return telemetry.startSpan(name, SpanKind.SERVER, parent, attributes, undefined, ago > 1 ? Date.now() - ago : undefined)
 }
 
-/** W3C Trace Context; what is malformed is passed over. */
-export function withRemoteParent ({ headers }: RawRequest, active = context.active()): Context {
-  const remote = remoteSpan(headers.traceparent, headers.tracestate)
-  return remote === undefined ? active : trace.setSpanContext(active, remote)
+/** The caller's trace context and baggage. */
+export function callerContext ({ headers }: RawRequest, active = context.active()): Context {
+  return incomingContext(active, headers)
 }
 
-/** A SERVER span that another instrumentation has opened for this request. */
-export function foreignServerSpan (active: Context): Span | undefined {
-  const span = trace.getSpan(active) as (Span & Partial<ReadableSpan> & SpanWithOperation) | undefined
-  if (span === undefined || span[kOperation] !== undefined || span.kind !== SpanKind.SERVER || span.ended === true) return undefined
-  return span
-}
-
-export function scopeOf (span: Span): string {
-  return (span as Partial<ReadableSpan>).instrumentationScope?.name ?? 'another instrumentation'
-}
-
-export function isSampled (span: Span): boolean {
-  return (span.spanContext().traceFlags & TraceFlags.SAMPLED) !== 0
-}
-
-export function tieSpan (span: Span, operation: Operation): void {
-  (span as SpanWithOperation)[kOperation] = operation
+/** Who else has opened a SERVER span for this request, with a provider of its own. */
+export function otherTracer (active: Context): string | undefined {
+  const span = trace.getSpan(active)
+  if (span === undefined || isOwn(span)) return undefined
+  const { kind, ended, instrumentationScope } = span as Span & Partial<ReadableSpan>
+  return kind === SpanKind.SERVER && ended !== true ? instrumentationScope?.name ?? 'another instrumentation' : undefined
 }
 
 /** Where the attributes of a span of ours are written; undefined where nobody would see them. */
 export function writableAttributes (span: Span): Attributes | undefined {
-  return span instanceof LeanSpan && !span.ended ? span.attributes : undefined
+  const { attributes, ended } = span as unknown as ReadableSpan
+  return ended === false ? attributes : undefined
 }
 
 /** The exporter takes an unset status for "below 400 is a success". */

@@ -3,14 +3,14 @@ import type { Context } from '@opentelemetry/api'
 import type { FastifyBaseLogger, FastifyInstance, FastifyRequest } from 'fastify'
 import type { Exceptions } from '../exceptions'
 import type { Config } from '../options'
-import type { Telemetry } from '../tracing/telemetry'
+import type { Instance } from '../tracing/instance'
 
 export const kRequestTracing = Symbol('fastify-app-insights.request-tracing')
 
 export interface RequestTracing {
   readonly fastify: FastifyInstance
   readonly config: Config
-  readonly telemetry: Telemetry
+  readonly telemetry: Instance
   readonly exceptions: Exceptions | undefined
   /** Says each thing once. */
   readonly warn: (message: string) => void

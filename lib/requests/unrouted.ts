@@ -2,15 +2,15 @@
 import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import type { IncomingMessage, Server } from 'node:http'
 import type { Socket } from 'node:net'
-import { context } from '@opentelemetry/api'
 import type { FastifyInstance } from 'fastify'
+import { context } from '../tracing/context'
 import { httpAttributes, knownMethod } from './attributes'
 import { count } from './closing'
 import { rawConnection } from './connection'
 import { UNMATCHED, ignoresUnmatched } from './ignore'
 import { type Response, markArrival, sinceArrival } from './operation'
 import { type ClientError, type RawRequest, refusedRequest } from './refused'
-import { markCounted, setStatus, startRequestSpan, withRemoteParent } from './span'
+import { markCounted, setStatus, startRequestSpan, callerContext } from './span'
 import { statusWritten, watchStatusLine } from './status-line'
 import type { RequestTracing } from './tracing'
 import { kOperation } from '../tracing/operation'
@@ -86,10 +86,13 @@ function awaitAnswer (tracing: RequestTracing, error: ClientError, socket: Socke
 }
 
 function report ({ config, telemetry }: RequestTracing, raw: RawRequest, status: number, duration: number): void {
-  if (ignoresUnmatched(config.ignore)) return
+  if (ignoresUnmatched(config.ignore)) {
+    telemetry.ignored++
+    return
+  }
   const success = status < 400
   const connection = rawConnection(raw, config.requests.clientAddress)
-  const span = startRequestSpan(telemetry, `${knownMethod(raw.method)} ${UNMATCHED}`, withRemoteParent(raw, context.active()), duration)
+  const span = startRequestSpan(telemetry, `${knownMethod(raw.method)} ${UNMATCHED}`, callerContext(raw, context.active()), duration)
   count(telemetry, raw, connection.scheme, UNMATCHED, status, success, duration)
   if (!span.isRecording()) {
     telemetry.sampledOut++

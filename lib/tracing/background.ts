@@ -1,12 +1,14 @@
 /** Work that no request has asked for → an operation of its own: a `requests` row, and everything that belongs to it. */
-import { type Attributes, type Link, ROOT_CONTEXT, SpanKind, SpanStatusCode, TraceFlags, context, trace } from '@opentelemetry/api'
+import { type Attributes, type Link, ROOT_CONTEXT, SpanKind, SpanStatusCode, trace } from '@opentelemetry/api'
+import { context } from './context'
 import { OPERATION_NAME, SAMPLE_RATE } from '../rows/attribute-names'
-import { Fate, Operation, kOperation } from './operation'
+import type { Instance } from './instance'
+import { Fate, Operation, bindSpan } from './operation'
 import { type PublicOperation, publicOperation } from './public-operation'
 import { isThenable } from '../rows/hostile'
 import { attributesOf, markSampleRate } from '../rows/marks'
 import { Severity } from '../logs/severity'
-import { type SpanWithOperation, type Telemetry } from './telemetry'
+import { isForAzure } from './span-processor'
 
 /** An operation that somebody else ends. */
 export interface RunningOperation {
@@ -17,16 +19,16 @@ export interface RunningOperation {
 }
 
 /** A CONSUMER span: for the exporter that is a request, and nobody takes it for one that came over HTTP. */
-export function beginOperation (telemetry: Telemetry, givenName: string, links: Link[], attributes: Attributes = {}): RunningOperation {
+export function beginOperation (telemetry: Instance, givenName: string, links: Link[], attributes: Attributes = {}): RunningOperation {
   const { config } = telemetry
   const name = telemetry.redactor.text(givenName)
   const span = telemetry.startSpan(name, SpanKind.CONSUMER, ROOT_CONTEXT, { ...attributes, [OPERATION_NAME]: name }, links)
-  const sampled = (span.spanContext().traceFlags & TraceFlags.SAMPLED) !== 0
+  const sampled = isForAzure(span)
   const fate = !span.isRecording() ? Fate.Dropped : sampled && !telemetry.holds ? Fate.Kept : Fate.Undecided
   const operation = new Operation(telemetry, name, span, ROOT_CONTEXT, fate)
   const began = performance.now()
   if (fate === Fate.Dropped) telemetry.sampledOut++
-  else (span as SpanWithOperation)[kOperation] = operation
+  else bindSpan(span, operation)
 
   return {
     operation,
@@ -49,7 +51,7 @@ export function beginOperation (telemetry: Telemetry, givenName: string, links: 
 }
 
 /** Runs `work`, and waits for its promise where it gives one. What it throws is thrown on, after it was reported once. */
-export function runOperation<T> (telemetry: Telemetry, name: string, work: (operation: PublicOperation) => T): T {
+export function runOperation<T> (telemetry: Instance, name: string, work: (operation: PublicOperation) => T): T {
   const caller = trace.getSpanContext(context.active())
   // Not a part of the operation that starts it, which may have ended long before; but tied to it.
   const { operation, report, end } = beginOperation(telemetry, name, caller === undefined ? [] : [{ context: caller }])

@@ -1,5 +1,6 @@
 /** The app's tracer → the same without anything that it throws by itself; what the app's own function throws is rethrown. */
-import { type Context, type Span, type SpanOptions, type Tracer, INVALID_SPAN_CONTEXT, context, trace } from '@opentelemetry/api'
+import { type Context, type Span, type SpanOptions, type Tracer, INVALID_SPAN_CONTEXT, trace } from '@opentelemetry/api'
+import { context } from './context'
 import { isArray, isObject, nameOf, readProperty } from '../rows/hostile'
 import { attempt, guardSpan, readableAttributes, readableLink, validTime } from './guarded-span'
 

@@ -1,8 +1,11 @@
 /** What all rows of one operation share; requests and logs meet here, through the request and the OpenTelemetry context. */
-import { type Attributes, type Context, type Span, ROOT_CONTEXT, SpanKind, SpanStatusCode, context, createContextKey, trace, INVALID_SPAN_CONTEXT } from '@opentelemetry/api'
+import { type Attributes, type Context, type Span, INVALID_SPAN_CONTEXT, ROOT_CONTEXT, SpanKind, SpanStatusCode, createContextKey, trace } from '@opentelemetry/api'
+import type { ReadableSpan } from '@opentelemetry/sdk-trace-base'
+import { context } from './context'
 import type { Properties, PropertyValue } from '../options'
 import { isThenable, nameOf, textOf } from '../rows/hostile'
 import { propertyBytes } from '../rows/limits'
+import { sampleRateOf } from '../rows/marks'
 import { propertyName, propertyValue } from '../rows/properties'
 import { guardSpan } from './guarded-span'
 
@@ -24,8 +27,10 @@ export const enum Fate {
 
 /** The plugin's instance that an operation belongs to: as much of it as an operation needs. */
 export interface Owner {
-  /** Rows that sampling or `ignore` kept from being sent. */
+  /** Rows that sampling kept from being sent. */
   sampledOut: number
+  /** Rows that `ignore` kept from being sent. */
+  ignored: number
   startSpan: (name: string, kind: SpanKind, parent: Context) => Span
   event: (context: Context, name: string, properties?: Properties, measurements?: Record<string, number>) => void
   trackException: (context: Context, error: unknown, properties?: Properties) => void
@@ -34,47 +39,21 @@ export interface Owner {
 // A held operation may log without end; what is beyond this is dropped and counted.
 const MAX_HELD = 200
 
-/** What the API's own functions store a span under. */
-const SPAN_KEY = createContextKey('OpenTelemetry Context Key SPAN')
+/** A span → the operation that it belongs to; held by its attributes, whose symbols nobody sends. */
+interface OperationSpan extends Span { readonly attributes?: Attributes & { [kOperation]?: Operation }, readonly name?: string }
 
-/** The context of an operation without a copy of all that is in its parent: one is made with every request. */
-class OperationContext implements Context {
-  readonly #parent: Context
-  readonly #operation: Operation
-  #copy: Context | undefined
-
-  constructor (parent: Context, operation: Operation) {
-    this.#parent = parent
-    this.#operation = operation
-  }
-
-  getValue (key: symbol): unknown {
-    if (key === kContextOperation) return this.#operation
-    if (key === SPAN_KEY) return this.#operation.span
-    return this.#parent.getValue(key)
-  }
-
-  setValue (key: symbol, value: unknown): Context {
-    return this.#whole().setValue(key, value)
-  }
-
-  deleteValue (key: symbol): Context {
-    return this.#whole().deleteValue(key)
-  }
-
-  #whole (): Context {
-    this.#copy ??= trace.setSpan(this.#parent.setValue(kContextOperation, this.#operation), this.#operation.span)
-    return this.#copy
-  }
-}
+// A client must not be able to fill the charts with names.
+const MAX_NAMES = 500
+const names = new Set<string>()
 
 export class Operation {
   readonly owner: Owner
-  /** `ai.operation.name` of every row. */
-  readonly name: string
+  /** The name that it began with. */
+  readonly #firstName: string
   readonly span: Span
   readonly context: Context
   fate: Fate
+  readonly ignored: boolean
   /** What the app has set for the later rows of this operation. */
   attributes: Attributes | undefined = undefined
   /** Rows that wait for the decision: finished spans and log records, each as the call that sends it. */
@@ -88,12 +67,29 @@ export class Operation {
   /** Of the request: tells how its errors are to be written where nobody logs them. */
   logger: object | undefined = undefined
 
-  constructor (owner: Owner, name: string, span: Span, context: Context, fate: Fate) {
+  /** @param ignored a request that the app's `ignore`, or its route, leaves out, unless it fails */
+  constructor (owner: Owner, name: string, span: Span, context: Context, fate: Fate, ignored = false) {
     this.owner = owner
-    this.name = name
+    this.#firstName = name
     this.span = span
     this.fate = fate
-    this.context = new OperationContext(context, this)
+    this.ignored = ignored
+    this.context = trace.setSpan(context.setValue(kContextOperation, this), span)
+  }
+
+  /** `ai.operation.name` of every row: what the app has called the span by now. */
+  get name (): string {
+    const { name } = this.span as OperationSpan
+    if (name === undefined || name === this.#firstName) return this.#firstName
+    if (names.has(name)) return name
+    if (names.size >= MAX_NAMES) return this.#firstName
+    names.add(name)
+    return name
+  }
+
+  /** Whether the app has given it another name. */
+  get isRenamed (): boolean {
+    return this.name !== this.#firstName
   }
 
   /** Nothing of this operation is ever sent: there is nothing to collect either. */
@@ -145,8 +141,14 @@ export class Operation {
     if (this.fate !== Fate.Undecided) return false
     this.held ??= []
     if (this.held.length < MAX_HELD) this.held.push(send)
-    else this.owner.sampledOut++
+    else this.leaveOut()
     return true
+  }
+
+  /** Rows of it are not sent. */
+  leaveOut (count = 1): void {
+    if (this.ignored) this.owner.ignored += count
+    else this.owner.sampledOut += count
   }
 
   /** The end of an undecided operation: its rows are sent or forgotten. */
@@ -156,7 +158,7 @@ export class Operation {
     const held = this.held
     this.held = undefined
     if (held === undefined) return
-    if (!keep) this.owner.sampledOut += held.length
+    if (!keep) this.leaveOut(held.length)
     else for (const send of held) send()
   }
 }
@@ -182,6 +184,23 @@ function within<T> (span: Span, where: Context, work: (span: Span) => T): T {
     span.end()
     return value
   }, fail) as T
+}
+
+/** The operation that a finished span belongs to. */
+export function operationOfSpan (span: Span | ReadableSpan): Operation | undefined {
+  return (span as OperationSpan).attributes?.[kOperation]
+}
+
+export function bindSpan (span: Span | ReadableSpan, operation: Operation): void {
+  const { attributes } = span as OperationSpan
+  if (attributes !== undefined) attributes[kOperation] = operation
+}
+
+/** In percent, where a row of the operation stands for more than itself. */
+export function rateOf (operation: Operation | undefined): number | undefined {
+  if (operation === undefined || operation.certain) return undefined
+  const rate = sampleRateOf((operation.span as OperationSpan).attributes)
+  return rate !== undefined && rate < 100 ? rate : undefined
 }
 
 export function operationOf (context: Context): Operation | undefined {

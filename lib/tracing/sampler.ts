@@ -1,16 +1,15 @@
 /** Trace id → kept or not, the same in every service that samples as Application Insights does. */
-import { type Context, type Link, type Attributes, type SpanKind, TraceFlags, createContextKey, isSpanContextValid, trace } from '@opentelemetry/api'
-import type { Sampler, SamplingResult } from '@opentelemetry/sdk-trace-node'
-import { SAMPLE_RATE } from '../rows/attribute-names'
+import { type Attributes, type Context, type Link, type Span, type SpanKind, TraceFlags, createContextKey, trace } from '@opentelemetry/api'
+import { type Sampler, SamplingDecision, type SamplingResult } from '@opentelemetry/sdk-trace-base'
+import { NOT_FOR_AZURE, SAMPLE_RATE } from '../rows/attribute-names'
 import { sampleRateOf } from '../rows/marks'
-
-export { SAMPLE_RATE }
-
-/** The SDK's numbers, which cost 12 ms to load. */
-export const Decision = { Dropped: 0, Recorded: 1, Sampled: 2 } as const
+import { isOwn } from './own-spans'
 
 /** Set in the context of a request that must be recorded, because its fate is decided at its end. */
 export const kHold = createContextKey('fastify-app-insights.hold')
+
+/** Set in the context of a request whose route has a ratio of its own: a RateSampler. */
+export const kRouteSampler = createContextKey('fastify-app-insights.route-sampler')
 
 /** How many in a hundred are kept now. Called once for each new trace. */
 export type Rate = () => number
@@ -55,20 +54,41 @@ export function adaptiveRate (tracesPerSecond: number, now: () => number = () =>
   }
 }
 
+/** By the hash of the trace id alone, whatever a caller has decided: what is kept then stands for a known number. */
+export class RateSampler implements Sampler {
+  readonly #rate: Rate
+
+  constructor (rate: Rate) {
+    this.#rate = rate
+  }
+
+  shouldSample (_context: Context, traceId: string): SamplingResult {
+    const rate = this.#rate()
+    if (rate >= 100) return { decision: SamplingDecision.RECORD_AND_SAMPLED }
+    if (rate <= 0 || samplingHash(traceId) >= rate) return { decision: SamplingDecision.NOT_RECORD }
+    return { decision: SamplingDecision.RECORD_AND_SAMPLED, attributes: { [SAMPLE_RATE]: rate } }
+  }
+
+  toString (): string {
+    return 'RateSampler'
+  }
+}
+
 /** Decides for the first span of an operation here; the others follow it. */
 export class OperationSampler implements Sampler {
-  readonly #rate: Rate
-  readonly #custom: Sampler | undefined
+  readonly #first: Sampler
   readonly #hold: boolean
+  readonly #azureOnly: boolean
 
   /**
-   * @param rate where no sampler of the user's own decides
+   * @param first decides where there is no parent of ours
    * @param hold what is sampled out is recorded all the same, until its end is known
+   * @param azureOnly what is sampled out is so for Azure only
    */
-  constructor (rate: Rate, hold: boolean, custom?: Sampler) {
-    this.#rate = rate
+  constructor (first: Sampler, hold: boolean, azureOnly: boolean) {
+    this.#first = first
     this.#hold = hold
-    this.#custom = custom
+    this.#azureOnly = azureOnly
   }
 
   shouldSample (context: Context, traceId: string, name: string, kind: SpanKind, attributes: Attributes, links: Link[]): SamplingResult {
@@ -80,28 +100,13 @@ export class OperationSampler implements Sampler {
 
   #sample (context: Context, traceId: string, name: string, kind: SpanKind, attributes: Attributes, links: Link[]): SamplingResult {
     const parent = trace.getSpan(context)
-    const parentContext = parent?.spanContext()
-    const known = parentContext !== undefined && isSpanContextValid(parentContext) ? parentContext : undefined
-    if (known !== undefined && known.isRemote !== true) {
-      if ((known.traceFlags & TraceFlags.SAMPLED) !== 0) return { decision: Decision.Sampled, attributes: rateOf(parent) }
-      return { decision: parent!.isRecording() ? Decision.Recorded : Decision.Dropped }
-    }
-
-    const result = this.#custom?.shouldSample(context, traceId, name, kind, attributes, links) ?? this.#decide(traceId, known)
+    if (isOwn(parent)) return followed(parent)
+    const first = context.getValue(kRouteSampler) as Sampler | undefined ?? this.#first
+    const result = first.shouldSample(context, traceId, name, kind, attributes, links)
+    if (this.#azureOnly && result.decision !== SamplingDecision.RECORD_AND_SAMPLED) return { ...result, decision: SamplingDecision.RECORD_AND_SAMPLED, attributes: { ...result.attributes, [SAMPLE_RATE]: NOT_FOR_AZURE } }
     const hold = this.#hold || context.getValue(kHold) === true
-    if (hold && result.decision === Decision.Dropped) return { ...result, decision: Decision.Recorded }
+    if (hold && result.decision === SamplingDecision.NOT_RECORD) return { ...result, decision: SamplingDecision.RECORD }
     return result
-  }
-
-  #decide (traceId: string, remote: { traceFlags: number } | undefined): SamplingResult {
-    const rate = this.#rate()
-    if (rate <= 0) return { decision: Decision.Dropped }
-    // The caller's word counts, so that an operation is whole or absent.
-    if (remote !== undefined && (remote.traceFlags & TraceFlags.SAMPLED) === 0) return { decision: Decision.Dropped }
-    if (rate >= 100) return { decision: Decision.Sampled }
-    if (samplingHash(traceId) < rate) return { decision: Decision.Sampled, attributes: { [SAMPLE_RATE]: rate } }
-    // Kept by a caller who samples more than we do: the row stands for itself alone.
-    return { decision: remote !== undefined ? Decision.Sampled : Decision.Dropped }
   }
 
   toString (): string {
@@ -110,7 +115,10 @@ export class OperationSampler implements Sampler {
 }
 
 /** A child's row stands for as many as its parent's. */
-function rateOf (parent: unknown): Attributes | undefined {
+function followed (parent: Span): SamplingResult {
+  if ((parent.spanContext().traceFlags & TraceFlags.SAMPLED) === 0) {
+    return { decision: parent.isRecording() ? SamplingDecision.RECORD : SamplingDecision.NOT_RECORD }
+  }
   const rate = sampleRateOf((parent as { attributes?: Attributes }).attributes)
-  return rate === undefined ? undefined : { [SAMPLE_RATE]: rate }
+  return rate === undefined ? { decision: SamplingDecision.RECORD_AND_SAMPLED } : { decision: SamplingDecision.RECORD_AND_SAMPLED, attributes: { [SAMPLE_RATE]: rate } }
 }

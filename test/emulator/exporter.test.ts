@@ -2,7 +2,7 @@ import { AzureMonitorLogExporter, AzureMonitorTraceExporter } from '@azure/monit
 import { ROOT_CONTEXT, SpanKind, trace as tracing } from '@opentelemetry/api'
 import { resourceFromAttributes } from '@opentelemetry/resources'
 import { LoggerProvider, SimpleLogRecordProcessor } from '@opentelemetry/sdk-logs'
-import { BasicTracerProvider, SimpleSpanProcessor } from '@opentelemetry/sdk-trace-node'
+import { BasicTracerProvider, SimpleSpanProcessor } from '@opentelemetry/sdk-trace-base'
 import { startEmulator } from 'fastify-app-insights/emulator'
 import t from 'tap'
 

@@ -21,15 +21,16 @@ async function coexist (t: Test, mode: string): Promise<Outcome> {
   return { ...JSON.parse(stdout) as Omit<Outcome, 'rows'>, rows: emulator.items() }
 }
 
-t.test('where instrumentation-http traces incoming requests, its span is used, and that is said once', async t => {
+t.test('where another provider traces incoming requests, each has its row all the same, in the same trace, and that is said once', async t => {
   const { servers, warnings, rows } = await coexist(t, 'http')
-  t.match(servers.map(span => [span.traceId, span.route]), [['1'.repeat(31) + 'a', '/users/:id'], ['2'.repeat(31) + 'a', '/users/:id'], ['0'.repeat(31) + 'a', '/users/:id']])
-  t.same(rows.filter(row => row.type === 'request'), [], 'no second span for a request')
+  const requests = rows.filter(row => row.type === 'request')
+  t.same(requests.map(row => [row.operation_Id, row.name, row.resultCode]), [['1'.repeat(31) + 'a', 'GET /users/:id', '200'], ['2'.repeat(31) + 'a', 'GET /users/:id', '200'], ['0'.repeat(31) + 'a', 'GET /users/:id', '500']])
+  t.same(servers.map(span => span.traceId), requests.map(row => row.operation_Id))
   const lines = rows.filter(row => row.message === 'user read')
-  t.same(lines.map(row => [row.operation_Id, row.operation_ParentId, row.operation_Name]), servers.map(span => [span.traceId, span.spanId, 'GET /users/:id']), 'logs are tied to its spans')
-  t.match(rows.filter(row => row.type === 'exception'), [{ operation_Id: servers[2]!.traceId, operation_Name: 'GET /users/:id' }])
+  t.same(lines.map(row => [row.operation_Id, row.operation_ParentId, row.operation_Name]), requests.map(row => [row.operation_Id, row.id, 'GET /users/:id']), 'logs are tied to it')
+  t.match(rows.filter(row => row.type === 'exception'), [{ operation_Id: requests[2]!.operation_Id, operation_Name: 'GET /users/:id' }])
   t.equal(warnings.length, 1)
-  t.match(warnings[0], /already traced by @opentelemetry\/instrumentation-http/)
+  t.match(warnings[0], /also traced by @opentelemetry\/instrumentation-http/)
 })
 
 for (const mode of ['fastify-before', 'fastify-after']) {

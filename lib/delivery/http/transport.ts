@@ -1,9 +1,9 @@
 /** One body → one attempt → what became of it. Decides nothing about when, or how often. */
 import { Agent as HttpAgent, request as httpRequest, type RequestOptions } from 'node:http'
 import { Agent as HttpsAgent, request as httpsRequest } from 'node:https'
-import { context } from '@opentelemetry/api'
+import { context } from '../../tracing/context'
 import type { Connection } from '../../options/connection-string'
-import { suppressTracing } from '../../tracing/trace-context'
+import { suppressTracing } from '@opentelemetry/core'
 import { clearTimeout, setTimeout } from '../clock'
 import { outcomeOf, retryAfterOf, type Answer, type Outcome } from './answer'
 import { proxyFrom, type FindProxy } from './proxy'

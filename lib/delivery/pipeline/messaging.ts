@@ -1,6 +1,6 @@
 /** Spans of queues → type and target of their rows, which the exporter knows for Event Hubs only, and there without the hub. */
 import { type Attributes, SpanKind } from '@opentelemetry/api'
-import type { ReadableSpan } from '@opentelemetry/sdk-trace-node'
+import type { ReadableSpan } from '@opentelemetry/sdk-trace-base'
 import type { Item } from '../../rows/gate'
 
 export function describeQueues (spans: readonly ReadableSpan[], items: readonly Item[]): void {

@@ -1,15 +1,15 @@
 /** One JSON string → objects that satisfy what the exporters read of spans, records and metrics. */
-import { TraceFlags, type HrTime, type SpanContext } from '@opentelemetry/api'
+import { SpanKind, TraceFlags, type HrTime, type SpanContext } from '@opentelemetry/api'
+import { millisToHrTime } from '@opentelemetry/core'
 import type { Resource } from '@opentelemetry/resources'
 import type { ReadableLogRecord } from '@opentelemetry/sdk-logs'
 import type { ResourceMetrics } from '@opentelemetry/sdk-metrics'
-import type { ReadableSpan } from '@opentelemetry/sdk-trace-node'
+import type { ReadableSpan } from '@opentelemetry/sdk-trace-base'
 import { addMissing, bodyOf, fieldsToAttributes, parseLine } from '../../logs/line'
 import { BASE_TYPE, OPERATION_NAME, PROCESSED, SAMPLE_RATE } from '../../rows/attribute-names'
 import { completeException, fitAttribute, fitNames } from '../../rows/attributes'
 import { cut } from '../../rows/cut'
 import { NAME } from '../../rows/limits'
-import { hrTimeOfMillis } from '../../tracing/time'
 import { RECORD_PROCESSED, RECORD_RATE } from './exporters'
 import { EXCEPTIONS, isException, kindOfRecord, kindOfSpan, LINE, LINE_SEPARATOR, MARKS, METRICS, METRIC_POINTS, RECORD, SPAN_WITH_MORE, TRACES, type PackedBatch, type PackedMetric } from '../pack'
 import { countsOf, type Counts } from '../counters'
@@ -105,7 +105,7 @@ export function unpack (sealed: string, resource: Resource, into: Unpacked): voi
       if (name !== null) read[OPERATION_NAME] = cut(name, NAME)
       if (rate !== null) read[RECORD_RATE] = rate
       into.recordCounts[TRACES]++
-      into.records.push(record(hrTimeOfMillis(timestamp), traceId, spanId, severityNumber, bodyOf(content, format), read))
+      into.records.push(record(millisToHrTime(timestamp), traceId, spanId, severityNumber, bodyOf(content, format), read))
     } else if (type === METRICS) {
       const metrics = next<PackedMetric[]>()
       for (const metric of metrics) {
@@ -118,7 +118,7 @@ export function unpack (sealed: string, resource: Resource, into: Unpacked): voi
       const context: SpanContext = { traceId: next(), spanId: next(), traceFlags: TraceFlags.SAMPLED }
       const parent = next<string | null>()
       const name = cut(next<string>(), NAME)
-      const kind = next<number>()
+      let kind = next<number>()
       const startTime = time()
       const duration = time()
       const code = next<number>()
@@ -128,6 +128,11 @@ export function unpack (sealed: string, resource: Resource, into: Unpacked): voi
       if (processed !== null) read[PROCESSED] = processed
       const events = type === SPAN_WITH_MORE ? next<Array<[string, HrTime, Record<string, string>]>>() : []
       const links = type === SPAN_WITH_MORE ? next<Array<[string, string]>>() : []
+      // The exporter names a SERVER span by method and route alone: one that the app has named is a CONSUMER's to it.
+      if (kind === SpanKind.SERVER && read[OPERATION_NAME] !== undefined) {
+        kind = SpanKind.CONSUMER
+        if (read['client.address'] !== undefined) read['microsoft.client.ip'] = read['client.address']
+      }
       into.spanCounts[kindOfSpan(kind)]++
       for (const event of events) into.spanCounts[event[0] === 'exception' ? EXCEPTIONS : TRACES]++
       into.spans.push({

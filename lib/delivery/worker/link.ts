@@ -1,8 +1,9 @@
 /** Main thread → pipeline, shared by all instances that send to the same place: the contract of both ways. */
 import type { TokenCredential } from '@azure/core-auth'
-import { ROOT_CONTEXT, context } from '@opentelemetry/api'
+import { ROOT_CONTEXT } from '@opentelemetry/api'
+import { context } from '../../tracing/context'
 import type { Connection } from '../../options/connection-string'
-import { suppressTracing } from '../../tracing/trace-context'
+import { suppressTracing } from '@opentelemetry/core'
 import { wallClock } from '../clock'
 import type { Counters, Counts } from '../counters'
 import { tokenOf, type Token } from '../http/tokens'

@@ -179,6 +179,8 @@ export class WorkerLink implements Link {
       return this.#fallBack(code ?? message)
     }
     this.#session = session
+    // Before it looks at the files, so that it knows whose they are.
+    for (const [id, { counters }] of this.#clients) if (counters.sum('spooled') > 0) session.open(id)
     for (const batch of this.#waiting.splice(0)) session.take(batch)
     return true
   }

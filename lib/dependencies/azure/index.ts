@@ -3,13 +3,13 @@ import type * as CoreTracing from '@azure/core-tracing'
 import { createRequire } from 'node:module'
 import { join, sep } from 'node:path'
 import { type Context, ROOT_CONTEXT } from '@opentelemetry/api'
-import { instanceOf } from '../../tracing/registration'
-import type { Telemetry } from '../../tracing/telemetry'
+import { instanceOf } from '../../tracing/members'
+import type { Instance } from '../../tracing/instance'
 import { type Member, PROBE, createInstrumenter } from './instrumenter'
 
 type Copy = Pick<typeof CoreTracing, 'createTracingClient' | 'useInstrumenter'>
 
-const members = new Map<Telemetry, Member>()
+const members = new Map<Instance, Member>()
 const instrumenter = createInstrumenter((where: Context) => {
   const telemetry = instanceOf(where)
   return telemetry === undefined ? undefined : members.get(telemetry)

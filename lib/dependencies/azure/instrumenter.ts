@@ -1,11 +1,12 @@
 /** Spans of the Azure SDK's clients → ours: AMQP calls, messages that are sent, and messages that are processed. */
 import type { Instrumenter, InstrumenterSpanOptions, TracingContext, TracingSpan, TracingSpanLink } from '@azure/core-tracing'
-import { type Attributes, type Context, type Link, ROOT_CONTEXT, SpanKind, context, trace } from '@opentelemetry/api'
+import { type Attributes, type Context, type Link, ROOT_CONTEXT, SpanKind, trace } from '@opentelemetry/api'
+import { context } from '../../tracing/context'
 import { beginOperation } from '../../tracing/background'
 import { DeferredSpan } from '../../tracing/deferred-span'
-import { sharedTracerProvider } from '../../tracing/registration'
-import type { Telemetry } from '../../tracing/telemetry'
-import { isTracingSuppressed } from '../../tracing/trace-context'
+import { sharedTracerProvider } from '../../tracing/shared-tracer'
+import type { Instance } from '../../tracing/instance'
+import { isTracingSuppressed } from '@opentelemetry/core'
 import type { MatchesCall } from '../patterns'
 import { inject, parseTraceContext } from '../spans'
 import { type ClientMethod, innermostMethod, markHttpCall, withMethod } from './client-method'
@@ -13,7 +14,7 @@ import { NOT_RECORDING, attributesOf, messageSpan, operationSpan, wrapSpan } fro
 
 /** An instance of the plugin, and what its options say of calls. */
 export interface Member {
-  readonly telemetry: Telemetry
+  readonly telemetry: Instance
   readonly isIgnored: MatchesCall
   readonly isPropagated: MatchesCall
   /** Whether ours traces node:http, or an instrumentation of the app's. */

@@ -37,6 +37,14 @@ const HOSTNAME = hostname()
 const METADATA = Symbol.for('pino.metadata')
 const OUR_STREAM = Symbol('fastify-app-insights.stream')
 
+// Destinations that write at once are in the middle of it.
+let writing = 0
+
+/** Whether a destination of the app's is being handed a line that we take: what it makes of it is a copy of that line. */
+export function isWriting (): boolean {
+  return writing > 0
+}
+
 interface Stream {
   write: (line: string) => unknown
   lastLevel?: number | undefined
@@ -143,9 +151,11 @@ function between (original: Stream, first: Seat): OurStream {
       own.lastObj = undefined
       own.lastMsg = undefined
       own.lastLogger = undefined
+      writing++
       try {
         return original.write(text)
       } finally {
+        writing--
         // Without a logger it is no line of pino's.
         if (lastLogger !== undefined) hand(shared.seats, { text, level: lastLevel!, time: lastTime ?? '', message: typeof lastMsg === 'string' ? lastMsg : undefined, object: lastObj, logger: lastLogger })
       }

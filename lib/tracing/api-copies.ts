@@ -1,0 +1,65 @@
+/** Loaded copies of @opentelemetry/api → a warning, where they do not share what is registered. */
+import { existsSync, readFileSync, realpathSync } from 'node:fs'
+import { join, sep } from 'node:path'
+import { appRequire } from '../app'
+
+interface Copy { readonly folder: string, readonly version: string }
+
+const NAME = join('node_modules', '@opentelemetry', 'api') + sep
+const VERSION_FILES = [join('build', 'src', 'version.js'), join('dist', 'version.cjs')]
+let checked = false
+
+/** Once for a process. To be called when everything is loaded. */
+export function warnOfApiCopies (): void {
+  if (checked) return
+  checked = true
+  const [ours, ...others] = findCopies()
+  // The same version registers and reads the same things, however often it is there.
+  if (ours === undefined || others.every(({ version }) => version === ours.version)) return
+  const list = [ours, ...others].map(({ version, folder }) => `${version} in ${folder}`).join(', ')
+  process.emitWarning(
+    `There are several copies of @opentelemetry/api (${list}); fastify-app-insights uses the first. Spans, records and metrics made with another one may not arrive, or not know their request. Have one copy: install @opentelemetry/api in your app, in a version that all your packages accept, remove the other versions (npm ls @opentelemetry/api, npm dedupe, or overrides in package.json), and start again.`,
+    { type: 'FastifyAppInsightsWarning', code: 'FAI_WARN_API_COPIES' })
+}
+
+/** Ours first. */
+function findCopies (): Copy[] {
+  const copies = new Map<string, Copy>()
+  add(copies, folderOf(require.resolve('@opentelemetry/api')))
+  for (const file of Object.keys(require.cache)) if (file.includes(NAME)) add(copies, folderOf(file))
+  const ofApp = copyOfApp()
+  if (ofApp !== undefined) add(copies, ofApp)
+  return [...copies.values()]
+}
+
+function folderOf (file: string): string {
+  return file.slice(0, file.lastIndexOf(NAME) + NAME.length - 1)
+}
+
+/** An ES module of it is in no list of what is loaded. Only from 1.10 on there is one. */
+function copyOfApp (): string | undefined {
+  try {
+    const folder = folderOf(realpathSync(appRequire().resolve('@opentelemetry/api')))
+    return existsSync(join(folder, 'dist', 'index.mjs')) ? folder : undefined
+  } catch {
+    // The app has none.
+    return undefined
+  }
+}
+
+function add (copies: Map<string, Copy>, folder: string): void {
+  if (folder === '' || copies.has(folder)) return
+  try {
+    copies.set(folder, { folder, version: loadedVersion(folder) ?? (JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8')) as { version: string }).version })
+  } catch {
+    // A bundle may keep the files and not the manifest.
+  }
+}
+
+/** What it calls itself when it registers. */
+function loadedVersion (folder: string): string | undefined {
+  for (const file of VERSION_FILES) {
+    const { VERSION } = (require.cache[join(folder, file)]?.exports ?? {}) as { VERSION?: string }
+    if (VERSION !== undefined) return VERSION
+  }
+}

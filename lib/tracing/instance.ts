@@ -1,0 +1,228 @@
+/** Options → one running instance: its providers, its delivery, its metrics, and their end. */
+import { type Attributes, type Context, type Link, type Span, type SpanKind, type Tracer, ROOT_CONTEXT, trace } from '@opentelemetry/api'
+import type { LogRecord, Logger, SeverityNumber } from '@opentelemetry/api-logs'
+import { ParentBasedSampler, type ReadableSpan } from '@opentelemetry/sdk-trace-base'
+import { type CloseReport, type Delivery, type DeliveryStats, type FlushReport, createDelivery } from '../delivery'
+import type { Exceptions } from '../exceptions'
+import { type LineNotes, ORIGINAL_LINE, type RecordProcessor, createRecordProcessor } from '../logs/record-processor'
+import { Severity } from '../logs/severity'
+import { type Metrics, createMetrics } from '../metrics'
+import { eventRecord } from '../logs/event'
+import type { Config, Properties } from '../options'
+import { toAttributes } from '../rows/properties'
+import { type Redactor, createRedactor, redactAttributes, redactMetrics } from '../rows/redaction'
+import { type Warn, messageOf } from '../warnings'
+import { context } from './context'
+import { type Destinations, SPAN_EVENTS_SCOPE, bounded, guardDestinations } from './destinations'
+import { type Operation, operationOfSpan } from './operation'
+import { addOwnResource } from './own-spans'
+import { type Providers, createProviders, limitsOf } from './providers'
+import { onRecordedException } from './recorded-exceptions'
+import { detectRole, roleOf } from './resource'
+import { OperationSampler, RateSampler, adaptiveRate, fixedRate } from './sampler'
+import { createSpanProcessor } from './span-processor'
+import { OperationTracer } from './tracer'
+
+// Outside of lib, which is the compiler's root.
+const { version } = require('../../package.json') as { version: string }
+const SCOPE = 'fastify-app-insights'
+
+/** Something the user may call to see that nothing is lost. */
+export interface Stats extends DeliveryStats {
+  /** Rows that sampling kept from being sent. */
+  readonly sampledOut: number
+  /** Rows of requests that `ignore`, or their route, leaves out. */
+  readonly ignored: number
+  /** Requests that have begun and not ended. */
+  readonly openRequests: number
+}
+
+/** A log line as it was written, redacted. */
+export interface WholeLine extends LineNotes {
+  readonly text: string
+  readonly message: string
+  readonly severityNumber: SeverityNumber
+}
+
+export class Instance {
+  readonly config: Config
+  readonly redactor: Redactor
+  /** Whether what is sampled out waits for its end. */
+  readonly holds: boolean
+  /** Operations of requests that have begun and not ended. */
+  readonly open = new Set<Operation>()
+  sampledOut = 0
+  ignored = 0
+  /** undefined where they are off. */
+  readonly metrics: Metrics | undefined
+  readonly providers: Providers
+  /** Spans made with it belong to the active operation. */
+  readonly tracer: Tracer
+  /** Whether log lines may go by `line()`: nobody else wants their fields. */
+  readonly takesLines: boolean
+  /** undefined where errors are no rows. */
+  readonly exceptions: Exceptions | undefined
+  /** Where `trackException` goes. */
+  readonly #tracked: Exceptions
+  readonly #properties: Attributes
+  readonly #delivery: Delivery
+  readonly #destinations: Destinations
+  readonly #records: RecordProcessor
+  readonly #logger: Logger
+  readonly #warnOnce: Warn
+  #closed: Promise<CloseReport> | undefined
+
+  /** @param warn may be called often, @param warnOnce tells each trouble once */
+  constructor (config: Config, warn: Warn, warnOnce: Warn, exceptionsOf: (instance: Instance) => Exceptions) {
+    const role = detectRole(config.serviceName, process.env)
+    this.config = config
+    this.#warnOnce = warnOnce
+    this.redactor = createRedactor(config.requests.redactQuery)
+    this.holds = config.keepErrors || config.keepSlowerThan !== undefined
+    this.#properties = toAttributes(config.properties)
+    redactAttributes(this.#properties, this.redactor)
+    this.#delivery = createDelivery({ ...config, resource: role, warn })
+    this.metrics = config.metrics === false
+      ? undefined
+      : createMetrics({
+        ...config.metrics,
+        resource: role,
+        properties: this.#properties,
+        role: roleOf(role),
+        instance: String(role.attributes['service.instance.id']),
+        deliver: metrics => {
+          redactMetrics(metrics, this.redactor)
+          this.#delivery.metrics(metrics)
+        },
+        stats: () => this.#delivery.stats(),
+        sampledOut: () => this.sampledOut
+      })
+    this.#destinations = guardDestinations(config.spanProcessors, config.logRecordProcessors, warnOnce)
+    this.#records = this.#recordProcessor()
+    this.providers = createProviders(role, this.#sampler(), [this.#spanProcessor(), ...this.#destinations.spanProcessors], [this.#records, ...this.#destinations.logRecordProcessors])
+    const { resource, tracerProvider, loggerProvider } = this.providers
+    this.tracer = new OperationTracer(tracerProvider.getTracer(SCOPE, version))
+    this.#logger = loggerProvider.getLogger(SCOPE, version)
+    const limits = limitsOf('LOGRECORD')
+    this.takesLines = config.logRecordProcessors.length === 0 && limits.valueLength === Infinity && limits.count > 0
+    this.#tracked = exceptionsOf(this)
+    this.exceptions = config.exceptions === false ? undefined : this.#tracked
+    addOwnResource(resource)
+    onRecordedException(resource, (span, error) => {
+      this.exceptions?.record(span, error, trace.setSpan(operationOfSpan(span)?.context ?? context.active(), span))
+    })
+  }
+
+  /** @param startTime milliseconds since 1970, where it has begun before */
+  startSpan (name: string, kind: SpanKind, parent: Context, attributes?: Attributes, links?: Link[], startTime?: number): Span {
+    return this.tracer.startSpan(name, { kind, attributes, links, startTime }, parent)
+  }
+
+  /** Events, exceptions, and log lines that had to be looked into. */
+  emit (record: LogRecord): void {
+    this.#logger.emit(record)
+  }
+
+  /** A log line that is taken apart where it is sent from. */
+  line ({ text, message, severityNumber, ...notes }: WholeLine, where: Context): void {
+    this.#records.next = notes
+    this.#logger.emit({ context: where, timestamp: notes.timestamp, severityNumber, body: message, attributes: { [ORIGINAL_LINE]: text } })
+    this.#records.next = undefined
+  }
+
+  event (where: Context, name: string, properties?: Properties, measurements?: Record<string, number>): void {
+    this.emit(eventRecord(where, name, properties, measurements))
+  }
+
+  trackException (where: Context, error: unknown, properties?: Properties): void {
+    this.#tracked.report({ error, context: where, severity: Severity.ERROR, attributes: toAttributes(properties) })
+  }
+
+  /** Attributes of the row of an operation: what the instance and the app have set. */
+  enrich (span: Span, operation: Operation): void {
+    // Straight into them: known to be right, and at every request.
+    if (span.isRecording()) Object.assign((span as unknown as ReadableSpan).attributes, this.#properties, operation.attributes)
+  }
+
+  async flush (): Promise<FlushReport> {
+    // Another destination may be slow: Azure's rows do not wait for it without end.
+    await this.#destinations.flush(this.config.closeTimeout)
+    this.#tracked.drain()
+    await this.#sendMetrics()
+    return await this.#delivery.flush()
+  }
+
+  stats (): Stats {
+    return { ...this.#delivery.stats(), sampledOut: this.sampledOut, ignored: this.ignored, openRequests: this.open.size }
+  }
+
+  /** Sends what is pending within `closeTimeout` and lets go of everything. The second call waits for the first. */
+  close (): Promise<CloseReport> {
+    this.#closed ??= this.#close()
+    return this.#closed
+  }
+
+  /** The process is ending: blocks until what is pending is safe, at most for `closeTimeout`, or for `atMost` milliseconds. */
+  drainSync (atMost: number): void {
+    this.#tracked.drain()
+    this.metrics?.sendSync()
+    this.#delivery.drainSync(Math.min(this.config.closeTimeout, atMost), true)
+  }
+
+  async #sendMetrics (): Promise<void> {
+    if (this.metrics === undefined) return
+    // An instrument of the app's may answer late, or never.
+    await bounded(this.metrics.send().catch(error => this.#warnOnce(`Metrics could not be collected: ${messageOf(error)}`)), this.config.closeTimeout)
+  }
+
+  async #close (): Promise<CloseReport> {
+    const { closeTimeout } = this.config
+    this.metrics?.stop()
+    this.#tracked.drain()
+    await this.#sendMetrics()
+    const [report] = await Promise.all([this.#delivery.close(closeTimeout), this.#destinations.shutdown(closeTimeout)])
+    return report
+  }
+
+  #leaveOut (operation: Operation | undefined): void {
+    if (operation === undefined) this.sampledOut++
+    else operation.leaveOut()
+  }
+
+  #sampler (): OperationSampler {
+    const { sampler, tracesPerSecond, samplingRatio, followCaller, sampleAzureOnly } = this.config
+    const root = sampler ?? new RateSampler(tracesPerSecond === undefined ? fixedRate(samplingRatio) : adaptiveRate(tracesPerSecond))
+    return new OperationSampler(followCaller ? new ParentBasedSampler({ root }) : root, this.holds, sampleAzureOnly)
+  }
+
+  #spanProcessor (): ReturnType<typeof createSpanProcessor> {
+    return createSpanProcessor({
+      longest: limitsOf('SPAN').valueLength,
+      properties: this.#properties,
+      redactor: this.redactor,
+      deliver: span => this.#delivery.span(span),
+      event: ({ name, time, attributes }, span, operation) => {
+        this.providers.loggerProvider.getLogger(SPAN_EVENTS_SCOPE).emit({
+          context: trace.setSpan(operation?.context ?? ROOT_CONTEXT, span as unknown as Span),
+          timestamp: time,
+          body: name,
+          severityNumber: Severity.INFO,
+          attributes: toAttributes(attributes)
+        })
+      },
+      leaveOut: operation => this.#leaveOut(operation)
+    })
+  }
+
+  #recordProcessor (): RecordProcessor {
+    const { metrics } = this
+    return createRecordProcessor({
+      scope: SCOPE,
+      redactor: this.redactor,
+      properties: this.#properties,
+      delivery: this.#delivery,
+      exception: metrics === undefined ? undefined : weight => metrics.exception(weight),
+      leaveOut: operation => this.#leaveOut(operation)
+    })
+  }
+}

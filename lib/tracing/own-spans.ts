@@ -1,0 +1,37 @@
+/** Span → whether one of our providers has made it. Others may trace the same request, and decide for themselves. */
+import { type Context, type Span, trace } from '@opentelemetry/api'
+import type { ReadableSpan } from '@opentelemetry/sdk-trace-base'
+import { type Operation, operationOf } from './operation'
+
+// Every instance has a resource of its own, which all its spans point to.
+const resources = new WeakSet<object>()
+// What is sampled out is no more than its ids.
+const dropped = new WeakSet<Span>()
+
+export function addOwnResource (resource: object): void {
+  resources.add(resource)
+}
+
+export function addDropped (span: Span): void {
+  dropped.add(span)
+}
+
+export function isOwn (span: Span | undefined): span is Span {
+  if (span === undefined) return false
+  const { resource } = span as Partial<ReadableSpan>
+  return resource === undefined ? dropped.has(span) : resources.has(resource)
+}
+
+/** The span that a row of this operation belongs to: never another tracer's, whose trace may be another one. */
+export function ownSpan (where: Context, operation: Operation): Span {
+  const active = trace.getSpan(where)
+  return isOwn(active) && active.spanContext().traceId === operation.span.spanContext().traceId ? active : operation.span
+}
+
+/** `where` with a parent of ours, where it is within an operation. */
+export function withOwnSpan (where: Context): Context {
+  const operation = operationOf(where)
+  if (operation === undefined) return where
+  const parent = ownSpan(where, operation)
+  return trace.getSpan(where) === parent ? where : trace.setSpan(where, parent)
+}

@@ -1,0 +1,49 @@
+/** Processors and a sampler → OpenTelemetry's providers of one instance. All its spans and records come from them. */
+import { getNumberFromEnv } from '@opentelemetry/core'
+import { type Resource, resourceFromAttributes } from '@opentelemetry/resources'
+import { type LogRecordProcessor, LoggerProvider } from '@opentelemetry/sdk-logs'
+import { BasicTracerProvider, type Sampler, type SpanProcessor } from '@opentelemetry/sdk-trace-base'
+import type { Role } from './resource'
+
+export interface Providers {
+  readonly resource: Resource
+  readonly tracerProvider: BasicTracerProvider
+  readonly loggerProvider: LoggerProvider
+}
+
+export interface Limits {
+  readonly count: number
+  /** In characters. */
+  readonly valueLength: number
+}
+
+// Above what a row may hold, so that no default of the SDK's drops a field without a word.
+const MOST_ATTRIBUTES = 512
+
+/** Of the environment's, the one for this signal first, then the general one, as the SDK reads them. */
+export function limitsOf (signal: 'SPAN' | 'LOGRECORD'): Limits {
+  return {
+    count: getNumberFromEnv(`OTEL_${signal}_ATTRIBUTE_COUNT_LIMIT`) ?? getNumberFromEnv('OTEL_ATTRIBUTE_COUNT_LIMIT') ?? MOST_ATTRIBUTES,
+    valueLength: getNumberFromEnv(`OTEL_${signal}_ATTRIBUTE_VALUE_LENGTH_LIMIT`) ?? getNumberFromEnv('OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT') ?? Infinity
+  }
+}
+
+export function createProviders ({ attributes }: Role, sampler: Sampler, spanProcessors: SpanProcessor[], logRecordProcessors: LogRecordProcessor[]): Providers {
+  const resource = resourceFromAttributes(attributes)
+  const [spans, records] = [limitsOf('SPAN'), limitsOf('LOGRECORD')]
+  return {
+    resource,
+    // Its other limits it reads itself.
+    tracerProvider: new BasicTracerProvider({
+      resource,
+      sampler,
+      spanLimits: { attributeCountLimit: spans.count, attributeValueLengthLimit: spans.valueLength },
+      spanProcessors
+    }),
+    loggerProvider: new LoggerProvider({
+      resource,
+      logRecordLimits: { attributeCountLimit: records.count, attributeValueLengthLimit: records.valueLength },
+      processors: logRecordProcessors
+    })
+  }
+}

@@ -1,0 +1,69 @@
+/** Records of OpenTelemetry's logs API → the logger of whichever instance the context belongs to. */
+import type { Context } from '@opentelemetry/api'
+import type { LogRecord, Logger, LoggerOptions, LoggerProvider } from '@opentelemetry/api-logs'
+import { isTracingSuppressed } from '@opentelemetry/core'
+import { isWriting } from '../logs/pino'
+import { toAttributes } from '../rows/properties'
+import { Severity } from '../logs/severity'
+import { context } from './context'
+import type { Instance } from './instance'
+import { instanceOf } from './members'
+
+export const sharedLoggerProvider: LoggerProvider = {
+  getLogger (name: string, version?: string, options?: LoggerOptions): Logger {
+    return new SharedLogger(name, version, options)
+  }
+}
+
+class SharedLogger implements Logger {
+  readonly #name: string
+  readonly #version: string | undefined
+  readonly #options: LoggerOptions | undefined
+  readonly #loggers = new WeakMap<Instance, Logger>()
+
+  constructor (name: string, version?: string, options?: LoggerOptions) {
+    this.#name = name
+    this.#version = version
+    this.#options = options
+  }
+
+  enabled (): boolean {
+    const where = context.active()
+    return !isTracingSuppressed(where) && instanceOf(where) !== undefined
+  }
+
+  emit (record: LogRecord): void {
+    const where = record.context ?? context.active()
+    const instance = instanceOf(where)
+    // Whoever sends telemetry must not make telemetry of it; and a line that is being written is taken by our own hand.
+    if (instance === undefined || isTracingSuppressed(where) || isWriting()) return
+    const { exception } = record
+    if (isErrorObject(exception) && instance.exceptions !== undefined) {
+      this.#report(exception, record, where, instance.exceptions)
+      return
+    }
+    this.#of(instance).emit({ ...record, severityNumber: record.severityNumber ?? Severity.INFO, context: where })
+  }
+
+  /** By the Error's identity: it may be thrown, or logged, as well. */
+  #report (error: object, { body, severityNumber, attributes, timestamp }: LogRecord, where: Context, exceptions: NonNullable<Instance['exceptions']>): void {
+    exceptions.report({
+      error,
+      context: where,
+      severity: Math.max(severityNumber ?? 0, Severity.ERROR),
+      ...(typeof body === 'string' ? { message: body } : {}),
+      ...(typeof timestamp === 'number' ? { timestamp } : {}),
+      attributes: toAttributes(attributes)
+    })
+  }
+
+  #of (instance: Instance): Logger {
+    let logger = this.#loggers.get(instance)
+    if (logger === undefined) this.#loggers.set(instance, logger = instance.providers.loggerProvider.getLogger(this.#name, this.#version, this.#options))
+    return logger
+  }
+}
+
+function isErrorObject (exception: unknown): exception is object {
+  return typeof exception === 'object' && exception !== null
+}

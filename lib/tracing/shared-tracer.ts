@@ -1,0 +1,52 @@
+/** Tracers of OpenTelemetry's API → the tracer of whichever instance the context belongs to. */
+import { type Context, type Span, type SpanOptions, type Tracer, type TracerOptions, type TracerProvider, INVALID_SPAN_CONTEXT, SpanKind, trace } from '@opentelemetry/api'
+import { context } from './context'
+import type { Instance } from './instance'
+import { instanceOf } from './members'
+import { operationOf } from './operation'
+import { OperationTracer } from './tracer'
+
+export const sharedTracerProvider: TracerProvider = {
+  getTracer (name: string, version?: string, options?: TracerOptions): Tracer {
+    return new SharedTracer(name, version, options)
+  }
+}
+
+/** A tracer of whichever instance the context belongs to; outside operations, of the first one. */
+class SharedTracer implements Tracer {
+  readonly #name: string
+  readonly #version: string | undefined
+  readonly #options: TracerOptions | undefined
+  readonly #tracers = new WeakMap<Instance, Tracer>()
+
+  constructor (name: string, version?: string, options?: TracerOptions) {
+    this.#name = name
+    this.#version = version
+    this.#options = options
+  }
+
+  startSpan (name: string, options: SpanOptions = {}, parent: Context = context.active()): Span {
+    if (options.kind !== SpanKind.SERVER) return this.#of(parent).startSpan(name, options, parent)
+    // A request has one SERVER span, which is ours: another instrumentation's is a step of it.
+    if (operationOf(parent) !== undefined || this.#name === '@fastify/otel') return this.#of(parent).startSpan(name, { ...options, kind: SpanKind.INTERNAL }, parent)
+    if (this.#name === '@opentelemetry/instrumentation-http') return trace.wrapSpanContext(trace.getSpanContext(parent) ?? INVALID_SPAN_CONTEXT)
+    return this.#of(parent).startSpan(name, options, parent)
+  }
+
+  startActiveSpan<F extends (span: Span) => ReturnType<F>> (name: string, ...rest: [F] | [SpanOptions, F] | [SpanOptions, Context, F]): ReturnType<F> {
+    const run = rest.at(-1) as F
+    const options = rest.length > 1 ? rest[0] as SpanOptions : {}
+    const parent = rest.length === 3 ? rest[1] : context.active()
+    const span = this.startSpan(name, options, parent)
+    return context.with(trace.setSpan(parent, span), run, undefined, span) as ReturnType<F>
+  }
+
+  #of (parent: Context): Tracer {
+    const instance = instanceOf(parent)
+    // After the last one has left, the API's own no-op tracer serves.
+    if (instance === undefined) return trace.getTracer(this.#name)
+    let tracer = this.#tracers.get(instance)
+    if (tracer === undefined) this.#tracers.set(instance, tracer = new OperationTracer(instance.providers.tracerProvider.getTracer(this.#name, this.#version, this.#options)))
+    return tracer
+  }
+}

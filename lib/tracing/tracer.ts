@@ -1,0 +1,33 @@
+/** OpenTelemetry's tracer, whose spans belong to the active operation, whoever else traces in it. */
+import { type Context, type Span, type SpanOptions, type Tracer, SpanKind, trace } from '@opentelemetry/api'
+import { context } from './context'
+import { addDropped, withOwnSpan } from './own-spans'
+import { keepRandomFlag } from './span-processor'
+
+export class OperationTracer implements Tracer {
+  readonly #tracer: Tracer
+
+  constructor (tracer: Tracer) {
+    this.#tracer = tracer
+  }
+
+  startSpan (name: string, options: SpanOptions = {}, parent: Context = context.active()): Span {
+    // A message may belong to the trace of whoever sent it.
+    const isMessage = options.kind === SpanKind.CONSUMER && trace.getSpanContext(parent)?.isRemote === true
+    const where = isMessage || options.kind === SpanKind.SERVER ? parent : withOwnSpan(parent)
+    const span = this.#tracer.startSpan(name, options, where)
+    if (!span.isRecording()) {
+      addDropped(span)
+      keepRandomFlag(span, where)
+    }
+    return span
+  }
+
+  startActiveSpan<F extends (span: Span) => ReturnType<F>> (name: string, ...rest: [F] | [SpanOptions, F] | [SpanOptions, Context, F]): ReturnType<F> {
+    const run = rest.at(-1) as F
+    const options = rest.length > 1 ? rest[0] as SpanOptions : {}
+    const parent = rest.length === 3 ? rest[1] : context.active()
+    const span = this.startSpan(name, options, parent)
+    return context.with(trace.setSpan(parent, span), run, undefined, span) as ReturnType<F>
+  }
+}
