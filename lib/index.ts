@@ -31,6 +31,7 @@ declare namespace appInsightsPlugin {
   export type ExceptionOptions = options.ExceptionOptions
   export type DependencyOptions = options.DependencyOptions
   export type OutgoingCall = options.OutgoingCall
+  export type FinishedCall = options.FinishedCall
   export type MetricOptions = options.MetricOptions
   export type IgnoreOptions = options.IgnoreOptions
   export type Properties = options.Properties

@@ -11,21 +11,31 @@ import { watch } from './shutdown'
 import { patchLoaded, register } from './tracing/instrumentations'
 import { type LogCollector, collectLogs } from './logs'
 import { NO_METER } from './metrics'
+import { guardMeter } from './metrics/guarded-meter'
+import { guardTracer } from './tracing/guarded-tracer'
+import { nameOf } from './rows/hostile'
 import { SILENT_REQUEST } from './tracing/operation'
 import { type AppInsightsOptions, type Config, type Properties, type PropertyValue, readOptions } from './options'
 import { quietChild } from './logs/pino'
 import { join, sharedTracerProvider } from './tracing/registration'
 import { traceRequests } from './requests'
 import { type FlushReport, emptyStats } from './delivery'
+import { SECRET_QUERY_NAMES, createRedactor } from './rows/redaction'
 import { type Stats, Telemetry } from './tracing/telemetry'
-import { once } from './warnings'
-import { type Redaction, unlogged } from './logs/pino/serialized-error'
+import { type Warn, once } from './warnings'
+import { type Redaction, serializedByLogger } from './logs/pino/serialized-error'
 
 export interface AppInsights {
   /** Spans made with it are rows of the active operation: `dependencies` of type InProc, unless they say otherwise. */
   readonly tracer: Tracer
   /** A row in `customEvents`, tied to the active operation. */
   trackEvent: (name: string, properties?: Properties, measurements?: Record<string, number>) => void
+  /**
+   * A row in `exceptions`, tied to the active operation. An error that has its row already, because it was logged or
+   * reported before, gets no second one; one that is tracked and then thrown or logged gets none there.
+   * @param error an Error, or whatever was thrown
+   */
+  trackException: (error: unknown, properties?: Properties) => void
   /**
    * Runs `work` as an operation of its own, a job for example: a `requests` row of that name, whose id and name all
    * rows from within carry. An error makes it a failed one with one exception, and is thrown on.
@@ -53,6 +63,8 @@ export interface OperationAppInsights {
   setSession: (id: string) => void
   /** A row in `customEvents`, tied to this operation. */
   trackEvent: (name: string, properties?: Properties, measurements?: Record<string, number>) => void
+  /** A row in `exceptions`, tied to this operation; none for an error that has its row already. */
+  trackException: (error: unknown, properties?: Properties) => void
   startSpan: {
     /** A part of the operation, a `dependencies` row of type InProc; end it yourself. */
     (name: string): Span
@@ -73,20 +85,29 @@ declare module 'fastify' {
   }
 }
 
+// What the plugin says itself may repeat the message of an error of the app's.
+const MESSAGES = createRedactor(new Set(SECRET_QUERY_NAMES))
+
 export async function appInsights (fastify: FastifyInstance, input: AppInsightsOptions | string): Promise<void> {
   if (fastify.hasDecorator('appInsights')) throw new FAI_ERR_ALREADY_REGISTERED()
-  const config = readOptions(input, process.env)
+  let log: FastifyBaseLogger | undefined
+  const warn: Warn = message => {
+    log ??= quietChild(fastify.log)
+    say(log, 'warn', MESSAGES.text(message))
+  }
+  const warnOnce = once(warn)
+  const config = readOptions(input, process.env, warnOnce)
   if (config === undefined) decorateSilently(fastify)
-  else start(fastify, config)
+  else start(fastify, config, warn, warnOnce)
 }
 
-function start (fastify: FastifyInstance, config: Config): void {
+function start (fastify: FastifyInstance, config: Config, warn: Warn, warnOnce: Warn): void {
   const log = quietChild(fastify.log)
-  const warn = (message: string): void => say(log, 'warn', message)
-  const warnOnce = once(warn)
   const telemetry = new Telemetry(config, warn, warnOnce)
   const redaction = createRedaction(config, telemetry)
-  const exceptions = startExceptions(fastify.log, config, telemetry, redaction)
+  const tracked = startExceptions(fastify.log, config, telemetry, redaction)
+  const exceptions = config.exceptions === false ? undefined : tracked
+  telemetry.tracked = tracked
   telemetry.exceptions = exceptions
   const logs = startLogs(fastify.log, config, telemetry, exceptions, redaction, warnOnce)
   // A child logger factory may hand out a logger that has nothing to do with the app's.
@@ -109,11 +130,12 @@ function start (fastify: FastifyInstance, config: Config): void {
   }
 
   fastify.decorate('appInsights', Object.freeze<AppInsights>({
-    get tracer () { return telemetry.tracer },
+    get tracer () { return guardTracer(telemetry.tracer) },
     trackEvent: (name, properties, measurements) => telemetry.event(context.active(), name, properties, measurements),
-    operation: (name, work) => runOperation(telemetry, String(name), work),
+    trackException: (error, properties) => telemetry.trackException(context.active(), error, properties),
+    operation: (name, work) => runOperation(telemetry, nameOf(name), work),
     trackMetric: (name, value, properties) => telemetry.metrics?.track(name, value, properties),
-    get meter () { return telemetry.metrics?.meterProvider().getMeter('fastify-app-insights') ?? NO_METER },
+    get meter () { return telemetry.metrics === undefined ? NO_METER : guardMeter(telemetry.metrics.meterProvider().getMeter('fastify-app-insights')) },
     flush: async () => await telemetry.flush(),
     stats: () => telemetry.stats()
   }))
@@ -139,16 +161,17 @@ function say (log: FastifyBaseLogger, level: 'warn' | 'debug', message: string, 
 }
 
 function createRedaction ({ logs }: Config, { redactor }: Telemetry): Redaction {
-  const paths = logs === false ? [] : logs.redact ?? []
+  const paths = logs === false ? [] : [...logs.redact]
   return {
     line: redactor.line,
     paths: paths.length === 0 ? undefined : createRedact({ paths, censor: '[Redacted]', serialize: copy => copy })
   }
 }
 
-function startExceptions (logger: FastifyBaseLogger, config: Config, telemetry: Telemetry, redaction: Redaction): Exceptions | undefined {
-  if (config.exceptions === false) return undefined
-  return createExceptions(telemetry, config.exceptions.clientErrors, (error, operation) => unlogged(operation?.logger ?? logger, error, redaction))
+/** Also where errors are no rows by themselves: `trackException` makes one. */
+function startExceptions (logger: FastifyBaseLogger, config: Config, telemetry: Telemetry, redaction: Redaction): Exceptions {
+  const clientErrors = config.exceptions !== false && config.exceptions.clientErrors
+  return createExceptions(telemetry, clientErrors, (error, operation) => serializedByLogger(operation?.logger ?? logger, error, redaction))
 }
 
 function startLogs (logger: FastifyBaseLogger, config: Config, telemetry: Telemetry, exceptions: Exceptions | undefined, redaction: Redaction, warn: (message: string) => void): LogCollector | undefined {
@@ -179,9 +202,10 @@ function releaseLines (fastify: FastifyInstance, logs: LogCollector): void {
 function decorateSilently (fastify: FastifyInstance): void {
   fastify.decorateRequest('appInsights', { getter: () => SILENT_REQUEST })
   fastify.decorate('appInsights', Object.freeze<AppInsights>({
-    tracer: new ProxyTracerProvider().getTracer('fastify-app-insights'),
+    tracer: guardTracer(new ProxyTracerProvider().getTracer('fastify-app-insights')),
     trackEvent () {},
-    operation: (_name, work) => work(SILENT_REQUEST as OperationAppInsights),
+    trackException () {},
+    operation: <T>(_name: string, work: (operation: OperationAppInsights) => T) => typeof work === 'function' ? work(SILENT_REQUEST as OperationAppInsights) : undefined as T,
     trackMetric () {},
     meter: NO_METER,
     flush: async () => ({ sent: 0, spooled: 0, lost: 0, pending: 0 }),

@@ -1,4 +1,4 @@
-/** The process is ending → what is pending is handed over, and the fatal error is reported. */
+/** The process is ending → what is pending is sent or stored, and the fatal error is reported. */
 import { context } from '@opentelemetry/api'
 import type { Exceptions } from './exceptions'
 import { operationOf } from './tracing/operation'
@@ -16,11 +16,20 @@ export interface Watched {
 // A process ends once, for all instances in it.
 const watched = new Set<Watched>()
 
-// What ends a process that does not handle it. Whoever presses Ctrl-C waits for the answer. Process 1 of a container is
-// not ended by them, and on Windows the second signal would be another one.
-const SIGNALS: ReadonlyMap<string | symbol, { atMost: number }> = process.pid === 1 || process.platform === 'win32'
+// The signals that end a process which does not handle them, and how long they may be held up, in milliseconds: whoever
+// presses Ctrl-C is waiting. The kernel does not end process 1 of a container this way, and on Windows a process cannot
+// pass a signal on.
+const SIGNALS: ReadonlyMap<string | symbol, number> = process.pid === 1 || process.platform === 'win32'
   ? new Map()
-  : new Map([['SIGTERM', { atMost: Infinity }], ['SIGINT', { atMost: 1_000 }]])
+  : new Map([['SIGTERM', Infinity], ['SIGINT', 1_000]])
+
+// Also set on the handler of another copy of this module, in a tree of dependencies that disagree about its version.
+const kSignalHandler = Symbol.for('fastify-app-insights.signalHandler')
+const signalHandler = Object.assign(endBySignal, { [kSignalHandler]: true })
+
+// Test runners replace it.
+const { nextTick } = process
+const dueForReview = new Set<NodeJS.Signals>()
 
 /** @returns the call that undoes it */
 export function watch (instance: Watched): () => void {
@@ -34,24 +43,24 @@ export function watch (instance: Watched): () => void {
 function listen (): void {
   // A monitor sees the error and changes nothing of what the process then does.
   process.on('uncaughtExceptionMonitor', reportFatal)
-  process.on('exit', handOver)
-  for (const signal of SIGNALS.keys()) standIn(signal)
+  process.on('exit', drain)
   process.on('newListener', followRejections)
   process.on('removeListener', unfollowRejections)
-  process.on('newListener', giveWay)
-  process.on('removeListener', standIn)
+  process.on('newListener', followSignals)
+  process.on('removeListener', followSignals)
+  for (const signal of SIGNALS.keys()) if (!isHandledByApp(signal as NodeJS.Signals)) addSignalHandler(signal as NodeJS.Signals)
   if (process.listenerCount('unhandledRejection') > 0) process.on('unhandledRejection', reportFatal)
 }
 
 function unlisten (): void {
   process.off('newListener', followRejections)
   process.off('removeListener', unfollowRejections)
-  process.off('newListener', giveWay)
-  process.off('removeListener', standIn)
-  for (const signal of SIGNALS.keys()) process.off(signal, endBySignal)
+  process.off('newListener', followSignals)
+  process.off('removeListener', followSignals)
+  for (const signal of SIGNALS.keys()) process.off(signal, signalHandler)
   process.off('uncaughtExceptionMonitor', reportFatal)
   process.off('unhandledRejection', reportFatal)
-  process.off('exit', handOver)
+  process.off('exit', drain)
 }
 
 // Without a listener a rejection becomes an uncaught exception, which the monitor sees. A listener of ours alone would
@@ -79,25 +88,47 @@ function reportFatal (error: unknown): void {
   }
 }
 
-// A listener keeps a signal from ending the process, so ours is there only while there is none of the app's, and then
-// the signal comes a second time.
-function standIn (event: string | symbol, removed?: unknown): void {
-  if (SIGNALS.has(event) && removed !== endBySignal && process.listenerCount(event) === 0) process.on(event, endBySignal)
+/**
+ * A handler of ours is there only while the app has none: libraries such as signal-exit end the process themselves, but
+ * only if nobody else listens. It is exchanged a tick later, never here: within `newListener` the app's listener is not
+ * added yet, and Node.js would stop watching a signal that nobody listens to, for good. No signal is delivered before
+ * the tick is over.
+ */
+function followSignals (event: string | symbol): void {
+  if (!SIGNALS.has(event)) return
+  if (dueForReview.size === 0) nextTick(reviewSignalHandlers)
+  dueForReview.add(event as NodeJS.Signals)
 }
 
-function giveWay (event: string | symbol, listener: unknown): void {
-  if (SIGNALS.has(event) && listener !== endBySignal) process.off(event, endBySignal)
+function reviewSignalHandlers (): void {
+  const signals = [...dueForReview]
+  dueForReview.clear()
+  if (watched.size === 0) return
+  for (const signal of signals) {
+    if (isHandledByApp(signal)) process.off(signal, signalHandler)
+    else addSignalHandler(signal)
+  }
+}
+
+function addSignalHandler (signal: NodeJS.Signals): void {
+  if (!process.listeners(signal).includes(signalHandler)) process.on(signal, signalHandler)
+}
+
+function isHandledByApp (signal: NodeJS.Signals): boolean {
+  return process.listeners(signal).some(listener => !(kSignalHandler in listener))
 }
 
 function endBySignal (signal: NodeJS.Signals): void {
-  handOver(undefined, SIGNALS.get(signal)?.atMost)
-  // All of it: a second copy of this module would take its turn, and we ours, for ever.
+  // Someone emits the signal themselves, in the tick in which a listener came or went.
+  if (dueForReview.has(signal) || isHandledByApp(signal)) return
+  drain(undefined, SIGNALS.get(signal))
   unlisten()
-  process.kill(process.pid, signal)
+  // The last of several copies of this module ends the process as the signal would have done.
+  if (process.listenerCount(signal) === 0) process.kill(process.pid, signal)
 }
 
 /** @param _code of a process that exits */
-function handOver (_code?: number, atMost = Infinity): void {
+function drain (_code?: number, atMost = Infinity): void {
   for (const { telemetry, stop } of watched) {
     stop()
     telemetry.drainSync(atMost)

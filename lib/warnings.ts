@@ -4,6 +4,7 @@ export type Warn = (message: string) => void
 
 // Long enough to tell two subjects apart, short of the part that differs each time.
 const SUBJECT = 32
+const LONGEST = 500
 
 export function once (warn: Warn): Warn {
   const said = new Set<string>()
@@ -15,7 +16,11 @@ export function once (warn: Warn): Warn {
   }
 }
 
-/** An error of the app's own code in words. */
+/** An error of the app's own code in words; it may be anything that can be thrown. */
 export function messageOf (error: unknown): string {
-  return error instanceof Error ? error.message : String(error)
+  try {
+    return String(error instanceof Error ? error.message : error).slice(0, LONGEST)
+  } catch {
+    return 'an error that cannot be read'
+  }
 }

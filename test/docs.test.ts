@@ -21,7 +21,7 @@ function checkMarked (t: Test, name: string, mark: string, expected: string): vo
 
 const cell = (text: string): string => text.replaceAll(/\s+/g, ' ').replaceAll('|', '\\|').trim()
 
-/** The options of one interface of lib/options/index.ts, as rows. */
+/** The options of one interface of lib/options/interfaces.ts, as rows. */
 function optionRows (source: ts.SourceFile, name: string, prefix: string): string[] {
   const declaration = source.statements.find((node): node is ts.InterfaceDeclaration => ts.isInterfaceDeclaration(node) && node.name.text === name)!
   return declaration.members.filter(ts.isPropertySignature).map(member => {
@@ -35,7 +35,7 @@ function optionRows (source: ts.SourceFile, name: string, prefix: string): strin
 }
 
 t.test('docs/options.md has every option of the types, with its default and meaning', async t => {
-  const file = join(root, 'lib/options/index.ts')
+  const file = join(root, 'lib/options/interfaces.ts')
   const source = ts.createSourceFile(file, readFileSync(file, 'utf8').replaceAll('\r\n', '\n'), ts.ScriptTarget.ES2022, true)
   const head = ['| option | type | default | |', '|---|---|---|---|']
   checkMarked(t, 'options.md', 'options', [...head, ...optionRows(source, 'AppInsightsOptions', '')].join('\n'))

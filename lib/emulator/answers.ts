@@ -46,12 +46,13 @@ export function createScript (answers: Answer[]) {
   })
   let index = 0
 
-  return async function next (request: Omit<TrackRequest, 'index'>): Promise<ScriptedAnswer> {
+  /** @param request its items are read where a function asks for them */
+  return async function next ({ items, ...request }: Omit<TrackRequest, 'index' | 'items'> & { items: () => Envelope[] }): Promise<ScriptedAnswer> {
     const at = left.findIndex(times => times > 0)
     const answer = at < 0 ? undefined : answers[at]
     if (at >= 0) left[at]--
     const place = index++
-    const given = typeof answer === 'function' ? await answer({ ...request, index: place }) : answer
+    const given = typeof answer === 'function' ? await answer({ ...request, items: items(), index: place }) : answer
     return typeof given === 'number' ? { status: given } : given ?? {}
   }
 }

@@ -1,157 +1,191 @@
 /** The page's questions → rows as JSON, and a signal when there are new ones. */
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import { Readable } from 'node:stream'
+import { pipeline } from 'node:stream/promises'
 import type { RefusedItem } from './health'
-import { accepted, answerTo, parse, readBody, sort } from './ingestion'
+import { sendJson } from './http-error'
+import { importRows } from './import'
 import { createQueries, countTypes, readQuery } from './query'
 import type { Kept, Store } from './store'
 import { failureSums, healthSums, operationSums } from './sums'
+
+type Handler = (this: Api, request: IncomingMessage, response: ServerResponse, params: URLSearchParams) => void | Promise<void>
 
 /** Browser windows that can watch at one time. */
 const MAX_WATCHERS = 32
 /** Shortest time between two signals, in milliseconds: under load the page must not be woken for every post. */
 const SIGNAL_EVERY = 200
 const MAX_LIMIT = 1_000
+/** Bytes of telemetry in one answer. */
+const MAX_ANSWER = 16_000_000
 /** Rows that an operation is shown with. */
 const MAX_OPERATION = 2_000
-const MAX_IMPORT = 200_000_000
+/** Characters of an export that are written at a time. */
+const EXPORTED_AT_ONCE = 64_000
 
-export function createApi (store: Store, refused: () => readonly RefusedItem[]) {
-  const select = createQueries(store)
-  const watchers = new Set<ServerResponse>()
-  let signal: NodeJS.Timeout | undefined
-  const unlisten = store.listen(() => { signal ??= setTimeout(tell, SIGNAL_EVERY).unref() })
-  const heartbeat = setInterval(() => { for (const watcher of watchers) watcher.write(': still here\n\n') }, 15_000).unref()
+const HANDLERS: Readonly<Record<string, Handler>> = {
+  'GET /api/live': watch,
+  'GET /api/rows': listRows,
+  'DELETE /api/rows': clearRows,
+  'GET /api/lines': listLines,
+  'GET /api/operation': showOperation,
+  'GET /api/performance': showPerformance,
+  'GET /api/failures': showFailures,
+  'GET /api/health': showHealth,
+  'GET /api/export': exportRows,
+  'POST /api/import': takeRows
+}
 
-  function tell (): void {
-    signal = undefined
-    for (const watcher of watchers) {
-      // A window that does not read would make its backlog ours.
-      if (watcher.writableLength > 1_000_000) watcher.destroy()
-      else watcher.write(`data: ${JSON.stringify(state())}\n\n`)
+export class Api {
+  readonly store: Store
+  readonly select: ReturnType<typeof createQueries>
+  readonly refused: () => readonly RefusedItem[]
+  readonly watchers = new Set<ServerResponse>()
+  readonly #unlisten: () => void
+  readonly #heartbeat: NodeJS.Timeout
+  #signal: NodeJS.Timeout | undefined
+
+  constructor (store: Store, refused: () => readonly RefusedItem[]) {
+    this.store = store
+    this.refused = refused
+    this.select = createQueries(store)
+    this.#unlisten = store.listen(() => { this.#signal ??= setTimeout(() => this.#tell(), SIGNAL_EVERY).unref() })
+    this.#heartbeat = setInterval(() => { for (const watcher of this.watchers) watcher.write(': still here\n\n') }, 15_000).unref()
+  }
+
+  /** False where there is nothing under this path. */
+  async handle (request: IncomingMessage, response: ServerResponse, { pathname, searchParams }: URL): Promise<boolean> {
+    const handler = `${request.method} ${pathname}`
+    if (Object.hasOwn(HANDLERS, handler)) {
+      await HANDLERS[handler].call(this, request, response, searchParams)
+      return true
     }
+    const one = request.method === 'GET' ? /^\/api\/rows\/(\d{1,15})$/.exec(pathname) : null
+    if (one === null) return false
+    const record = this.store.record(Number(one[1]))
+    if (record) sendJson(response, 200, this.store.row(record))
+    else sendJson(response, 404, { error: 'This row is not kept, or not any more' })
+    return true
   }
 
-  function state () {
-    return { first: store.first, last: store.last, size: store.size, bytes: store.bytes, dropped: store.dropped, roles: store.roles }
+  state () {
+    const { first, last, size, bytes, dropped, roles } = this.store
+    return { first, last, size, bytes, dropped, roles }
   }
 
-  function watch (request: IncomingMessage, response: ServerResponse): void {
-    if (watchers.size >= MAX_WATCHERS) return json(response, 503, { error: 'Too many windows are watching' })
-    response.writeHead(200, { 'content-type': 'text/event-stream; charset=utf-8' })
-    response.write(`retry: 1000\ndata: ${JSON.stringify(state())}\n\n`)
-    watchers.add(response)
-    request.once('close', () => watchers.delete(response))
-    response.once('close', () => watchers.delete(response))
+  records (ids: readonly number[]): Kept[] {
+    return ids.flatMap(id => this.store.record(id) ?? [])
   }
 
   /** A window on the answer, newest first. */
-  function * window (params: URLSearchParams): Generator<Kept> {
-    const ids = select(readQuery(params))
+  * window (params: URLSearchParams): Generator<Kept> {
+    const ids = this.select(readQuery(params))
     const offset = count(params.get('offset'), 0)
     const end = Math.min(ids.length, offset + Math.min(MAX_LIMIT, count(params.get('limit'), 100)))
     for (let place = offset; place < end; place++) {
-      const record = store.record(ids[ids.length - 1 - place])
+      const record = this.store.record(ids[ids.length - 1 - place])
       if (record) yield record
     }
   }
 
-  async function handle (request: IncomingMessage, response: ServerResponse, { pathname, searchParams }: URL): Promise<boolean> {
-    const { method } = request
-    if (method === 'GET' && pathname === '/api/live') {
-      watch(request, response)
-      return true
-    }
-    if (method === 'GET' && pathname === '/api/rows') {
-      json(response, 200, [...window(searchParams)].map(record => store.row(record)))
-      return true
-    }
-    if (method === 'DELETE' && pathname === '/api/rows') {
-      store.clear()
-      json(response, 200, state())
-      return true
-    }
-    if (method === 'GET' && pathname === '/api/lines') {
-      const query = readQuery(searchParams)
-      const ids = select(query)
-      const everyKind = query.types ? select({ ...query, types: undefined }) : ids
-      json(response, 200, { ...state(), total: ids.length, counts: countTypes(store, everyKind), lines: [...window(searchParams)].map(line) })
-      return true
-    }
-    if (method === 'GET' && pathname === '/api/operation') {
-      const ids = select(readQuery(searchParams))
-      const records = recordsOf(ids.slice(0, MAX_OPERATION)).sort((a, b) => a.time - b.time || a.itemId - b.itemId)
-      json(response, 200, { ...state(), total: ids.length, lines: records.map(line) })
-      return true
-    }
-    if (method === 'GET' && pathname === '/api/performance') {
-      json(response, 200, operationSums(recordsOf(select({ types: ['request'], ...readQuery(searchParams) }))))
-      return true
-    }
-    if (method === 'GET' && pathname === '/api/failures') {
-      json(response, 200, failureSums(recordsOf(select({ ...readQuery(searchParams), types: ['request', 'dependency', 'exception'] }))))
-      return true
-    }
-    if (method === 'GET' && pathname === '/api/health') {
-      json(response, 200, { ...state(), findings: healthSums(recordsOf(select(readQuery(searchParams)))), refused: refused().slice(-50).reverse() })
-      return true
-    }
-    if (method === 'GET' && pathname === '/api/export') {
-      await writeOut(response, select(readQuery(searchParams)))
-      return true
-    }
-    if (method === 'POST' && pathname === '/api/import') {
-      const sorted = sort(parse(await readBody(request, MAX_IMPORT)))
-      store.add(accepted(sorted), { replayed: true })
-      json(response, 200, answerTo(sorted).body)
-      return true
-    }
-    const one = method === 'GET' ? /^\/api\/rows\/(\d{1,15})$/.exec(pathname) : null
-    if (one) {
-      const record = store.record(Number(one[1]))
-      if (record) json(response, 200, store.row(record))
-      else json(response, 404, { error: 'This row is not kept, or not any more' })
-      return true
-    }
-    return false
+  close (): void {
+    this.#unlisten()
+    clearTimeout(this.#signal)
+    clearInterval(this.#heartbeat)
+    for (const watcher of this.watchers) watcher.end()
   }
 
-  function recordsOf (ids: readonly number[]): Kept[] {
-    return ids.flatMap(id => store.record(id) ?? [])
-  }
-
-  /** Envelopes, one a line, oldest first: what import and the emulator's own file read. */
-  async function writeOut (response: ServerResponse, ids: readonly number[]): Promise<void> {
-    response.writeHead(200, { 'content-type': 'application/x-ndjson; charset=utf-8', 'content-disposition': 'attachment; filename="telemetry.ndjson"' })
-    for (const id of ids) {
-      const record = store.record(id)
-      if (!record || response.write(`${record.text}\n`)) continue
-      // A slow reader sets the pace, so that the rows are not in memory twice.
-      await new Promise<void>(resolve => { response.once('drain', resolve).once('close', resolve) })
-      if (response.destroyed) return
-    }
-    response.end()
-  }
-
-  return {
-    handle,
-    close (): void {
-      unlisten()
-      clearTimeout(signal)
-      clearInterval(heartbeat)
-      for (const watcher of watchers) watcher.end()
+  #tell (): void {
+    this.#signal = undefined
+    for (const watcher of this.watchers) {
+      // A window that does not read would make its backlog ours.
+      if (watcher.writableLength > 1_000_000) watcher.destroy()
+      else watcher.write(`data: ${JSON.stringify(this.state())}\n\n`)
     }
   }
 }
 
-function line ({ text, ...columns }: Kept): Omit<Kept, 'text'> {
+function watch (this: Api, request: IncomingMessage, response: ServerResponse): void {
+  if (this.watchers.size >= MAX_WATCHERS) return sendJson(response, 503, { error: 'Too many windows are watching' })
+  response.writeHead(200, { 'content-type': 'text/event-stream; charset=utf-8' })
+  response.write(`retry: 1000\ndata: ${JSON.stringify(this.state())}\n\n`)
+  this.watchers.add(response)
+  request.once('close', () => this.watchers.delete(response))
+  response.once('close', () => this.watchers.delete(response))
+}
+
+function listRows (this: Api, _request: IncomingMessage, response: ServerResponse, params: URLSearchParams): void {
+  const rows = []
+  let size = 0
+  for (const record of this.window(params)) {
+    size += record.text.length
+    if (size > MAX_ANSWER && rows.length > 0) break
+    rows.push(this.store.row(record))
+  }
+  sendJson(response, 200, rows)
+}
+
+function clearRows (this: Api, _request: IncomingMessage, response: ServerResponse): void {
+  this.store.clear()
+  sendJson(response, 200, this.state())
+}
+
+function listLines (this: Api, _request: IncomingMessage, response: ServerResponse, params: URLSearchParams): void {
+  const query = readQuery(params)
+  const ids = this.select(query)
+  const everyKind = query.types ? this.select({ ...query, types: undefined }) : ids
+  sendJson(response, 200, { ...this.state(), total: ids.length, counts: countTypes(this.store, everyKind), lines: [...this.window(params)].map(line) })
+}
+
+function showOperation (this: Api, _request: IncomingMessage, response: ServerResponse, params: URLSearchParams): void {
+  const ids = this.select(readQuery(params))
+  const records = this.records(ids.slice(0, MAX_OPERATION)).sort((a, b) => a.time - b.time || a.itemId - b.itemId)
+  sendJson(response, 200, { ...this.state(), total: ids.length, lines: records.map(line) })
+}
+
+function showPerformance (this: Api, _request: IncomingMessage, response: ServerResponse, params: URLSearchParams): void {
+  sendJson(response, 200, operationSums(this.records(this.select({ types: ['request'], ...readQuery(params) }))))
+}
+
+function showFailures (this: Api, _request: IncomingMessage, response: ServerResponse, params: URLSearchParams): void {
+  sendJson(response, 200, failureSums(this.records(this.select({ ...readQuery(params), types: ['request', 'dependency', 'exception'] }))))
+}
+
+function showHealth (this: Api, _request: IncomingMessage, response: ServerResponse, params: URLSearchParams): void {
+  const found = healthSums(this.records(this.select(readQuery(params))))
+  sendJson(response, 200, { ...this.state(), findings: found, refused: this.refused().slice(-50).reverse() })
+}
+
+/** Envelopes, one a line, oldest first: what import and the emulator's own file read. */
+async function exportRows (this: Api, _request: IncomingMessage, response: ServerResponse, params: URLSearchParams): Promise<void> {
+  response.writeHead(200, { 'content-type': 'application/x-ndjson; charset=utf-8', 'content-disposition': 'attachment; filename="telemetry.ndjson"' })
+  // What comes while it is being written is not part of it.
+  const ids = this.select(readQuery(params)).slice()
+  // A slow reader sets the pace, so that the rows are not in memory twice.
+  await pipeline(Readable.from(lines(this.store, ids)), response)
+}
+
+function * lines (store: Store, ids: readonly number[]): Generator<string> {
+  let text = ''
+  for (const id of ids) {
+    const record = store.record(id)
+    if (record === undefined) continue
+    text += `${record.text}\n`
+    if (text.length < EXPORTED_AT_ONCE) continue
+    yield text
+    text = ''
+  }
+  if (text !== '') yield text
+}
+
+async function takeRows (this: Api, request: IncomingMessage, response: ServerResponse): Promise<void> {
+  sendJson(response, 200, await importRows(request, this.store))
+}
+
+function line ({ text, size, ...columns }: Kept): Omit<Kept, 'text' | 'size'> {
   return columns
 }
 
 function count (text: string | null, otherwise: number): number {
   return text !== null && /^\d{1,9}$/.test(text) ? Number(text) : otherwise
-}
-
-function json (response: ServerResponse, status: number, body: unknown): void {
-  response.writeHead(status, { 'content-type': 'application/json; charset=utf-8' })
-  response.end(JSON.stringify(body))
 }

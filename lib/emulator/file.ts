@@ -1,8 +1,8 @@
 /** Rows → a file of envelopes, one a line, and back after a restart. */
 import { createReadStream, createWriteStream, existsSync, renameSync, truncateSync, writeFileSync } from 'node:fs'
 import { createInterface } from 'node:readline'
-import { faultOf, type Envelope } from './rows'
-import type { Store } from './store'
+import { readItem } from './ingestion'
+import type { Item, Store } from './store'
 
 /** Once the file holds so many times what is kept, it is written anew at the next start. */
 const SLACK = 2
@@ -13,8 +13,8 @@ export async function keepInFile (store: Store, path: string) {
   if (existsSync(path)) {
     for await (const line of createInterface({ input: createReadStream(path, 'utf8'), crlfDelay: Infinity })) {
       lines++
-      const envelope = parse(line)
-      if (envelope) store.add([{ envelope, text: line }], { replayed: true })
+      const item = parse(line)
+      if (item) store.add([item], { replayed: true })
     }
   }
   if (lines > store.size * SLACK) {
@@ -43,10 +43,10 @@ export async function keepInFile (store: Store, path: string) {
 }
 
 /** Nothing for a line that a crash cut off, or that is none of ours. */
-function parse (line: string): Envelope | undefined {
+function parse (line: string): Item | undefined {
   try {
-    const item: unknown = JSON.parse(line)
-    return faultOf(item) === undefined ? item as Envelope : undefined
+    const read = readItem(JSON.parse(line), true)
+    return typeof read === 'string' ? undefined : read
   } catch {
     return undefined
   }

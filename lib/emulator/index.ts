@@ -3,17 +3,20 @@ import { once } from 'node:events'
 import type { AddressInfo } from 'node:net'
 import { createScript, type Answer } from './answers'
 import { keepInFile } from './file'
-import { describe, matches, type Match, type RowMatch } from './match'
-import { line } from './line'
+import type { RefusedItem } from './health'
+import type { Match, RowMatch } from './match'
 import type { Row, RowOf, RowType } from './rows'
-import { createServer, type Post } from './server'
-import { createStore } from './store'
+import { createServer } from './server'
+import { Store } from './store'
+import type { Post } from './track'
+import { Waiting } from './waiting'
 
 export type { Answer, ScriptedAnswer, TrackRequest } from './answers'
+export type { RefusedItem } from './health'
 export type { ItemError } from './ingestion'
 export type { Match, Matcher, RowMatch } from './match'
 export type { Envelope, ExceptionDetail, Row, RowOf, RowType } from './rows'
-export type { Post } from './server'
+export type { Post } from './track'
 
 export interface EmulatorOptions {
   /** Port on 127.0.0.1. @default 0, any free one */
@@ -28,6 +31,8 @@ export interface EmulatorOptions {
   instrumentationKey?: string
   /** Origins of web pages that may send telemetry, besides those of this machine. @default [] */
   origins?: readonly string[]
+  /** Keeps rows that Azure would refuse; Health shows what is wrong with them. @default false, they are refused as Azure does */
+  lenient?: boolean
 }
 
 export interface WaitOptions {
@@ -41,6 +46,8 @@ export interface Emulator {
   readonly connectionString: string
   /** The latest posts to the ingestion endpoint, oldest first, 1,000 at most. */
   readonly posts: readonly Post[]
+  /** The latest items that were refused, by the endpoint's rules or a script's, oldest first, 200 at most. */
+  readonly refused: readonly RefusedItem[]
   /** The rows that match, in their order of arrival. */
   items<T extends RowType> (match: RowMatch & { type: T }): Array<RowOf<T>>
   items (match?: Match): Row[]
@@ -52,7 +59,7 @@ export interface Emulator {
   waitFor (match: Match, options: WaitOptions & { count: number }): Promise<Row[]>
   waitFor<T extends RowType> (match: RowMatch & { type: T }, options?: WaitOptions): Promise<RowOf<T>>
   waitFor (match: Match, options?: WaitOptions): Promise<Row>
-  /** Forgets rows and posts. A script stays. */
+  /** Forgets rows, posts and refused items. A script stays. */
   clear (): void
   /** How the next posts are answered: each answer in its turn; without any, as the real endpoint would. */
   respondWith (...answers: Answer[]): void
@@ -67,14 +74,14 @@ const POSTS = 1_000
 /** Starts an emulator of Application Insights' ingestion on 127.0.0.1, with its page at `url`. */
 export async function startEmulator (options: EmulatorOptions = {}): Promise<Emulator> {
   const instrumentationKey = options.instrumentationKey ?? '00000000-0000-0000-0000-000000000000'
-  const store = createStore({ maxRows: options.maxRows ?? 100_000, maxBytes: options.maxBytes ?? 128 * 1024 * 1024 })
-  const waiting = new Set<(reason: string) => void>()
+  const store = new Store({ maxRows: options.maxRows ?? 100_000, maxBytes: options.maxBytes ?? 128 * 1024 * 1024 })
   let posts: Post[] = []
   let script = createScript([])
 
-  const { server, close: closeApi } = createServer({
+  const { server, track, close: closeApi } = createServer({
     store,
     origins: options.origins ?? [],
+    lenient: options.lenient ?? false,
     instrumentationKey,
     script: () => script,
     posted (post) {
@@ -82,6 +89,7 @@ export async function startEmulator (options: EmulatorOptions = {}): Promise<Emu
       if (posts.length > POSTS) posts.shift()
     }
   })
+  const waiting = new Waiting(store, () => posts, () => track.refused)
   server.listen(options.port ?? 0, '127.0.0.1')
   await once(server, 'listening')
   // Not before the port is ours: another emulator may be writing this file.
@@ -94,85 +102,17 @@ export async function startEmulator (options: EmulatorOptions = {}): Promise<Emu
     })
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
 
-  function items (match: Match = {}): Row[] {
-    const wanted = typeof match === 'object' && typeof match.type === 'string' ? match.type : undefined
-    const found: Row[] = []
-    for (const record of store.records()) {
-      // Reading a row back costs more than knowing its kind.
-      if (wanted !== undefined && record.type !== wanted) continue
-      const row = store.row(record)
-      if (matches(row, match)) found.push(row)
-    }
-    return found
-  }
-
-  function waitFor (match: Match, { timeout = 5_000, count }: WaitOptions & { count?: number } = {}): Promise<Row | Row[]> {
-    const asked = new Error()
-    Error.captureStackTrace(asked, waitFor)
-    const waited = new Promise<Row | Row[]>((resolve, reject) => {
-      const found = items(match)
-      const needed = count ?? 1
-      const answer = () => { resolve(count === undefined ? found[0] : found.slice(0, count)) }
-      if (found.length >= needed) return answer()
-
-      const timer = setTimeout(() => fail(`within ${timeout} ms`), timeout)
-      const unlisten = store.listen(rows => {
-        try {
-          if (rows.length === 0) found.length = 0
-          for (const row of rows) if (matches(row, match)) found.push(row)
-        } catch (error) {
-          end()
-          return reject(error)
-        }
-        if (found.length < needed) return
-        end()
-        answer()
-      })
-      waiting.add(fail)
-
-      function fail (when: string): void {
-        end()
-        asked.message = [
-          `${needed === 1 ? 'No row' : `Only ${found.length} of ${needed} rows`} matched ${describe(match)} ${when}.`,
-          arrived()
-        ].join('\n')
-        asked.stack = asked.stack?.replace(/^Error\n/, () => `Error: ${asked.message}\n`)
-        reject(Object.assign(asked, { code: 'FAI_EMULATOR_TIMEOUT' }))
-      }
-      function end (): void {
-        clearTimeout(timer)
-        unlisten()
-        waiting.delete(fail)
-      }
-    })
-    // A test may send its requests before it awaits: a failure meanwhile must reach the await, not end the process.
-    waited.catch(() => {})
-    return waited
-  }
-
-  /** For a failure message: what is here instead. */
-  function arrived (): string {
-    const shown = 40
-    const records = [...store.records(Math.max(0, store.size - shown))]
-    const lines = records.map(record => `  ${line(record)}`)
-    if (store.size > shown) lines.unshift(`  … ${store.size - shown} more before`)
-    const refused = posts.filter(post => post.status >= 300 || post.status === 0)
-    return [
-      store.size === 0 ? 'No rows arrived.' : `${store.size} ${store.size === 1 ? 'row' : 'rows'} arrived:`,
-      ...lines,
-      `${posts.length} ${posts.length === 1 ? 'post' : 'posts'} came${refused.length === 0 ? '.' : `, not taken: ${refused.slice(-10).map(post => `${post.status || 'no answer'} (${post.items} items)`).join(', ')}.`}`
-    ].join('\n')
-  }
-
   let closed: Promise<void> | undefined
   return {
     url,
     connectionString: `InstrumentationKey=${instrumentationKey};IngestionEndpoint=${url}`,
     get posts () { return posts },
-    items: items as Emulator['items'],
-    waitFor: waitFor as Emulator['waitFor'],
+    get refused () { return track.refused },
+    items: ((match: Match = {}) => waiting.items(match)) as Emulator['items'],
+    waitFor: ((match: Match, options?: WaitOptions) => waiting.waitFor(match, options)) as Emulator['waitFor'],
     clear () {
       posts = []
+      track.refused.length = 0
       store.clear()
     },
     respondWith (...answers) {
@@ -183,7 +123,7 @@ export async function startEmulator (options: EmulatorOptions = {}): Promise<Emu
     },
     close () {
       closed ??= new Promise<void>(resolve => {
-        for (const fail of [...waiting]) fail('before the emulator was closed')
+        waiting.end('before the emulator was closed')
         closeApi()
         server.close(() => resolve())
         server.closeAllConnections()

@@ -1,14 +1,13 @@
-/** Bytes of a post → telemetry items, and the answer that the real endpoint would give. */
+/** Bytes of a post → telemetry items, sorted into good and bad, and the answer that the real endpoint would give. */
 import type { IncomingMessage } from 'node:http'
 import { promisify } from 'node:util'
 import zlib from 'node:zlib'
-import { faultOf, type Envelope } from './rows'
+import { HttpError } from './http-error'
+import { NOT_JSON, TOO_LARGE, MAX_ITEM, itemsOf } from './items'
+import { POST } from './limits'
+import type { Envelope } from './rows'
 import type { Item } from './store'
-
-/** What Application Insights takes in one post, unpacked. */
-export const MAX_BODY = 10_000_000
-/** Far over Azure's 64 KB, so that a row that Azure would refuse can still be seen, flagged. */
-export const MAX_ITEM = 1_000_000
+import { refusal, validationError } from './validation'
 
 /** Why one item was refused. */
 export interface ItemError {
@@ -25,21 +24,17 @@ export interface TrackAnswer {
 }
 
 export interface Sorted {
-  /** As received: envelopes, and whatever else was sent in their place. */
-  items: unknown[]
-  /** Of every good item. */
-  texts: Array<string | undefined>
+  received: number
+  /** The good items, by their place in the post. */
+  good: Map<number, Item>
   errors: ItemError[]
 }
 
-/** A post that cannot be taken at all. */
-export class Refusal extends Error {
-  readonly status: number
-  constructor (status: number, message: string) {
-    super(message)
-    this.status = status
-  }
-}
+/** Errors that an answer lists, and the length of each, in characters: a refused post must not be answered by a larger one. */
+const MAX_ERRORS = 1_000
+const MAX_REASON = 200
+/** Above this the items of one post are kept as texts alone, which are parsed again when their turn comes. */
+const PARSED_BYTES = 1_000_000
 
 const inflaters: Record<string, (body: Buffer, options: { maxOutputLength: number }) => Promise<Buffer>> = {
   gzip: promisify(zlib.gunzip),
@@ -48,97 +43,88 @@ const inflaters: Record<string, (body: Buffer, options: { maxOutputLength: numbe
   br: promisify(zlib.brotliDecompress)
 }
 
-/** @throws Refusal 413 */
-export async function readBody (request: IncomingMessage, limit = MAX_BODY): Promise<Buffer> {
-  if (Number(request.headers['content-length']) > limit) throw tooLarge(limit)
+/**
+ * @param arrived is told of every piece, and may throw
+ * @throws HttpError 413
+ */
+export async function readBody (request: IncomingMessage, arrived: (bytes: number) => void): Promise<Buffer> {
+  if (Number(request.headers['content-length']) > POST) throw tooLarge()
   const chunks: Buffer[] = []
   let size = 0
   for await (const chunk of request as AsyncIterable<Buffer>) {
     size += chunk.length
-    if (size > limit) throw tooLarge(limit)
+    if (size > POST) throw tooLarge()
+    arrived(chunk.length)
     chunks.push(chunk)
   }
   return Buffer.concat(chunks, size)
 }
 
-/** @throws Refusal 400, 413, 415 */
-export async function unpack (body: Buffer, encoding: string | undefined, limit = MAX_BODY): Promise<Buffer> {
+/** @throws HttpError 400, 413, 415 */
+export async function decompress (body: Buffer, encoding: string | undefined): Promise<Buffer> {
   const name = encoding?.trim().toLowerCase() ?? ''
   if (name === '' || name === 'identity') return body
-  if (!Object.hasOwn(inflaters, name)) throw new Refusal(415, 'Content-Encoding must be gzip, deflate, br or identity')
+  if (!Object.hasOwn(inflaters, name)) throw new HttpError(415, 'Content-Encoding must be gzip, deflate, br or identity')
   try {
     // The limit holds while inflating: a bomb never unfolds.
-    return await inflaters[name](body, { maxOutputLength: limit })
+    return await inflaters[name](body, { maxOutputLength: POST })
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ERR_BUFFER_TOO_LARGE') throw tooLarge(limit)
-    throw new Refusal(400, `The body is not valid ${name}`)
+    if ((error as NodeJS.ErrnoException).code === 'ERR_BUFFER_TOO_LARGE') throw tooLarge()
+    throw new HttpError(400, `The body is not valid ${name}`)
   }
 }
 
-function tooLarge (limit: number): Refusal {
-  return new Refusal(413, `The body is larger than ${limit / 1_000_000} MB unpacked`)
+function tooLarge (): HttpError {
+  return new HttpError(413, `The body is larger than ${POST / 1_000_000} MB unpacked`)
 }
 
-/** A JSON array, one object, or an object a line. @throws Refusal 400 */
-export function parse (body: Buffer): unknown[] {
-  const text = body.toString('utf8').replace(/^\uFEFF/, '').trim()
-  if (text === '') throw new Refusal(400, 'The body is empty: expected telemetry items as JSON')
-  const whole = json(text)
-  if (whole !== NOT_JSON) {
-    const items = Array.isArray(whole) ? whole : [whole]
-    if (items.length === 0) throw new Refusal(400, 'The body holds no telemetry items')
-    return items
+/**
+ * Tells the good items from the bad.
+ * @param lenient keeps what Azure would refuse, as long as it is a row
+ * @throws HttpError 400, 413
+ */
+export function sort (body: Buffer, lenient: boolean): Sorted {
+  const sorted: Sorted = { received: 0, good: new Map(), errors: [] }
+  const isLarge = body.length > PARSED_BYTES
+  for (const item of itemsOf(body)) {
+    const index = sorted.received++
+    const read = readItem(item, lenient)
+    if (typeof read === 'string') sorted.errors.push({ index, statusCode: 400, message: read.slice(0, MAX_REASON) })
+    else sorted.good.set(index, isLarge ? { text: read.text, size: read.size } : read)
   }
-  if (text[0] !== '{' || !text.includes('\n')) throw new Refusal(400, 'The body is not JSON')
-  return text.split('\n').filter(line => line.trim() !== '').map(json)
+  return sorted
 }
 
-const NOT_JSON = Symbol('not JSON')
-
-function json (text: string): unknown {
+/** A good item, or what is wrong with it. */
+export function readItem (item: unknown, lenient: boolean): Item | string {
+  if (item === NOT_JSON) return '100: Invalid telemetry item: not JSON'
+  if (item === TOO_LARGE) return `100: The telemetry item is larger than ${MAX_ITEM / 1_000} kB`
+  const error = validationError(item)
+  if (error !== undefined) return error
+  const envelope = item as Envelope
+  let text: string
   try {
-    return JSON.parse(text)
-  } catch {
-    return NOT_JSON
-  }
-}
-
-/** Tells the good items from the bad. */
-export function sort (items: unknown[]): Sorted {
-  const errors: ItemError[] = []
-  const texts = items.map((item, index) => {
-    const { text, fault } = item === NOT_JSON ? { fault: '100: Invalid telemetry item: not JSON' } : textOf(item)
-    if (fault !== undefined) errors.push({ index, statusCode: 400, message: fault })
-    return text
-  })
-  return { items, texts, errors }
-}
-
-function textOf (item: unknown): { text?: string, fault?: string } {
-  const fault = faultOf(item)
-  if (fault !== undefined) return { fault }
-  try {
-    const text = JSON.stringify(item)
-    return text.length <= MAX_ITEM ? { text } : { fault: `The telemetry item is larger than ${MAX_ITEM / 1_000} kB` }
+    text = JSON.stringify(envelope)
   } catch {
     // Deeper than the stack.
-    return { fault: '100: Invalid telemetry item: nested too deeply' }
+    return '100: Invalid telemetry item: nested too deeply'
+  }
+  const size = Buffer.byteLength(text)
+  if (size > MAX_ITEM) return `100: The telemetry item is larger than ${MAX_ITEM / 1_000} kB`
+  return (lenient ? undefined : refusal(envelope, size)) ?? { envelope, text, size }
+}
+
+/** @param more items that a script refuses, of those that are good */
+export function refuseMore ({ good, errors }: Sorted, more: ItemError[]): void {
+  for (const error of more) {
+    good.delete(error.index)
+    errors.push(error)
   }
 }
 
-/** The items that no error names. */
-export function accepted ({ items, texts, errors }: Sorted): Item[] {
-  const refused = new Set(errors.map(error => error.index))
-  return items.flatMap((item, index) => {
-    const text = texts[index]
-    return text === undefined || refused.has(index) ? [] : [{ envelope: item as Envelope, text }]
-  })
-}
-
-export function answerTo ({ items, errors }: Pick<Sorted, 'items' | 'errors'>): { status: number, body: TrackAnswer } {
-  const refused = new Set(errors.map(error => error.index)).size
+export function answerTo ({ received, good, errors }: Sorted): { status: number, body: TrackAnswer } {
   return {
-    status: refused === 0 ? 200 : refused < items.length ? 206 : 400,
-    body: { itemsReceived: items.length, itemsAccepted: items.length - refused, errors }
+    status: good.size === received ? 200 : good.size > 0 ? 206 : 400,
+    body: { itemsReceived: received, itemsAccepted: good.size, errors: errors.slice(0, MAX_ERRORS) }
   }
 }

@@ -4,7 +4,7 @@ import type { Kept } from './store'
 const SEVERITIES = ['verbose', 'information', 'warning', 'error', 'critical']
 const MAX = 160
 
-export function line (row: Omit<Kept, 'time' | 'text' | 'itemId'>): string {
+export function line (row: Omit<Kept, 'time' | 'text' | 'size' | 'itemId'>): string {
   const parts = [row.type.padEnd(10)]
   if (row.type === 'exception') parts.push(`${row.exceptionType}: ${row.message}`)
   else if (row.type === 'trace') parts.push(`${SEVERITIES[row.severityLevel ?? 1]}: ${row.message}`)

@@ -1,6 +1,7 @@
 /** Row + what a test expects of it → yes or no. */
 import { types } from 'node:util'
-import { isObject, type Row } from './rows'
+import { isObject } from './fields'
+import type { Row } from './rows'
 
 /** A value, a pattern for its text, a function that decides, or an object of which every part must match. */
 export type Matcher<T> = T | RegExp | ((value: T) => boolean) |

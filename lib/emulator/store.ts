@@ -1,11 +1,15 @@
 /** Accepted rows → a bounded memory of them, newest last, that can be asked and listened to. */
 import { findings } from './health'
-import { toRow, type Envelope, type Row } from './rows'
+import { toRow } from './columns'
+import type { Envelope, Row } from './rows'
 
 /** A telemetry item, and the text that it is kept as. */
 export interface Item {
-  envelope: Envelope
+  /** Parsed from the text where it is absent. */
+  envelope?: Envelope
   text: string
+  /** Of the text, in bytes. */
+  size: number
 }
 
 /** What is kept per row: the columns that lists and sums need, and the envelope as text, a quarter of an object's memory. */
@@ -17,6 +21,8 @@ export type Kept = Pick<Row, 'type' | 'itemId' | 'name' | 'message' | 'resultCod
     /** What Azure would do to it, as `verdict: reason`, where there is anything. */
     flags?: string[]
     text: string
+    /** What the text takes in memory, in bytes. */
+    size: number
   }
 
 export interface StoreOptions {
@@ -24,110 +30,118 @@ export interface StoreOptions {
   maxBytes: number
 }
 
-export type Store = ReturnType<typeof createStore>
-
 /** A list line needs no more of a message than this. */
 const LINE = 300
+/** Sentences of Health that rows share: a hundred thousand copies of one are not kept. */
+const MAX_SENTENCES = 1_000
 
-export function createStore ({ maxRows, maxBytes }: StoreOptions) {
-  // Rows leave at the front: `gone` counts them until the array is worth compacting.
-  let kept: Kept[] = []
-  let gone = 0
-  let bytes = 0
-  let next = 1
-  let dropped = 0
-  const roles = new Map<string, number>()
-  // Rows share their flags: a hundred thousand copies of one sentence are not kept.
-  const sentences = new Map<string, string>()
-  const listeners = new Set<(rows: Row[]) => void>()
+export class Store {
+  readonly #maxRows: number
+  readonly #maxBytes: number
+  // Rows leave at the front: `#gone` counts them until the array is worth compacting.
+  #kept: Kept[] = []
+  #gone = 0
+  #bytes = 0
+  #next = 1
+  #dropped = 0
+  readonly #roles = new Map<string, number>()
+  readonly #sentences = new Map<string, string>()
+  readonly #listeners = new Set<(rows: Row[]) => void>()
+
+  constructor ({ maxRows, maxBytes }: StoreOptions) {
+    this.#maxRows = maxRows
+    this.#maxBytes = maxBytes
+  }
 
   /** Rows that are replayed from a file are not judged by today's clock. */
-  function add (items: Item[], { replayed = false } = {}): Row[] {
+  add (items: Item[], { replayed = false } = {}): Row[] {
     const now = Date.now()
-    const rows = items.map(({ envelope, text }) => {
-      const row = toRow(envelope, next++)
-      kept.push(keep(row, text, flags(envelope, text.length, replayed ? Date.parse(row.timestamp) : now)))
-      bytes += text.length
-      count(cut(row.cloud_RoleName), 1)
+    const rows = items.map(({ envelope: parsed, text, size }) => {
+      const envelope = parsed ?? JSON.parse(text) as Envelope
+      const row = toRow(envelope, this.#next++)
+      const kept = keep(row, text, size, this.#flags(envelope, size, replayed ? Date.parse(row.timestamp) : now))
+      this.#kept.push(kept)
+      this.#bytes += kept.size
+      this.#count(kept.cloud_RoleName, 1)
       return row
     })
-    while (kept.length - gone > maxRows || (bytes > maxBytes && kept.length - gone > 1)) {
-      bytes -= kept[gone].text.length
-      count(kept[gone].cloud_RoleName, -1)
-      gone++
-      dropped++
-    }
-    if (gone > 1_000 && gone * 2 > kept.length) {
-      kept = kept.slice(gone)
-      gone = 0
-    }
-    if (rows.length > 0) for (const listener of [...listeners]) listener(rows)
+    this.#makeRoom()
+    if (rows.length > 0) for (const listener of [...this.#listeners]) listener(rows)
     return rows
   }
 
-  function count (role: string | undefined, by: 1 | -1): void {
-    if (role === undefined) return
-    const left = (roles.get(role) ?? 0) + by
-    if (left > 0) roles.set(role, left)
-    else roles.delete(role)
+  /** Forgets every row. Places in the order of arrival go on counting. */
+  clear (): void {
+    this.#kept = []
+    this.#gone = this.#bytes = this.#dropped = 0
+    this.#roles.clear()
+    for (const listener of [...this.#listeners]) listener([])
   }
 
-  function flags (envelope: Envelope, size: number, received: number): string[] | undefined {
+  /** What is kept, oldest first. */
+  * records (from = 0): Generator<Kept> {
+    for (let index = this.#gone + Math.max(0, from); index < this.#kept.length; index++) yield this.#kept[index]
+  }
+
+  /** The row with this place in the order of arrival, while it is kept. */
+  record (itemId: number): Kept | undefined {
+    return this.#kept[this.#gone + itemId - this.first]
+  }
+
+  row (record: Kept): Row {
+    return toRow(JSON.parse(record.text) as Envelope, record.itemId)
+  }
+
+  /** Calls back with the rows of each post as they are kept, with none after a clear. Returns how to stop. */
+  listen (listener: (rows: Row[]) => void): () => void {
+    this.#listeners.add(listener)
+    return () => { this.#listeners.delete(listener) }
+  }
+
+  get size () { return this.#kept.length - this.#gone }
+  get bytes () { return this.#bytes }
+  get roles () { return [...this.#roles.keys()].slice(0, 100).sort() }
+  get dropped () { return this.#dropped }
+  /** Place of the oldest row that is kept; that of the next to come where there is none. */
+  get first () { return this.#kept[this.#gone]?.itemId ?? this.#next }
+  /** Place of the newest row that ever came, 0 before it. */
+  get last () { return this.#next - 1 }
+
+  #makeRoom (): void {
+    while (this.size > this.#maxRows || (this.#bytes > this.#maxBytes && this.size > 1)) {
+      const oldest = this.#kept[this.#gone]
+      this.#bytes -= oldest.size
+      this.#count(oldest.cloud_RoleName, -1)
+      this.#gone++
+      this.#dropped++
+    }
+    if (this.#gone > 1_000 && this.#gone * 2 > this.#kept.length) {
+      this.#kept = this.#kept.slice(this.#gone)
+      this.#gone = 0
+    }
+  }
+
+  #count (role: string | undefined, by: 1 | -1): void {
+    if (role === undefined) return
+    const left = (this.#roles.get(role) ?? 0) + by
+    if (left > 0) this.#roles.set(role, left)
+    else this.#roles.delete(role)
+  }
+
+  #flags (envelope: Envelope, size: number, received: number): string[] | undefined {
     const found = findings(envelope, size, received)
     if (found.length === 0) return undefined
     return found.slice(0, 10).map(({ verdict, reason }) => {
       const sentence = `${verdict}: ${reason}`
-      const known = sentences.get(sentence)
+      const known = this.#sentences.get(sentence)
       if (known !== undefined) return known
-      if (sentences.size < 1_000) sentences.set(sentence, sentence)
+      if (this.#sentences.size < MAX_SENTENCES) this.#sentences.set(sentence, sentence)
       return sentence
     })
   }
-
-  return {
-    add,
-
-    /** Forgets every row. Places in the order of arrival go on counting. */
-    clear (): void {
-      kept = []
-      gone = bytes = dropped = 0
-      roles.clear()
-      for (const listener of [...listeners]) listener([])
-    },
-
-    /** What is kept, oldest first. */
-    * records (from = 0): Generator<Kept> {
-      for (let index = gone + Math.max(0, from); index < kept.length; index++) yield kept[index]
-    },
-
-    /** The row with this place in the order of arrival, while it is kept. */
-    record (itemId: number): Kept | undefined {
-      const first = kept[gone]?.itemId ?? next
-      return kept[gone + itemId - first]
-    },
-
-    row (record: Kept): Row {
-      return toRow(JSON.parse(record.text) as Envelope, record.itemId)
-    },
-
-    /** Calls back with the rows of each post as they are kept, with none after a clear. Returns how to stop. */
-    listen (listener: (rows: Row[]) => void): () => void {
-      listeners.add(listener)
-      return () => { listeners.delete(listener) }
-    },
-
-    get size () { return kept.length - gone },
-    get bytes () { return bytes },
-    get roles () { return [...roles.keys()].slice(0, 100).sort() },
-    get dropped () { return dropped },
-    /** Place of the oldest row that is kept; that of the next to come where there is none. */
-    get first () { return kept[gone]?.itemId ?? next },
-    /** Place of the newest row that ever came, 0 before it. */
-    get last () { return next - 1 }
-  }
 }
 
-function keep (row: Row, text: string, flags: string[] | undefined): Kept {
+function keep (row: Row, text: string, size: number, flags: string[] | undefined): Kept {
   return {
     type: row.type,
     itemId: row.itemId,
@@ -149,7 +163,9 @@ function keep (row: Row, text: string, flags: string[] | undefined): Kept {
     cloud_RoleName: cut(row.cloud_RoleName),
     itemCount: row.itemCount,
     flags,
-    text
+    text,
+    // One character beyond Latin 1 doubles what all of them take.
+    size: size > text.length ? Math.max(size, text.length * 2) : size
   }
 }
 

@@ -13,7 +13,9 @@ import { type Line, type Tap, comparisonOf, formatOf, isQuiet, levelsOf, tap } f
 import { Severity, createSeverities } from './severity'
 import type { Telemetry } from '../tracing/telemetry'
 import { isTracingSuppressed } from '../tracing/trace-context'
-import { type Redaction, isObject, readProperty, scrubbed, writtenInLine } from './pino/serialized-error'
+import { messageOf } from '../warnings'
+import { isObject, readProperty } from '../rows/hostile'
+import { type Redaction, scrubbed, serializedInLine } from './pino/serialized-error'
 
 type LogConfig = Exclude<Config['logs'], false>
 
@@ -56,7 +58,7 @@ export function collectLogs (
         else record(line)
       }
     } catch (error) {
-      warn(`A log line could not be reported: ${textOf(error)}`)
+      warn(`A log line could not be reported: ${messageOf(error)}`)
     }
   }
 
@@ -67,7 +69,7 @@ export function collectLogs (
     try {
       record(line)
     } catch (error) {
-      warn(`A log line could not be reported: ${textOf(error)}`)
+      warn(`A log line could not be reported: ${messageOf(error)}`)
     }
   }
 
@@ -83,7 +85,7 @@ export function collectLogs (
     // The active context may hold a span below the request's.
     const where: Context = operation === undefined || operationOf(active) === operation ? active : operation.context
     const severity = severityOf(line.logger, line.level)
-    const live = liveError(line, format, severity, exceptions?.expected(operation))
+    const live = liveError(line, format, severity, exceptions?.pendingOf(operation))
     if (live === undefined && options === false) return
 
     if (live === undefined && passOn(line, severity, operation, where)) return
@@ -94,15 +96,15 @@ export function collectLogs (
     }
 
     const { key, error } = live
-    const written = writtenInLine(line.logger, format, key, error, content.fields, redaction)
-    content.message = scrubbed(content.message, written.secrets)
-    content.fields = scrubbed(content.fields, written.secrets)
+    const serialized = serializedInLine(line.logger, format, key, error, content.fields, redaction)
+    content.message = scrubbed(content.message, serialized.secrets)
+    content.fields = scrubbed(content.fields, serialized.secrets)
     if (!isKept(line, content)) return
     const ofFastify = isOfErrorHandler(line, error)
     const isException = severity >= Severity.ERROR ||
       // For the 4xx that are to be exceptions, Fastify's line at `info` is what it says of them.
-      (ofFastify && exceptions?.clientErrors === true && exceptions.expected(operation)?.has(error) === true)
-    if (exceptions !== undefined && isException && isReportable(error, exceptions.expected(operation))) {
+      (ofFastify && exceptions?.clientErrors === true && exceptions.pendingOf(operation)?.has(error) === true)
+    if (exceptions !== undefined && isException && isReportable(error, exceptions.pendingOf(operation))) {
       const others = { ...content.fields }
       delete others[key]
       if (ofFastify) {
@@ -113,7 +115,7 @@ export function collectLogs (
       const reported = exceptions.report({
         error,
         key,
-        written,
+        serialized,
         context: where,
         severity: Math.max(severity, Severity.ERROR),
         timestamp: timeOf(valueOf(line.time)),
@@ -138,13 +140,7 @@ export function collectLogs (
   }
 
   function isKept ({ level }: Line, { message, fields }: Content): boolean {
-    if (filter === undefined) return true
-    try {
-      return filter({ level, message: message ?? '', fields })
-    } catch (error) {
-      warn(`logs.filter failed, the line is sent: ${textOf(error)}`)
-      return true
-    }
+    return filter === undefined || filter({ level, message: message ?? '', fields })
   }
 
   function emitTrace (line: Line, content: Content, severityNumber: SeverityNumber, where: Context): void {
@@ -247,8 +243,4 @@ function textOfLine ({ object }: Line, content: Content, format: LineFormat): st
   if (content.message !== undefined && content.message !== '') return bodyOf(content, format)
   const isGiven = isObject(object) ? (name: string) => Object.hasOwn(object, name) : undefined
   return bodyOf(content, format, readProperty(readProperty(object, format.errorKey), 'message'), isGiven)
-}
-
-function textOf (error: unknown): string {
-  return error instanceof Error ? error.message : String(error)
 }

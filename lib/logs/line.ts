@@ -1,9 +1,9 @@
 /** A line's text → its message, its time and its fields. Any thread can do it: it needs nothing but what was written. */
 import { type Attributes } from '@opentelemetry/api'
-import { LIMITS, cut, propertyName, propertyValue } from '../rows/properties'
-import { define, isObject } from './pino/serialized-error'
-
-export type Fields = Record<string, unknown>
+import { withoutConstants } from '../rows/dom-exception'
+import { parseExactly } from '../rows/exact-json'
+import { type Fields, define, isObject } from '../rows/hostile'
+import { LIMITS, cut, fieldValue, propertyName } from '../rows/properties'
 
 /** How a logger names the parts of its lines, and what it writes into each of them. */
 export interface LineFormat {
@@ -29,13 +29,13 @@ export interface Content {
 export function parseLine (text: string, level: number, time: unknown, format: LineFormat, paths?: (fields: Fields) => unknown): Content {
   let parsed: unknown
   try {
-    parsed = JSON.parse(text)
+    parsed = parseExactly(text)
   } catch {
     // A streamWrite hook may write anything.
   }
   if (!isObject(parsed)) return { message: text.trim(), fields: {} }
 
-  const { messageKey, nestedKey } = format
+  const { errorKey, messageKey, nestedKey } = format
   const nested = nestedKey === undefined ? undefined : parsed[nestedKey]
   let fields: Fields = {}
   let message: unknown
@@ -52,13 +52,14 @@ export function parseLine (text: string, level: number, time: unknown, format: L
   if (isObject(nested)) {
     for (const name of Object.keys(nested)) define(fields, Object.hasOwn(fields, name) ? `${nestedKey}.${name}` : name, nested[name])
   }
+  if (fields[errorKey] !== undefined) fields[errorKey] = withoutConstants(fields[errorKey])
   if (paths !== undefined) {
     const { [messageKey]: redacted, ...others } = paths(message === undefined ? fields : { ...fields, [messageKey]: message }) as Fields
     message = redacted
     fields = others
   }
   return {
-    message: typeof message === 'string' ? message : message === undefined || message === null ? undefined : propertyValue(message, LIMITS.message),
+    message: typeof message === 'string' ? message : message === undefined || message === null ? undefined : fieldValue(message, LIMITS.message),
     fields
   }
 }
@@ -79,7 +80,7 @@ export function fieldsToAttributes (fields: Fields): Attributes {
   const count = Math.min(names.length, LIMITS.properties)
   for (let i = 0; i < count; i++) {
     const name = names[i]!
-    attributes[propertyName(name)] = propertyValue(fields[name])
+    attributes[propertyName(name)] = fieldValue(fields[name])
   }
   if (names.length > count) attributes.droppedFields = String(names.length - count)
   return attributes
@@ -103,5 +104,5 @@ export function bodyOf ({ message, fields }: Content, { errorKey }: LineFormat, 
   // The bindings are the same for every line of a logger.
   const given = isGiven === undefined ? [] : Object.entries(fields).filter(([name]) => isGiven(name))
   const shown = given.length > 0 ? Object.fromEntries(given.slice(0, 20)) : fields
-  return Object.keys(shown).length === 0 ? '(no message)' : cut(propertyValue(shown), 256)
+  return Object.keys(shown).length === 0 ? '(no message)' : cut(fieldValue(shown), 256)
 }

@@ -6,10 +6,11 @@ import { getHeapStatistics } from 'node:v8'
 import { type Attributes, type HrTime, type Meter, type MeterProvider, createNoopMeter } from '@opentelemetry/api'
 import type { ResourceMetrics } from '@opentelemetry/sdk-metrics'
 import type { DeliveryStats } from '../delivery'
-import { METHODS } from '../requests/http'
+import { METHODS } from '../requests/attributes'
 import type { AppMeter } from './meter'
 import type { Properties } from '../options'
-import { propertyName, propertyValue } from '../rows/properties'
+import { nameOf } from '../rows/hostile'
+import { toAttributes, toMeasurement } from '../rows/properties'
 import type { Role } from '../tracing/resource'
 import { hrTimeOfMillis } from '../tracing/time'
 
@@ -80,6 +81,7 @@ const GAUGE = 2
 const MAX_SERIES = 2_000
 const MAX_TARGETS = 100
 const MAX_NAMES = 500
+const MAX_NAME = 150
 const OVERFLOW: Attributes = Object.freeze({ 'otel.metric.overflow': true })
 
 interface Summary { count: number, sum: number, min: number, max: number }
@@ -186,15 +188,18 @@ export function createMetrics ({ interval, runtime, resource, properties, role, 
   }
 
   function track (name: string, value: number, properties?: Properties): void {
-    if (typeof value !== 'number' || !Number.isFinite(value)) return
-    let store = custom.get(name)
+    const number = toMeasurement(value)
+    if (number === undefined) return
+    const text = nameOf(name).slice(0, MAX_NAME)
+    let store = custom.get(text)
     if (store === undefined) {
       if (custom.size >= MAX_NAMES) return
-      custom.set(name, store = new Store(String(name).slice(0, 150), MAX_SERIES))
+      custom.set(text, store = new Store(text, MAX_SERIES))
     }
-    const names = properties === undefined ? [] : Object.keys(properties).sort()
-    store.of(JSON.stringify(names.map(key => [key, properties![key]])), 0, () =>
-      Object.fromEntries(names.map(key => [propertyName(key), propertyValue(properties![key])]))).add(value)
+    const attributes = toAttributes(properties)
+    const names = Object.keys(attributes).sort()
+    store.of(JSON.stringify(names.map(key => [key, attributes[key]])), 0, () =>
+      Object.fromEntries(names.map(key => [key, attributes[key]]))).add(number)
   }
 
   function take (): Point[] {

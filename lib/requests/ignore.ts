@@ -1,7 +1,6 @@
 /** Request → whether it is ignored, by its route or by the app's own word. */
 import type { FastifyRequest } from 'fastify'
 import type { Ignore } from '../options'
-import { messageOf } from '../warnings'
 
 /** The route of a request that no route matches: one name, whatever a bot asks for. */
 export const UNMATCHED = '(unmatched)'
@@ -11,17 +10,10 @@ export function ignoresUnmatched (ignore: Ignore): boolean {
 }
 
 /** Names are as bounded as routes are, so what was decided once is remembered. */
-export function createIgnore (ignore: Ignore, warn: (message: string) => void): (request: FastifyRequest, method: string, route: string) => boolean {
+export function createIgnore (ignore: Ignore): (request: FastifyRequest, method: string, route: string) => boolean {
   switch (ignore.kind) {
     case 'none': return () => false
-    case 'function': return request => {
-      try {
-        return ignore.test(request) === true
-      } catch (error) {
-        warn(`ignore failed, the request is kept: ${messageOf(error)}`)
-        return false
-      }
-    }
+    case 'function': return request => ignore.test(request) ?? false
     case 'routes': {
       const decided = new Map<string, boolean>()
       return (_request, method, route) => {

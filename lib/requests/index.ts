@@ -1,49 +1,17 @@
-/** Request → SERVER span: opened in onRequest, closed once, when the response is through or the client has gone. */
-import { subscribe, unsubscribe } from 'node:diagnostics_channel'
-import type { IncomingMessage, Server, ServerResponse } from 'node:http'
-import type { TLSSocket } from 'node:tls'
-import { type Context, type Span, SpanKind, TraceFlags, context, trace } from '@opentelemetry/api'
-import type { ReadableSpan } from '@opentelemetry/sdk-trace-node'
-import type { FastifyBaseLogger, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+/** Requests → rows: opened in onRequest, closed once, when the response is through or the client has gone. */
+import type { FastifyBaseLogger, FastifyInstance, FastifyRequest } from 'fastify'
+import { closeOperation } from './closing'
+import { addHooks } from './hooks'
+import { createIgnore } from './ignore'
+import type { RequestOperation, WithOperation } from './operation'
+import { type RequestTracing, kRequestTracing } from './tracing'
+import { traceUnrouted } from './unrouted'
 import type { Exceptions } from '../exceptions'
-import { MAX_URL, httpAttributes, isSynthetic, knownMethod, outcomeOf, setStatus } from './http'
-import { UNMATCHED, createIgnore, ignoresUnmatched } from './ignore'
-import { PROCESSED, PROCESSED_REQUEST } from '../metrics'
-import { Fate, Operation, SILENT_REQUEST, kOperation, operationOf } from '../tracing/operation'
-import type { Config } from '../options'
 import { createBindingCheck } from '../logs/pino'
-import { SAMPLE_RATE, kHold } from '../tracing/sampler'
-import { LeanSpan } from '../tracing/span'
-import { type SpanWithOperation, type Telemetry, toAttributes } from '../tracing/telemetry'
-import { remoteSpan, suppressTracing } from '../tracing/trace-context'
-import { messageOf } from '../warnings'
-
-interface WithOperation { [kOperation]?: Operation | null }
-type Response = ServerResponse & WithOperation
-
-class RequestOperation extends Operation {
-  readonly request: FastifyRequest
-  readonly reply: FastifyReply
-  readonly route: string
-  /** A span that the app's own OpenTelemetry has opened and will close. */
-  readonly foreign: boolean
-  /** A route of the ignore list: kept only where it fails. */
-  readonly ignored: boolean
-  /** Asked for at the start: a closed socket has none. */
-  readonly clientAddress: string | undefined
-  /** The response's finish was seen. */
-  finished = false
-
-  constructor (telemetry: Telemetry, request: FastifyRequest, reply: FastifyReply, name: string, route: string, span: Span, parent: Context, fate: Fate, foreign: boolean, ignored: boolean) {
-    super(telemetry, name, span, parent, fate)
-    this.request = request
-    this.reply = reply
-    this.route = route
-    this.foreign = foreign
-    this.ignored = ignored
-    this.clientAddress = fate === Fate.Dropped ? undefined : request.ip
-  }
-}
+import type { Config } from '../options'
+import { SILENT_REQUEST, kOperation } from '../tracing/operation'
+import { publicOperation } from '../tracing/public-operation'
+import type { Telemetry } from '../tracing/telemetry'
 
 /**
  * @param onLogger is called with each request's logger
@@ -57,251 +25,24 @@ export function traceRequests (
   warn: (message: string) => void,
   onLogger?: (logger: FastifyBaseLogger) => void
 ): () => void {
-  const isBoundTo = createBindingCheck()
-  const isIgnored = createIgnore(config.ignore, warn)
-  const keepsFailuresOfIgnored = config.ignore.kind === 'routes' && config.ignore.keepFailures
-
+  const tracing: RequestTracing = {
+    fastify,
+    config,
+    telemetry,
+    exceptions,
+    warn,
+    onLogger,
+    isBoundTo: createBindingCheck(),
+    isIgnored: createIgnore(config.ignore),
+    keepsFailuresOfIgnored: config.ignore.kind === 'routes' && config.ignore.keepFailures
+  }
+  fastify.decorate(kRequestTracing as unknown as string, tracing)
   fastify.decorateRequest(kOperation as unknown as string, null)
-  fastify.decorateRequest('appInsights', { getter (this: FastifyRequest) { return (this as WithOperation)[kOperation] ?? SILENT_REQUEST } })
-  fastify.addHook('onRequest', openRequest)
-  // A parsed body, a timer or an emitter may have lost the context that onRequest set.
-  fastify.addHook('preValidation', function enterValidation (request, _reply, done) { enter(request, done) })
-  fastify.addHook('onSend', function enterSend (request, _reply, _payload, done) { enter(request, done) })
-  fastify.addHook('onResponse', function enterResponse (request, reply, done) {
-    const operation = operationOfRequest(request)
-    // An error of the response ends here too, but without its end.
-    if (operation instanceof RequestOperation) operation.finished = reply.raw.writableEnded
-    enter(request, done)
-  })
-  fastify.addHook('onRequestAbort', function enterAbort (request, done) { enter(request, done) })
-  fastify.addHook('onError', function expectException (request, _reply, error, done) {
-    const operation = operationOfRequest(request)
-    if (operation !== undefined) exceptions?.expect(operation, error)
-    enter(request, done)
-  })
-
-  function openRequest (request: FastifyRequest, reply: FastifyReply, done: () => void): void {
-    const { url, config: routeConfig } = request.routeOptions
-    const route = url ?? UNMATCHED
-    const method = knownMethod(request.raw.method)
-    const name = `${method} ${route}`
-    const active = context.active()
-
-    const silenced = (routeConfig as { appInsights?: boolean } | undefined)?.appInsights === false
-    const ignored = silenced || isIgnored(request, method, route)
-    const operation = ignored && (silenced || !keepsFailuresOfIgnored)
-      ? openSilent(request, reply, name, route, active)
-      : openTraced(request, reply, name, route, active, ignored)
-
-    ;(request as WithOperation)[kOperation] = operation
-    ;(reply.raw as Response)[kOperation] = operation
-    onLogger?.(request.log)
-    correlateLogger(fastify, request, operation, isBoundTo)
-    context.with(operation.context, done)
-  }
-
-  function openSilent (request: FastifyRequest, reply: FastifyReply, name: string, route: string, active: Context): RequestOperation {
-    return new RequestOperation(telemetry, request, reply, name, route, SILENT_REQUEST.span, suppressTracing(active), Fate.Dropped, false, true)
-  }
-
-  function openTraced (request: FastifyRequest, reply: FastifyReply, name: string, route: string, active: Context, ignored: boolean): RequestOperation {
-    const existing = foreignServerSpan(active)
-    let parent = active
-    let span = existing
-    if (span === undefined) {
-      parent = withRemoteParent(active, request.raw)
-      if (ignored) parent = parent.setValue(kHold, true)
-      span = telemetry.startSpan(name, SpanKind.SERVER, parent, config.sampler === undefined ? {} : { 'http.request.method': request.raw.method, 'http.route': route, 'url.path': request.raw.url?.split('?')[0] })
-    } else {
-      adopt(existing as Span, route)
-    }
-
-    const sampled = (span.spanContext().traceFlags & TraceFlags.SAMPLED) !== 0
-    const fate = !span.isRecording() ? Fate.Dropped : sampled && !telemetry.holds && !ignored ? Fate.Kept : Fate.Undecided
-    const operation = new RequestOperation(telemetry, request, reply, name, route, span, parent, fate, existing !== undefined, ignored)
-    if (fate === Fate.Dropped) {
-      telemetry.sampledOut++
-      if (telemetry.metrics !== undefined) reply.raw.on('close', countResponse)
-      return operation
-    }
-    if (existing === undefined) (span as SpanWithOperation)[kOperation] = operation
-    telemetry.open.add(operation)
-    reply.raw.on('close', closeResponse)
-    return operation
-  }
-
-  let saidForeign = false
-  function adopt (span: Span, route: string): void {
-    span.setAttribute('http.route', route)
-    if (saidForeign) return
-    saidForeign = true
-    const scope = (span as unknown as ReadableSpan).instrumentationScope?.name ?? 'another instrumentation'
-    warn(`Requests are already traced by ${scope}: its spans are used, and its exporter decides where they go. Logs and exceptions are tied to them. Switch it off for incoming requests to have them reported here.`)
-  }
-
-  function closeResponse (this: Response): void {
-    const operation = this[kOperation]
-    if (operation instanceof RequestOperation) close(operation)
-  }
-
-  // Sampled out: there is no row, but metrics count it.
-  function countResponse (this: Response): void {
-    const operation = this[kOperation]
-    if (!(operation instanceof RequestOperation)) return
-    const { request, reply } = operation
-    const { finished, status } = outcomeOf(reply.raw, request.raw, operation.finished)
-    count(request.raw, request.protocol, operation.route, status, isSuccess(status, finished, request), reply.elapsedTime)
-  }
-
-  function count (raw: IncomingMessage, scheme: string, route: string, status: number | undefined, success: boolean, duration: number): void {
-    telemetry.metrics?.request({ method: knownMethod(raw.method), route, scheme, status, success, synthetic: isSynthetic(raw), duration })
-  }
-
-  function close (operation: RequestOperation): void {
-    // Response, abort and shutdown race: whoever takes it out of the set closes it.
-    if (!telemetry.open.delete(operation)) return
-    const { request, reply, span } = operation
-    const { finished, status } = outcomeOf(reply.raw, request.raw, operation.finished)
-    exceptions?.settle(operation, reply.raw.statusCode)
-    const success = isSuccess(status, finished, request)
-    const sampled = (span.spanContext().traceFlags & TraceFlags.SAMPLED) !== 0
-
-    enrich(operation, request, reply)
-    telemetry.enrich(span, operation)
-    if (!operation.foreign) {
-      describe(operation, status)
-      setStatus(span, status, success)
-    }
-    const slow = config.keepSlowerThan !== undefined && reply.elapsedTime > config.keepSlowerThan
-    operation.certain = (config.keepErrors && !success) || slow || (operation.ignored && !success)
-    if (operation.certain) span.setAttribute(SAMPLE_RATE, 100)
-    if (!operation.foreign && (!operation.ignored || operation.certain)) {
-      count(request.raw, request.protocol, operation.route, status, success, reply.elapsedTime)
-      if (telemetry.metrics !== undefined) span.setAttribute(PROCESSED, PROCESSED_REQUEST)
-    }
-    operation.decide(operation.certain || (sampled && !operation.ignored))
-    if (!operation.foreign) span.end()
-  }
-
-  function describe (operation: RequestOperation, status: number | undefined): void {
-    const { request, reply, span } = operation
-    const { raw } = request
-    const { headers } = raw
-    if (!(span instanceof LeanSpan) || span.ended) return
-    const { attributes } = span
-    httpAttributes(raw, request.protocol, request.host, operation.route, attributes)
-    attributes['url.full'] = telemetry.redactor.url(attributes['url.full'] as string).slice(0, MAX_URL)
-    if (status !== undefined) attributes['http.response.status_code'] = status
-    if (operation.clientAddress !== undefined) attributes['client.address'] = operation.clientAddress
-    for (const name of config.requests.headers) {
-      const value = headers[name]
-      if (value !== undefined) attributes[`http.request.header.${name}`] = String(value)
-    }
-    for (const name of config.requests.responseHeaders) {
-      const value = reply.getHeader(name) ?? reply.raw.getHeader(name)
-      if (value !== undefined) attributes[`http.response.header.${name}`] = String(value)
-    }
-  }
-
-  function isSuccess (status: number | undefined, finished: boolean, request: FastifyRequest): boolean {
-    const otherwise = status !== undefined && status < 400 && finished
-    if (config.requests.success === undefined || status === undefined) return otherwise
-    try {
-      return config.requests.success(status, request) === true
-    } catch (error) {
-      warn(`requests.success failed, the default is used: ${messageOf(error)}`)
-      return otherwise
-    }
-  }
-
-  function enrich (operation: RequestOperation, request: FastifyRequest, reply: FastifyReply): void {
-    if (config.requests.enrich === undefined) return
-    try {
-      const properties = config.requests.enrich(request, reply)
-      if (properties !== undefined && properties !== null) operation.attributes = { ...operation.attributes, ...toAttributes(properties) }
-    } catch (error) {
-      warn(`requests.enrich failed: ${messageOf(error)}`)
-    }
-  }
-
-  // What Fastify answers before its hooks run: a malformed URL, a parameter too long, 503 while closing.
-  function reportUnrouted (raw: IncomingMessage, response: Response): void {
-    if (response[kOperation] !== undefined) return
-    response[kOperation] = null
-    if (ignoresUnmatched(config.ignore)) return
-    const span = telemetry.startSpan(`${knownMethod(raw.method)} ${UNMATCHED}`, SpanKind.SERVER, withRemoteParent(context.active(), raw))
-    const protocol = (raw.socket as TLSSocket).encrypted ? 'https' : 'http'
-    count(raw, protocol, UNMATCHED, response.statusCode, response.statusCode < 400, 0)
-    if (!span.isRecording()) {
-      telemetry.sampledOut++
-      return
-    }
-    if (telemetry.metrics !== undefined) span.setAttribute(PROCESSED, PROCESSED_REQUEST)
-    const attributes = httpAttributes(raw, protocol, raw.headers.host ?? '', UNMATCHED)
-    attributes['url.full'] = telemetry.redactor.url(attributes['url.full'] as string).slice(0, MAX_URL)
-    attributes['http.response.status_code'] = response.statusCode
-    if (raw.socket.remoteAddress !== undefined) attributes['client.address'] = raw.socket.remoteAddress
-    span.setAttributes(attributes)
-    setStatus(span, response.statusCode, response.statusCode < 400)
-    span.end()
-  }
-
-  function onHttpFinish (message: unknown): void {
-    const { request, response, server } = message as { request: IncomingMessage, response: Response, server: Server }
-    if (isOurs(server)) reportUnrouted(request, response)
-  }
-
-  function onHttp2Request (request: IncomingMessage, response: Response): void {
-    response.on('finish', () => reportUnrouted(request, response))
-  }
-
-  // Listening on localhost, Fastify opens a second server for the other address family, on the same port.
-  function isOurs (server: Server): boolean {
-    if (server === fastify.server) return true
-    const [own, other] = [fastify.server.address(), server.address()]
-    return typeof own === 'object' && own !== null && typeof other === 'object' && other !== null && own.port === other.port
-  }
-
-  subscribe('http.server.response.finish', onHttpFinish)
-  const http2 = fastify.initialConfig.http2 === true
-  if (http2) fastify.server.on('request', onHttp2Request)
-
+  fastify.decorateRequest('appInsights', { getter (this: FastifyRequest) { const operation = (this as WithOperation)[kOperation] ?? undefined; return operation === undefined ? SILENT_REQUEST : publicOperation(operation) } })
+  addHooks(fastify)
+  const stopUnrouted = traceUnrouted(tracing)
   return function stop () {
-    unsubscribe('http.server.response.finish', onHttpFinish)
-    if (http2) fastify.server.off('request', onHttp2Request)
-    for (const operation of telemetry.open) close(operation as RequestOperation)
+    stopUnrouted()
+    for (const operation of telemetry.open) closeOperation(operation as RequestOperation)
   }
-}
-
-function operationOfRequest (request: FastifyRequest): Operation | undefined {
-  return (request as WithOperation)[kOperation] ?? undefined
-}
-
-/** Goes on in the request's context; what the app has put into it since stays. */
-function enter (request: FastifyRequest, done: () => void): void {
-  const operation = operationOfRequest(request)
-  if (operation === undefined || operationOf(context.active()) === operation) done()
-  else context.with(operation.context, done)
-}
-
-/** The request's logger and its children know their operation, whatever becomes of the async context. */
-function correlateLogger (fastify: FastifyInstance, request: FastifyRequest, operation: Operation, isBoundTo: (logger: object, requestId: string) => boolean): void {
-  const logger = request.log as unknown as WithOperation
-  operation.logger = logger
-  // A child logger factory may hand out one logger for all: then the context has to tell.
-  if (request.log === fastify.log || Object.hasOwn(logger, kOperation) || !Object.isExtensible(logger)) return
-  if (isBoundTo(logger, request.id)) logger[kOperation] = operation
-}
-
-/** A SERVER span that another instrumentation has opened for this request. */
-function foreignServerSpan (active: Context): Span | undefined {
-  const span = trace.getSpan(active) as (Span & Partial<ReadableSpan> & SpanWithOperation) | undefined
-  if (span === undefined || span[kOperation] !== undefined || span.kind !== SpanKind.SERVER || span.ended === true) return undefined
-  return span
-}
-
-/** W3C Trace Context; what is malformed is passed over. */
-function withRemoteParent (active: Context, { headers }: IncomingMessage): Context {
-  const remote = remoteSpan(headers.traceparent, headers.tracestate)
-  return remote === undefined ? active : trace.setSpanContext(active, remote)
 }

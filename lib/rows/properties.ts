@@ -1,5 +1,10 @@
 /** A name and a value → a custom dimension: a name the exporter keeps, a readable value, Azure's limits. */
 
+import type { Attributes } from '@opentelemetry/api'
+import { stringifyExactly } from './exact-json'
+import { define, readProperty } from './hostile'
+import { serialize } from './serialize'
+
 /**
  * Azure's limits for what a row may hold, in characters, but for `property`, which is in bytes of UTF-8.
  * @see https://learn.microsoft.com/azure/azure-monitor/app/data-model-complete
@@ -26,15 +31,71 @@ export function propertyName (name: string): string {
 }
 
 /**
- * A value as customDimensions show it: strings as they are, numbers and booleans readable, the rest as JSON, which
- * KQL reads with `todynamic()`. Not flattened: the number of names stays what the app's author wrote.
+ * A value of the app's as customDimensions show it: strings as they are, numbers and booleans readable, the rest as
+ * JSON, which KQL reads with `todynamic()`. Not flattened: the number of names stays what the app's author wrote.
  */
 export function propertyValue (value: unknown, max: number = LIMITS.property): string {
   switch (typeof value) {
     case 'string': return cutBytes(value.toWellFormed(), max)
-    case 'number': case 'boolean': case 'bigint': return String(value)
-    default: return cutBytes(asJson(value).toWellFormed(), max)
+    case 'number': case 'boolean': case 'bigint': case 'undefined': return String(value)
+    case 'symbol': return cutBytes(String(value).toWellFormed(), max)
+    default: return cutBytes(asText(serialize(value, max)), max)
   }
+}
+
+/** The same for a value that was parsed from JSON. */
+export function fieldValue (value: unknown, max: number = LIMITS.property): string {
+  if (typeof value !== 'object' || value === null) return propertyValue(value, max)
+  return cutBytes(asText(stringifyExactly(value)).toWellFormed(), max)
+}
+
+/** What the app gave as properties: one that cannot be read does not take the others along, `undefined` is left out. */
+export function toAttributes (properties: unknown): Attributes {
+  const attributes: Attributes = {}
+  let count = 0
+  let dropped = 0
+  for (const name of namesOf(properties)) {
+    let value: unknown
+    try {
+      value = (properties as Record<string, unknown>)[name]
+      if (value === undefined) continue
+    } catch {
+      value = '[unreadable]'
+    }
+    if (++count > LIMITS.properties) dropped++
+    else attributes[propertyName(name)] = propertyValue(value)
+  }
+  if (dropped > 0) attributes.droppedFields = String(dropped)
+  return attributes
+}
+
+/** A number that Azure takes; undefined for any other value. */
+export function toMeasurement (value: unknown): number | undefined {
+  const number = typeof value === 'bigint' ? Number(value) : value
+  return typeof number === 'number' && Number.isFinite(number) ? number : undefined
+}
+
+/** As JSON; undefined where there are none. */
+export function toMeasurements (measurements: unknown): string | undefined {
+  const numbers: Record<string, number> = {}
+  for (const name of namesOf(measurements).slice(0, LIMITS.properties)) {
+    const number = toMeasurement(readProperty(measurements, name))
+    if (number !== undefined) define(numbers, name, number)
+  }
+  return Object.keys(numbers).length === 0 ? undefined : JSON.stringify(numbers)
+}
+
+function namesOf (properties: unknown): string[] {
+  try {
+    return typeof properties === 'object' && properties !== null && !Array.isArray(properties) ? Object.keys(properties) : []
+  } catch {
+    return []
+  }
+}
+
+/** A text alone needs no quotes. */
+function asText (json: string): string {
+  return json.startsWith('"') && json.endsWith('"') ? JSON.parse(json) as string : json
 }
 
 /** `text` within `max` characters, marked where it was cut. */
@@ -52,13 +113,4 @@ function cutBytes (text: string, max: number): string {
   let end = max - Buffer.byteLength(CUT)
   while ((bytes[end]! & 0xc0) === 0x80) end--
   return bytes.toString('utf8', 0, end) + CUT
-}
-
-function asJson (value: unknown): string {
-  try {
-    return JSON.stringify(value) ?? String(value)
-  } catch {
-    // Cyclic, a throwing getter or toJSON: the caller's object, not the caller's problem.
-    return Object.prototype.toString.call(value)
-  }
 }

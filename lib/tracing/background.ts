@@ -2,7 +2,9 @@
 import { type Link, ROOT_CONTEXT, SpanKind, SpanStatusCode, TraceFlags, context, trace } from '@opentelemetry/api'
 import { OPERATION_NAME } from '../rows/attribute-names'
 import { Fate, Operation, kOperation } from './operation'
+import { type PublicOperation, publicOperation } from './public-operation'
 import { SAMPLE_RATE } from './sampler'
+import { isThenable } from '../rows/hostile'
 import { Severity } from '../logs/severity'
 import { type SpanWithOperation, type Telemetry } from './telemetry'
 
@@ -10,7 +12,7 @@ import { type SpanWithOperation, type Telemetry } from './telemetry'
  * Runs `work`, and waits for its promise where it gives one. What it throws is thrown on, after it was reported once.
  * A CONSUMER span: for the exporter that is a request, and nobody takes it for one that came over HTTP.
  */
-export function runOperation<T> (telemetry: Telemetry, name: string, work: (operation: Operation) => T): T {
+export function runOperation<T> (telemetry: Telemetry, name: string, work: (operation: PublicOperation) => T): T {
   const { config } = telemetry
   const caller = trace.getSpanContext(context.active())
   // Not a part of the operation that starts it, which may have ended long before; but tied to it.
@@ -29,6 +31,7 @@ export function runOperation<T> (telemetry: Telemetry, name: string, work: (oper
     if (failed) span.setStatus({ code: SpanStatusCode.ERROR })
     operation.certain = (config.keepErrors && failed) || (config.keepSlowerThan !== undefined && performance.now() - began > config.keepSlowerThan)
     if (operation.certain) span.setAttribute(SAMPLE_RATE, 100)
+    telemetry.exceptions?.reportPending(operation)
     operation.decide(operation.certain || sampled)
     span.end()
   }
@@ -40,12 +43,16 @@ export function runOperation<T> (telemetry: Telemetry, name: string, work: (oper
   }
 
   let result: T
+  if (typeof work !== 'function') {
+    end(false)
+    return undefined as T
+  }
   try {
-    result = context.with(operation.context, work, undefined, operation)
+    result = context.with(operation.context, work, undefined, publicOperation(operation))
   } catch (error) {
     return fail(error)
   }
-  if (!isPromise(result)) {
+  if (!isThenable(result)) {
     end(false)
     return result
   }
@@ -53,8 +60,4 @@ export function runOperation<T> (telemetry: Telemetry, name: string, work: (oper
     end(false)
     return value
   }, fail) as T
-}
-
-function isPromise (value: unknown): value is Promise<unknown> {
-  return typeof (value as { then?: unknown } | null | undefined)?.then === 'function'
 }

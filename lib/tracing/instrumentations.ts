@@ -3,7 +3,8 @@ import { existsSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { join, sep } from 'node:path'
 import type { MeterProvider, TracerProvider } from '@opentelemetry/api'
-import type { Warn } from '../warnings'
+import { ignoreRejection } from '../options/guarded'
+import { type Warn, messageOf } from '../warnings'
 
 /** What every instrumentation of OpenTelemetry has. */
 export interface Instrumentation {
@@ -27,9 +28,9 @@ export function register (instrumentations: readonly Instrumentation[], tracerPr
     try {
       instrumentation.setTracerProvider(tracerProvider)
       if (meterProvider !== undefined) instrumentation.setMeterProvider(meterProvider())
-      instrumentation.enable()
+      ignoreRejection(instrumentation.enable())
     } catch (error) {
-      warn(`An instrumentation could not be registered: ${error instanceof Error ? error.message : String(error)}`)
+      warn(`An instrumentation could not be registered: ${messageOf(error)}`)
     }
   }
   patchLoaded(instrumentations, warn)
@@ -41,6 +42,7 @@ export function patchLoaded (instrumentations: readonly Instrumentation[], warn:
   for (const instrumentation of instrumentations as readonly Patching[]) {
     if (!Array.isArray(instrumentation._modules) || typeof instrumentation._onRequire !== 'function') continue
     for (const module of instrumentation._modules) {
+      if (typeof module?.name !== 'string') continue
       const folder = `${sep}node_modules${sep}${module.name.replaceAll('/', sep)}${sep}`
       for (const file of files) {
         const at = file.lastIndexOf(folder)
@@ -49,7 +51,7 @@ export function patchLoaded (instrumentations: readonly Instrumentation[], warn:
         try {
           patch(instrumentation as Required<Patching>, module, file, file.slice(0, at + folder.length - 1))
         } catch (error) {
-          warn(`An instrumentation could not patch ${module.name}: ${error instanceof Error ? error.message : String(error)}`)
+          warn(`An instrumentation could not patch ${module.name}: ${messageOf(error)}`)
         }
       }
     }

@@ -1,7 +1,9 @@
 /** What all rows of one operation share; requests and logs meet here, through the request and the OpenTelemetry context. */
 import { type Attributes, type Context, type Span, ROOT_CONTEXT, SpanKind, SpanStatusCode, context, createContextKey, trace, INVALID_SPAN_CONTEXT } from '@opentelemetry/api'
 import type { Properties, PropertyValue } from '../options'
+import { isThenable, nameOf, textOf } from '../rows/hostile'
 import { propertyName, propertyValue } from '../rows/properties'
+import { guardSpan } from './guarded-span'
 
 /** The operation of an OpenTelemetry context. */
 export const kContextOperation = createContextKey('fastify-app-insights.operation')
@@ -25,6 +27,7 @@ export interface Owner {
   sampledOut: number
   startSpan: (name: string, kind: SpanKind, parent: Context) => Span
   event: (context: Context, name: string, properties?: Properties, measurements?: Record<string, number>) => void
+  trackException: (context: Context, error: unknown, properties?: Properties) => void
 }
 
 // A held operation may log without end; what is beyond this is dropped and counted.
@@ -79,6 +82,8 @@ export class Operation {
   certain = false
   /** Errors seen by onError and not yet reported: the request's end or a log line does. */
   errors: Set<unknown> | undefined = undefined
+  /** What the app sees of this operation, when it has asked for it. */
+  visible: object | undefined = undefined
   /** Of the request: tells how its errors are to be written where nobody logs them. */
   logger: object | undefined = undefined
 
@@ -99,7 +104,7 @@ export class Operation {
     // Whoever is not signed in, for example, has no plan to tell.
     if (this.fate === Fate.Dropped || value === undefined || value === null) return
     this.attributes ??= {}
-    this.attributes[propertyName(String(key))] = propertyValue(value)
+    this.attributes[propertyName(textOf(key))] = propertyValue(value)
   }
 
   setUser (id: string): void {
@@ -113,11 +118,16 @@ export class Operation {
   #setId (name: string, id: string): void {
     if (id === undefined || id === null) return
     this.attributes ??= {}
-    this.attributes[name] = String(id)
+    this.attributes[name] = textOf(id)
   }
 
   trackEvent (name: string, properties?: Record<string, PropertyValue>, measurements?: Record<string, number>): void {
     this.owner.event(this.context, name, properties, measurements)
+  }
+
+  trackException (error: unknown, properties?: Properties): void {
+    const active = context.active()
+    this.owner.trackException(operationOf(active) === this ? active : this.context, error, properties)
   }
 
   startSpan (name: string): Span
@@ -125,8 +135,8 @@ export class Operation {
   startSpan<T> (name: string, work?: (span: Span) => T): T | Span {
     const active = context.active()
     const parent = operationOf(active) === this ? active : this.context
-    const span = this.owner.startSpan(name, SpanKind.INTERNAL, parent)
-    return work === undefined ? span : within(span, trace.setSpan(parent, span), work)
+    const span = guardSpan(this.owner.startSpan(nameOf(name), SpanKind.INTERNAL, parent))
+    return typeof work !== 'function' ? span : within(span, trace.setSpan(parent, span), work)
   }
 
   /** @returns whether the row was taken; where not, the caller sends it itself. */
@@ -163,11 +173,11 @@ function within<T> (span: Span, where: Context, work: (span: Span) => T): T {
   } catch (error) {
     return fail(error)
   }
-  if (typeof (result as { then?: unknown } | null | undefined)?.then !== 'function') {
+  if (!isThenable(result)) {
     span.end()
     return result
   }
-  return (result as Promise<unknown>).then(value => {
+  return result.then(value => {
     span.end()
     return value
   }, fail) as T
@@ -185,8 +195,9 @@ export const SILENT_REQUEST = Object.freeze({
   setUser (): void {},
   setSession (): void {},
   trackEvent (): void {},
+  trackException (): void {},
   startSpan<T> (_name: string, work?: (span: Span) => T): T | Span {
     const span = trace.wrapSpanContext(INVALID_SPAN_CONTEXT)
-    return work === undefined ? span : work(span)
+    return typeof work !== 'function' ? span : work(span)
   }
 })

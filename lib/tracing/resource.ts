@@ -61,6 +61,7 @@ function resourceAttributes (list: string | undefined): Record<string, string> {
     const at = pair.indexOf('=')
     if (at < 1) continue
     const value = pair.slice(at + 1).trim().replace(/^"(.*)"$/, '$1')
+    if (value === '') continue
     try {
       attributes[pair.slice(0, at).trim()] = decodeURIComponent(value)
     } catch {

@@ -14,7 +14,8 @@ import { OPERATION_NAME, RECORD_PROCESSED, RECORD_RATE } from '../rows/attribute
 import { type Metrics, PROCESSED_EXCEPTION, createMetrics } from '../metrics'
 import { Fate, type Operation, kOperation, operationOf } from './operation'
 import type { Config, Properties } from '../options'
-import { cut, propertyName, propertyValue } from '../rows/properties'
+import { nameOf } from '../rows/hostile'
+import { cut, toAttributes, toMeasurements } from '../rows/properties'
 import { type Redactor, createRedactor } from '../rows/redaction'
 import { type Role, detectRole, roleOf } from './resource'
 import { Decision, OperationSampler, SAMPLE_RATE, adaptiveRate, fixedRate } from './sampler'
@@ -68,6 +69,8 @@ export class Telemetry {
   readonly metrics: Metrics | undefined
   /** Where `recordException` of a span goes; undefined where errors are no rows. */
   exceptions: Exceptions | undefined = undefined
+  /** Where `trackException` goes. */
+  tracked: Exceptions | undefined = undefined
   /** Whether log lines may go by `line()`: nobody else wants their records. */
   readonly takesLines: boolean
   readonly #properties: Attributes
@@ -219,17 +222,16 @@ export class Telemetry {
   }
 
   event (context: Context, name: string, properties?: Properties, measurements?: Record<string, number>): void {
-    let attributes: Attributes = {}
-    try {
-      attributes = toAttributes(properties ?? {})
-      const numbers = Object.entries(measurements ?? {}).filter(([, value]) => Number.isFinite(value))
-      if (numbers.length > 0) attributes['microsoft.custom_measurements'] = JSON.stringify(Object.fromEntries(numbers))
-    } catch (error) {
-      this.#warnOnce(`The properties of an event could not be read: ${messageOf(error)}`)
-    }
+    const attributes = toAttributes(properties)
+    const numbers = toMeasurements(measurements)
+    if (numbers !== undefined) attributes['microsoft.custom_measurements'] = numbers
     // Without a name it would be a trace.
-    attributes['microsoft.custom_event.name'] = cut(String(name), MAX_EVENT_NAME) || '(no name)'
+    attributes['microsoft.custom_event.name'] = cut(nameOf(name), MAX_EVENT_NAME)
     this.emit({ severityNumber: Severity.INFO, attributes, context })
+  }
+
+  trackException (context: Context, error: unknown, properties?: Properties): void {
+    this.tracked?.report({ error, context, severity: Severity.ERROR, attributes: toAttributes(properties) })
   }
 
   /** Attributes of the request's row: what the instance and the app have set. */
@@ -241,6 +243,7 @@ export class Telemetry {
   async flush (): Promise<FlushReport> {
     // Another destination may be slow: Azure's rows do not wait for it without end.
     await bounded(Promise.all(this.#extra.map(async processor => await this.#guarded(async () => await processor.forceFlush()))), this.config.closeTimeout)
+    this.tracked?.drain()
     await this.#sendMetrics()
     return await this.#delivery.flush()
   }
@@ -262,6 +265,7 @@ export class Telemetry {
 
   async #close (): Promise<CloseReport> {
     this.metrics?.stop()
+    this.tracked?.drain()
     await this.#sendMetrics()
     const shutdown = Promise.all(this.#extra.map(async processor => await this.#guarded(async () => await processor.shutdown())))
     const [report] = await Promise.all([this.#delivery.close(this.config.closeTimeout), bounded(shutdown, this.config.closeTimeout)])
@@ -270,6 +274,7 @@ export class Telemetry {
 
   /** The process is ending: blocks until what is pending is safe, at most for `closeTimeout`, or for `atMost` milliseconds. */
   drainSync (atMost: number): void {
+    this.tracked?.drain()
     this.metrics?.sendSync()
     this.#delivery.drainSync(Math.min(this.config.closeTimeout, atMost), true)
   }
@@ -312,11 +317,7 @@ export class Telemetry {
 
   /** What `recordException` of a span was given. */
   reportException (span: ApiSpan & SpanWithOperation, exception: Exception): void {
-    this.exceptions?.report({
-      error: exception,
-      context: trace.setSpan(span[kOperation]?.context ?? context.active(), span),
-      severity: Severity.ERROR
-    })
+    this.exceptions?.record(span, exception, trace.setSpan(span[kOperation]?.context ?? context.active(), span))
   }
 
   #deliverSpan (span: ReadableSpan, operation?: Operation): void {
@@ -332,7 +333,7 @@ export class Telemetry {
     const where = trace.setSpanContext(operation?.context ?? ROOT_CONTEXT, span.spanContext())
     for (const { name, time, attributes } of span.events) {
       // recordException has reported it.
-      if (name !== 'exception') this.emit({ context: where, timestamp: time, body: name, severityNumber: Severity.INFO, attributes: fieldsOf(attributes) })
+      if (name !== 'exception') this.emit({ context: where, timestamp: time, body: name, severityNumber: Severity.INFO, attributes: toAttributes(attributes) })
     }
   }
 
@@ -430,18 +431,6 @@ function redactUrls ({ attributes }: ReadableSpan, redactor: Redactor): void {
     // A query stands there without its question mark.
     attributes[name] = name === 'url.query' && !value.startsWith('?') ? redactor.url(`?${value}`).slice(1) : redactor.url(value)
   }
-}
-
-function fieldsOf (attributes: Attributes | undefined): Attributes {
-  const fields: Attributes = {}
-  for (const [name, value] of Object.entries(attributes ?? {})) fields[propertyName(name)] = propertyValue(value)
-  return fields
-}
-
-export function toAttributes (properties: Properties): Attributes {
-  const attributes: Attributes = {}
-  for (const [name, value] of Object.entries(properties)) attributes[propertyName(name)] = propertyValue(value)
-  return attributes
 }
 
 async function bounded (work: Promise<unknown>, milliseconds: number): Promise<void> {

@@ -5,7 +5,7 @@ import { SpanStatusCode } from '@opentelemetry/api'
 import fastify, { type FastifyInstance } from 'fastify'
 import appInsightsPlugin, { type AppInsightsOptions } from 'fastify-app-insights'
 import t, { type Test } from 'tap'
-import { type Started, start } from '../fixtures/start'
+import { type Started, sink, start } from '../fixtures/start'
 
 interface Callee { url: string, host: string, seen: IncomingMessage[] }
 
@@ -193,6 +193,144 @@ t.test('dependencies.ignore takes hosts, urls or a function; the callee still be
     const [request] = emulator.items({ type: 'request' })
     t.match(seen.map(({ headers }) => headers.traceparent), Array(3).fill(new RegExp(request!.operation_Id!)))
   }
+})
+
+t.test('dependencies.propagate says who gets trace headers: hosts, urls, a function or nobody; the calls are rows all the same', async t => {
+  const { url, host, seen } = await callee(t)
+  const work = async (): Promise<void> => {
+    await text(`${url}/ours?client=fetch`)
+    await viaHttp(`${url}/ours?client=http`)
+    await text(`${url}/theirs?client=fetch`)
+    await viaHttp(`${url}/theirs?client=http`)
+  }
+  type Propagate = NonNullable<Exclude<AppInsightsOptions['dependencies'], boolean>>['propagate']
+  const unsound = (value: unknown): Propagate => (() => value) as Propagate
+  const cases: Array<[Propagate, string[]]> = [
+    [undefined, ['/ours', '/ours', '/theirs', '/theirs']],
+    [true, ['/ours', '/ours', '/theirs', '/theirs']],
+    [false, []],
+    [[], []],
+    [['example.org'], []],
+    [[host], ['/ours', '/ours', '/theirs', '/theirs']],
+    [[`${url}/ours*`], ['/ours', '/ours']],
+    [({ url }) => url.includes('client=http'), ['/ours', '/theirs']],
+    [() => { throw new Error('not mine to fail for') }, ['/ours', '/ours', '/theirs', '/theirs']],
+    [unsound(undefined), ['/ours', '/ours', '/theirs', '/theirs']],
+    [(async () => { throw new Error('later') }) as unknown as Propagate, ['/ours', '/ours', '/theirs', '/theirs']]
+  ]
+  for (const [propagate, expected] of cases) {
+    const { send, emulator, app } = await gateway(t, work, { dependencies: { propagate } })
+    seen.length = 0
+    await send('/work', { headers: { tracestate: 'vendor=1', traceparent: '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01' } })
+    await app.close()
+    const carrying = (name: string): string[] => seen.filter(({ headers }) => headers[name] !== undefined).map(({ url }) => url!.split('?')[0]!).sort()
+    t.strictSame(carrying('traceparent'), expected, String(propagate))
+    t.strictSame(carrying('tracestate'), expected)
+    t.equal(emulator.items({ type: 'dependency' }).length, 4)
+  }
+})
+
+t.test('dependencies.propagate holds for calls that dependencies.ignore leaves out', async t => {
+  const { url, host, seen } = await callee(t)
+  const { send } = await gateway(t, async () => await text(url), { dependencies: { ignore: [host], propagate: false } })
+  await send('/work')
+  t.strictSame(seen.map(({ headers }) => headers.traceparent), [undefined])
+})
+
+t.test('dependencies.success says which answers are failures, in rows and metrics; without a whole answer there is nothing to ask', async t => {
+  const { url, host } = await callee(t)
+  const asked: string[] = []
+  const { send, emulator, flush, app } = await gateway(t, async () => {
+    for (const path of ['/fine', '/missing', '/broken', '/cut']) {
+      await text(`${url}${path}?client=fetch`).catch(() => {})
+      await viaHttp(`${url}${path}?client=http`)
+    }
+  }, {
+    dependencies: {
+      success: ({ method, url, status }) => {
+        asked.push(`${method} ${new URL(url).pathname}${new URL(url).search} ${status}`)
+        return status === 404 || (status < 400 && !url.includes('client=http'))
+      }
+    }
+  })
+  await send('/work')
+  await flush()
+  for (const [path, viaFetch, viaHttp] of [['/fine', true, false], ['/missing', true, true], ['/broken', false, false], ['/cut', false, false]] as const) {
+    for (const [client, success] of [['fetch', viaFetch], ['http', viaHttp]] as const) {
+      t.match(emulator.items({ type: 'dependency', data: `${url}${path}?client=${client}` }), [{ success }], `${path} ${client}`)
+    }
+  }
+  t.strictSame(asked.sort(), ['/broken', '/fine', '/missing'].flatMap(path => ['fetch', 'http'].map(client => `GET ${path}?client=${client} ${path === '/fine' ? 200 : path === '/missing' ? 404 : 500}`)))
+  await app.close()
+  const failed = emulator.items({ type: 'metric' }).filter(({ customDimensions }) => customDimensions?.['_MS.MetricId'] === 'dependencies/duration' && customDimensions['dependency/target'] === host && customDimensions['Dependency.Success'] === 'False')
+  t.equal(failed.reduce((sum, { valueCount }) => sum + valueCount!, 0), 5)
+})
+
+t.test('a function for dependencies.success that fails, or gives no boolean, is told once and the default applies', async t => {
+  const { url } = await callee(t)
+  const lines = sink()
+  const unsound = [() => { throw new Error('not mine') }, () => undefined, async () => true, async () => { throw new Error('later') }, () => 1]
+  for (const success of unsound) {
+    const { send, emulator, app } = await start(t, {
+      server: { logger: { level: 'warn', stream: lines } },
+      options: { dependencies: { success: success as unknown as () => boolean } },
+      routes: app => { app.get('/work', async () => { for (const path of ['/fine', '/missing']) await text(url + path) }) }
+    })
+    t.equal((await send('/work')).status, 200)
+    await app.close()
+    t.strictSame(emulator.items({ type: 'dependency' }).map(({ name, success }) => [name, success]), [['GET /fine', true], ['GET /missing', false]], String(success))
+  }
+  t.equal(lines.lines.filter(line => line.includes('dependencies.success')).length, unsound.length)
+})
+
+t.test('telemetry on its way to the endpoint is no dependency; anything else is, however alike its address looks', async t => {
+  // Ports that begin alike: one of them is the endpoint's.
+  const seen: string[] = []
+  const listen = async (port: number): Promise<Server> => {
+    const server = createServer((request, response) => {
+      seen.push(request.url!)
+      request.resume().on('end', () => response.end('{}'))
+    }).listen(port, '127.0.0.1')
+    await once(server, 'listening')
+    t.teardown(() => {
+      server.closeAllConnections()
+      server.close()
+    })
+    return server
+  }
+  let pair: [number, number] | undefined
+  for (let port = 3_100; port < 6_500 && pair === undefined; port += 7) {
+    try {
+      await listen(port)
+      await listen(port * 10)
+      pair = [port, port * 10]
+    } catch {
+      // Somebody else has one of them.
+    }
+  }
+  const [short, long] = pair!
+  const calls = [
+    `http://127.0.0.1:${long}/v2.1/track`, `http://127.0.0.1:${short}/`, `http://127.0.0.1:${short}/ai`, `http://127.0.0.1:${short}/air/v2.1/track`,
+    `http://127.0.0.1:${short}/v2.1/track`, `http://127.0.0.1:${short}/ai/v2.1/tracks`
+  ]
+  const own = [`http://127.0.0.1:${short}/ai/v2.1/track`, `http://127.0.0.1:${short}/ai/v2/track?from=another-sdk`]
+  const spans: string[] = []
+  const app = fastify()
+  t.teardown(async () => await app.close())
+  await app.register(appInsightsPlugin, {
+    connectionString: `InstrumentationKey=00000000-0000-0000-0000-000000000000;IngestionEndpoint=http://127.0.0.1:${short}/ai/`,
+    storageDirectory: false,
+    logs: false,
+    closeTimeout: 0,
+    spanProcessors: [{ onStart () {}, onEnd: span => { spans.push(String(span.attributes['url.full'])) }, async forceFlush () {}, async shutdown () {} }]
+  })
+  await app.ready()
+  for (const url of [...calls, ...own]) {
+    await text(`${url}${url.includes('?') ? '&' : '?'}client=fetch`)
+    await viaHttp(`${url}${url.includes('?') ? '&' : '?'}client=http`)
+  }
+  t.strictSame(spans, calls.flatMap(url => [`${url}?client=fetch`, `${url}?client=http`]))
+  t.ok(seen.length >= (calls.length + own.length) * 2)
 })
 
 t.test('dependencies: false makes no rows and sets no headers', async t => {

@@ -7,6 +7,7 @@ import { findings } from '../health'
 import { href } from './route'
 import { row as fetchRow } from './server'
 import { Kind } from './search'
+import { bytesOf } from '../validation'
 
 const HIDDEN = new Set(['type', 'itemId', 'customDimensions', 'customMeasurements', 'envelope', 'details', 'outerMessage', 'outerType', 'innermostMessage', 'innermostType', 'valueSum'])
 
@@ -48,7 +49,7 @@ function title (row: Row): string {
 
 export function Body ({ row }: { row: Row }) {
   // Judged by its own time: an old row was once fresh.
-  const flags = findings(row.envelope, JSON.stringify(row.envelope).length, Date.parse(row.timestamp))
+  const flags = findings(row.envelope, bytesOf(JSON.stringify(row.envelope)), Date.parse(row.timestamp))
   const columns = Object.entries(row).filter(([name]) => !HIDDEN.has(name))
   return (
     <div class='body'>

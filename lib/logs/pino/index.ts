@@ -51,7 +51,7 @@ interface Seat extends Taker { readonly logger: object, left: boolean }
 interface OurStream extends Stream { [OUR_STREAM]: { original: Stream, seats: Seat[] } }
 
 // Every copy of pino has symbols of its own, of the same description.
-function findSymbol (object: object, description: string): symbol | undefined {
+export function findSymbol (object: object, description: string): symbol | undefined {
   for (let owner: object | null = object; owner !== null; owner = Object.getPrototypeOf(owner) as object | null) {
     const found = Object.getOwnPropertySymbols(owner).find(symbol => symbol.description === description)
     if (found !== undefined) return found
@@ -204,43 +204,6 @@ export function comparisonOf (logger: object): (current: number, wanted: number)
   return typeof comparison === 'function'
     ? (current, wanted) => comparison(current, wanted) !== false
     : (current, wanted) => current >= wanted
-}
-
-/**
- * `fields` as `logger` would write them: through its formatters, serializers, redaction and hooks.
- * @returns undefined where it cannot
- */
-export function writtenFields (logger: object, fields: object): Record<string, unknown> | undefined {
-  const asJson = internal(logger, 'pino.asJson')
-  if (typeof asJson !== 'function') return undefined
-  try {
-    const streamWrite = (internal(logger, 'pino.hooks') as { streamWrite?: (line: string) => string } | undefined)?.streamWrite
-    const line = asJson.call(logger, fields, undefined, Object.values(levelsOf(logger))[0], '') as string
-    const parsed = JSON.parse(typeof streamWrite === 'function' ? streamWrite(line) : line) as Record<string, unknown>
-    const { nestedKey } = formatOf(logger)
-    const nested = nestedKey === undefined ? undefined : parsed[nestedKey]
-    return typeof nested === 'object' && nested !== null ? nested as Record<string, unknown> : parsed
-  } catch {
-    return undefined
-  }
-}
-
-/** Whether the logger may leave out or replace something of the field `key`; and if so, how, for a plain object. */
-export function redactionOf (logger: object, key: string): ((plain: unknown) => unknown) | undefined {
-  const stringifiers = internal(logger, 'pino.stringifiers') as Record<string, ((value: unknown, safe: unknown) => string | undefined) | undefined> | undefined
-  if (stringifiers === undefined || stringifiers === null) return undefined
-  const stringifier = stringifiers[key] ?? internal(stringifiers, 'pino.wildcardFirst') as typeof stringifiers[string]
-  if (typeof stringifier !== 'function') return undefined
-  const safe = internal(logger, 'pino.stringifySafe')
-  return plain => {
-    const text = stringifier(plain, safe)
-    return text === undefined ? undefined : JSON.parse(text)
-  }
-}
-
-/** Whether anything can change a line after it was made. */
-export function hasStreamHook (logger: object): boolean {
-  return typeof (internal(logger, 'pino.hooks') as { streamWrite?: unknown } | undefined)?.streamWrite === 'function'
 }
 
 /** Tells whether a logger's own bindings name this request, so that it is not one logger for all of them. */

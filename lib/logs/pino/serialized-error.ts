@@ -1,14 +1,16 @@
 /** Error → what the app's logger writes of it, which is all that may leave the process. */
+import { ExactNumber, parseExactly, stringifyExactly } from '../../rows/exact-json'
+import { type Fields, define, isArray, isError, isObject, isReference, readProperty } from '../../rows/hostile'
+import { describeFunction } from '../../rows/serialize'
 import type { LineFormat } from '../line'
-import { formatOf, hasStreamHook, redactionOf, writtenFields } from '.'
+import { formatOf } from '.'
+import { hasFormatter, hasSerializer, redactionOf, render, streamHook } from './render'
 
-type Fields = Record<string, unknown>
-
-export interface Written {
+export interface SerializedError {
   /** The error in the logger's words: an object, or what a serializer made of it; undefined where it is not written. */
   readonly value: unknown
-  /** Whether a text of the error stands in what the logger wrote. */
-  readonly isWritten: (text: string) => boolean
+  /** Whether a text of the error may be sent: the logger writes it, or nothing that hides texts keeps it from doing so. */
+  readonly shows: (text: string) => boolean
   /** Texts of the error that the logger has replaced: wherever they stand again, they are replaced again. */
   readonly secrets: readonly string[]
   /** The logger redacts within errors: what it has not written is not to be sent. */
@@ -28,45 +30,93 @@ const SHORTEST_SECRET = 4
 const MAX_DEPTH = 5
 
 /** An error that stands in a line under `key`. */
-export function writtenInLine (logger: object, { errorKey }: LineFormat, key: string, error: unknown, fields: Fields, redaction: Redaction): Written {
+export function serializedInLine (logger: object, { errorKey }: LineFormat, key: string, error: unknown, fields: Fields, redaction: Redaction): SerializedError {
   const value = fields[key]
   // Only under the error key has pino a serializer for errors of its own: elsewhere it may write `{}`.
-  if (key === errorKey || typeof value === 'string' || (isObject(value) && (typeof value.message === 'string' || typeof value.stack === 'string'))) {
+  if (isWritable(error) && (key === errorKey || typeof value === 'string' || (isObject(value) && (typeof value.message === 'string' || typeof value.stack === 'string')))) {
     return finish(logger, key === errorKey ? [key] : [key, errorKey], error, value, fields, redaction)
   }
-  const own = unlogged(logger, error, redaction)
+  const own = serializedByLogger(logger, error, redaction)
   // The error key's redaction has been applied; now this key's.
-  const again = isObject(own.value) ? writtenFields(logger, { [key]: own.value }) : undefined
-  const both = again === undefined ? undefined : applied(redaction, again)
-  return finish(logger, [key, errorKey], error, both?.[key], [fields, both], redaction)
+  const again = key !== errorKey && isObject(own.value) ? render(logger, { [key]: own.value }) : undefined
+  const both = again === undefined ? undefined : redacted(redaction, again)
+  return key === errorKey ? own : finish(logger, [key, errorKey], error, both?.[key], [fields, both], redaction)
 }
 
 /** An error that nobody has logged, as `logger` would write it. */
-export function unlogged (logger: object, error: unknown, redaction: Redaction): Written {
+export function serializedByLogger (logger: object, error: unknown, redaction: Redaction): SerializedError {
   const { errorKey } = formatOf(logger)
-  const written = writtenFields(logger, { [errorKey]: error })
-  const fields = written === undefined ? undefined : applied(redaction, written)
+  const rendered = render(logger, { [errorKey]: isWritable(error) ? error : textOfUnwritable(error) })
+  const fields = rendered === undefined ? undefined : redacted(redaction, rendered)
   return finish(logger, [errorKey], error, fields?.[errorKey], fields, redaction)
 }
 
-function finish (logger: object, keys: string[], error: unknown, value: unknown, evidence: unknown, redaction: Redaction): Written {
-  const strict = redaction.paths !== undefined || hasStreamHook(logger) || keys.some(key => redactionOf(logger, key) !== undefined)
+/** JSON has no form for these: no logger writes them, and none hides them. */
+function isWritable (error: unknown): boolean {
+  return error !== undefined && typeof error !== 'symbol' && typeof error !== 'function'
+}
+
+export function textOfUnwritable (error: unknown): string {
+  return typeof error === 'function' ? describeFunction(error) : String(error)
+}
+
+function finish (logger: object, keys: string[], error: unknown, value: unknown, evidence: unknown, redaction: Redaction): SerializedError {
+  const strict = redaction.paths !== undefined || streamHook(logger) !== undefined || keys.some(key => redactionOf(logger, key) !== undefined)
   const secrets = strict ? secretsOf(logger, keys, error, redaction) : new Set<string>()
-  const isWritten = createLookup(evidence ?? (strict ? {} : undefined))
+  const isWritten = createLookup(() => evidence ?? (strict ? {} : undefined), redaction)
+  const isMovedOnly = createMovedCheck(logger, error, redaction)
+  const shows = (text: string): boolean => isWritten(text) || isMovedOnly(text)
   // pino, and Fastify, take the message of an error for the line's: where a serializer has hidden it, it is hidden there too.
   const message = readProperty(error, 'message')
-  if (typeof message === 'string' && !isWritten(message)) secrets.add(message)
-  return { value, isWritten, secrets: [...secrets].filter(secret => secret.length >= SHORTEST_SECRET).sort((a, b) => b.length - a.length), strict }
+  if (typeof message === 'string' && !shows(message)) secrets.add(message)
+  return { value, shows, secrets: [...secrets].filter(secret => secret.length >= SHORTEST_SECRET).sort((a, b) => b.length - a.length), strict }
 }
 
 /** Whether a text stands in what the logger wrote; where there is no logger, nothing is held back. */
-function createLookup (evidence: unknown): (text: string) => boolean {
+function createLookup (evidence: () => unknown, { line }: Redaction): (text: string) => boolean {
   let all: string | undefined
   return text => {
-    if (evidence === undefined || text === '') return true
-    all ??= JSON.stringify(evidence)
-    return all.includes(JSON.stringify(text.toWellFormed()).slice(1, -1))
+    if (text === '') return true
+    if (all === undefined) {
+      const fields = evidence()
+      if (fields === undefined) return true
+      all = stringifyExactly(fields)
+    }
+    const quoted = JSON.stringify(text.toWellFormed())
+    if (all.includes(quoted.slice(1, -1))) return true
+    // A url in it may have lost its secrets.
+    const clean = line(quoted)
+    return clean !== quoted && all.includes(clean.slice(1, -1))
   }
+}
+
+/**
+ * Whether a text is missing only because the app's formatter has moved the error to where pino writes it as `{}`. What a
+ * serializer, a formatter or redaction has taken away or replaced stays hidden.
+ */
+function createMovedCheck (logger: object, error: unknown, redaction: Redaction): (text: string) => boolean {
+  if (!isReference(error) || !hasFormatter(logger)) return () => false
+  const fields = { [formatOf(logger).errorKey]: error }
+  const apply = (rendered: Fields | undefined): Fields => rendered === undefined ? {} : redacted(redaction, rendered)
+  const standsUnmoved = createLookup(() => apply(render(logger, fields, { skipsFormatter: true })), redaction)
+  const standsMoved = createLookup(() => apply(render(logger, fields, { replace: formatted => withPlainErrors(logger, formatted) })), redaction)
+  return text => standsUnmoved(text) && standsMoved(text)
+}
+
+/** Errors as plain objects, but for those that a serializer is going to see. */
+function withPlainErrors (logger: object, fields: Fields): Fields {
+  const plain: Fields = {}
+  for (const name of Object.keys(fields)) define(plain, name, hasSerializer(logger, name) ? fields[name] : withoutErrors(fields[name], 0))
+  return plain
+}
+
+function withoutErrors (value: unknown, depth: number): unknown {
+  if (isError(value)) return asPlain(value, new Set(), 0)
+  if (depth > MAX_DEPTH || (!isObject(value) && !isArray(value)) || typeof readProperty(value, 'toJSON') === 'function') return value
+  if (isArray(value)) return value.map(item => withoutErrors(item, depth + 1))
+  const plain: Fields = {}
+  for (const name of Object.keys(value)) define(plain, name, withoutErrors(value[name], depth + 1))
+  return plain
 }
 
 /** `value` with every secret in it replaced, in nested texts too. */
@@ -74,7 +124,7 @@ export function scrubbed<T> (value: T, secrets: readonly string[]): T {
   if (secrets.length === 0) return value
   if (typeof value === 'string') return scrubText(value, secrets) as T
   if (Array.isArray(value)) return value.map(item => scrubbed(item, secrets)) as T
-  if (!isObject(value)) return value
+  if (!isObject(value) || value instanceof ExactNumber) return value
   const copy: Fields = {}
   for (const [name, item] of Object.entries(value)) define(copy, name, scrubbed(item, secrets))
   return copy as T
@@ -86,8 +136,8 @@ function scrubText (text: string, secrets: readonly string[]): string {
   return result
 }
 
-function applied ({ line, paths }: Redaction, fields: Fields): Fields {
-  const safe = JSON.parse(line(JSON.stringify(fields))) as Fields
+function redacted ({ line, paths }: Redaction, fields: Fields): Fields {
+  const safe = parseExactly(line(stringifyExactly(fields))) as Fields
   return paths === undefined ? safe : paths(safe) as Fields
 }
 
@@ -126,36 +176,16 @@ function asPlain (value: unknown, seen: Set<unknown>, depth: number): unknown {
   if (typeof value !== 'object' || value === null) return typeof value === 'bigint' ? String(value) : value
   if (seen.has(value) || depth > MAX_DEPTH) return undefined
   seen.add(value)
-  if (Array.isArray(value)) return value.slice(0, 20).map(item => asPlain(item, seen, depth + 1))
+  if (isArray(value)) return value.slice(0, 20).map(item => asPlain(item, seen, depth + 1))
   const plain: Fields = {}
   for (const name of Object.keys(value).slice(0, 200)) define(plain, name, asPlain(readProperty(value, name), seen, depth + 1))
   for (const name of ['message', 'stack', 'cause']) {
     const own = readProperty(value, name)
     if (own !== undefined && plain[name] === undefined) plain[name] = asPlain(own, seen, depth + 1)
   }
-  const { errors } = value as { errors?: unknown }
-  if (Array.isArray(errors)) {
+  const errors = readProperty(value, 'errors')
+  if (isArray(errors)) {
     plain.aggregateErrors = errors.slice(0, 20).map(item => asPlain(item, new Set(seen).add(value), depth + 1))
   }
   return plain
-}
-
-/** Reads a property of an object that may be hostile. */
-export function readProperty (object: unknown, name: string): unknown {
-  if ((typeof object !== 'object' || object === null) && typeof object !== 'function') return undefined
-  try {
-    return (object as Fields)[name]
-  } catch {
-    return undefined
-  }
-}
-
-export function isObject (value: unknown): value is Fields {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
-}
-
-/** An assignment to `__proto__` would set the prototype instead of a field. */
-export function define (fields: Fields, name: string, value: unknown): void {
-  if (name === '__proto__') Object.defineProperty(fields, name, { value, enumerable: true, writable: true, configurable: true })
-  else fields[name] = value
 }

@@ -1,11 +1,11 @@
-/** Node's request and response → what OpenTelemetry's HTTP conventions say of them. */
-import type { IncomingMessage, ServerResponse } from 'node:http'
-import { type Attributes, type Span, SpanStatusCode } from '@opentelemetry/api'
+/** Request → what OpenTelemetry's HTTP conventions say of it. */
+import type { IncomingMessage } from 'node:http'
+import type { Attributes } from '@opentelemetry/api'
+import type { RequestOperation } from './operation'
 
 /** Azure's limit of a url, in characters. */
 export const MAX_URL = 2_048
 
-const CLIENT_CLOSED_REQUEST = 499
 export const OTHER = '_OTHER'
 
 // What the conventions know; any other would let a client invent names.
@@ -16,45 +16,22 @@ export function knownMethod (method: string | undefined): string {
   return known.has(method!) ? method! : OTHER
 }
 
-export interface Outcome {
-  /** The last byte was handed to the system. */
-  readonly finished: boolean
-  /** undefined where none was sent. */
-  readonly status: number | undefined
-}
-
-/** @param seen whether onResponse has seen the response's finish */
-export function outcomeOf (response: ServerResponse, request: IncomingMessage, seen: boolean): Outcome {
-  const finished = isFinished(response, seen)
-  return { finished, status: finished ? response.statusCode : unfinishedStatus(response, request) }
-}
-
-type Http2Stream = { aborted: boolean, rstCode: number } | undefined
-const http2Stream = (response: ServerResponse): Http2Stream => (response as { stream?: Http2Stream }).stream
-
-function isFinished (response: ServerResponse, seen: boolean): boolean {
-  const stream = http2Stream(response)
-  // HTTP/2 says finish for a cancelled stream too.
-  if (stream !== undefined) return response.writableEnded && stream.rstCode === 0
-  // inject() has no socket that would tell; there the finish was seen by onResponse.
-  return seen || response.writableFinished
-}
-
-/** 499 where the client went away; else the connection was cut here: the status sent until then, if any. */
-function unfinishedStatus (response: ServerResponse, request: IncomingMessage): number | undefined {
-  if (clientWentAway(response, request)) return CLIENT_CLOSED_REQUEST
-  return response.headersSent ? response.statusCode : undefined
-}
-
-/** The other end closed the connection or the HTTP/2 stream; where we did, its socket neither ended nor failed. */
-function clientWentAway (response: ServerResponse, request: IncomingMessage): boolean {
-  const stream = http2Stream(response)
-  // 8 is CANCEL.
-  if (stream !== undefined) return stream.aborted || stream.rstCode === 8
-  const socket = request.socket
-  if (socket === null || socket === undefined) return false
-  const code = (socket.errored as NodeJS.ErrnoException | null | undefined)?.code
-  return socket.readableEnded || code === 'ECONNRESET' || code === 'EPIPE' || code === 'HPE_INVALID_EOF_STATE'
+/** The attributes of a request's row, with the headers that the app asks for. */
+export function requestAttributes ({ tracing, request, reply, route, clientAddress }: RequestOperation, status: number | undefined, attributes: Attributes): void {
+  const { config, telemetry } = tracing
+  const { raw } = request
+  httpAttributes(raw, request.protocol, request.host, route, attributes)
+  attributes['url.full'] = telemetry.redactor.url(attributes['url.full'] as string).slice(0, MAX_URL)
+  if (status !== undefined) attributes['http.response.status_code'] = status
+  if (clientAddress !== undefined) attributes['client.address'] = clientAddress
+  for (const name of config.requests.headers) {
+    const value = raw.headers[name]
+    if (value !== undefined) attributes[`http.request.header.${name}`] = String(value)
+  }
+  for (const name of config.requests.responseHeaders) {
+    const value = reply.getHeader(name) ?? reply.raw.getHeader(name)
+    if (value !== undefined) attributes[`http.response.header.${name}`] = String(value)
+  }
 }
 
 /** @see https://opentelemetry.io/docs/specs/semconv/http/http-spans/#http-server-span */
@@ -108,11 +85,4 @@ function localAuthority ({ socket }: IncomingMessage): string {
   const address = socket?.localAddress ?? 'localhost'
   const name = address.includes(':') ? `[${address}]` : address
   return socket?.localPort === undefined ? name : `${name}:${socket.localPort}`
-}
-
-/** The exporter takes an unset status for "below 400 is a success". */
-export function setStatus (span: Span, status: number | undefined, success: boolean): void {
-  if (!success) span.setAttribute('error.type', String(status ?? 'connection_closed'))
-  const unset = status !== undefined && status < 500 && (status < 400) === success && status !== CLIENT_CLOSED_REQUEST
-  if (!unset) span.setStatus({ code: success ? SpanStatusCode.OK : SpanStatusCode.ERROR })
 }

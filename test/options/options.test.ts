@@ -2,7 +2,7 @@ import fastify from 'fastify'
 import appInsightsPlugin from 'fastify-app-insights'
 import { startEmulator } from 'fastify-app-insights/emulator'
 import t from 'tap'
-import { sink, start } from './fixtures/start'
+import { sink, start } from '../fixtures/start'
 
 const KEY = '11111111-2222-3333-4444-555555555555'
 const SECRET = 'do-not-print-me'

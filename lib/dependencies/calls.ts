@@ -1,0 +1,110 @@
+/** The outgoing calls of one instance that are on their way: each is opened once and finished once. */
+import { type Span, SpanStatusCode, context, trace } from '@opentelemetry/api'
+import { PROCESSED, PROCESSED_DEPENDENCY } from '../metrics'
+import type { Config } from '../options'
+import { instanceOf } from '../tracing/registration'
+import type { Telemetry } from '../tracing/telemetry'
+import { isTracingSuppressed, parseTraceParent } from '../tracing/trace-context'
+import type { Warn } from '../warnings'
+import { createOwnTraffic } from './own-traffic'
+import { type IsSuccess, type MatchesCall, createMatcher, createSuccess } from './patterns'
+import { type CallTarget, type SetHeader, inject, isTracedAlready, startCallSpan } from './spans'
+
+/** A call that is on its way. */
+export class Call {
+  readonly calls: Calls
+  readonly span: Span
+  readonly target: CallTarget
+  readonly startedAt = performance.now()
+  /** When the answer's head was here. */
+  answeredAt: number | undefined = undefined
+  status: number | undefined = undefined
+  error: unknown = undefined
+
+  constructor (calls: Calls, span: Span, target: CallTarget) {
+    this.calls = calls
+    this.span = span
+    this.target = target
+  }
+}
+
+export class Calls {
+  readonly warn: Warn
+  readonly #telemetry: Telemetry
+  readonly #isOwnTraffic: (url: string) => boolean
+  readonly #isIgnored: MatchesCall
+  readonly #isPropagated: MatchesCall
+  readonly #isSuccess: IsSuccess
+  readonly #open = new Set<Call>()
+
+  constructor (options: Exclude<Config['dependencies'], false>, telemetry: Telemetry, warn: Warn) {
+    this.warn = warn
+    this.#telemetry = telemetry
+    this.#isOwnTraffic = createOwnTraffic(telemetry.config.connection.endpoint)
+    this.#isIgnored = createMatcher(options.ignore, false)
+    this.#isPropagated = createMatcher(options.propagate, true)
+    this.#isSuccess = createSuccess(options.success)
+  }
+
+  /**
+   * @param existing the `traceparent` that the call has already
+   * @returns null where it makes no row, undefined where another instance is to decide that
+   */
+  begin (target: CallTarget, existing: string | undefined, set: SetHeader): Call | null | undefined {
+    const active = context.active()
+    const telemetry = this.#telemetry
+    if (instanceOf(active) !== telemetry) return undefined
+    if (isTracingSuppressed(active) || this.#isOwnTraffic(target.url)) return null
+    const theirs = existing === undefined ? undefined : parseTraceParent(existing)
+    if (theirs !== undefined && isTracedAlready(theirs, active)) return null
+    // A trace of another id is what the app wants there.
+    const mayInject = (theirs === undefined || theirs.traceId === trace.getSpanContext(active)?.traceId) && this.#isPropagated(target.method, target.url)
+    if (this.#isIgnored(target.method, target.url)) {
+      // Its callee belongs to the operation all the same.
+      if (mayInject) inject(active, set)
+      return null
+    }
+    const span = startCallSpan(telemetry, active, target)
+    if (mayInject) inject(trace.setSpan(active, span), set)
+    const call = new Call(this, span, target)
+    this.#open.add(call)
+    return call
+  }
+
+  finish (call: Call, endedAt?: number): void {
+    if (!this.#open.delete(call)) return
+    const { span, status, target: { method, authority, url } } = call
+    // Without a whole answer there is nothing to ask the app.
+    const failed = call.error !== undefined || status === undefined || !this.#isSuccess({ method, url, status })
+    if (span.isRecording()) {
+      if (status !== undefined) span.setAttribute('http.response.status_code', status)
+      if (failed) setFailure(call)
+    }
+    const { metrics } = this.#telemetry
+    if (metrics !== undefined) {
+      span.setAttribute(PROCESSED, PROCESSED_DEPENDENCY)
+      metrics.call({ target: authority, status, success: !failed, duration: (endedAt ?? performance.now()) - call.startedAt })
+    }
+    span.end(endedAt)
+  }
+
+  /** Calls whose answer nobody has read by now end with the answer's head. */
+  finishAll (): void {
+    for (const call of this.#open) this.finish(call, call.answeredAt)
+  }
+}
+
+function setFailure ({ span, status, error }: Call): void {
+  const reason = error === undefined ? status === undefined ? 'no answer' : String(status) : reasonOf(error)
+  span.setAttribute('error.type', reason)
+  // The exporter keeps neither error.type nor the status's message.
+  if (error !== undefined || status === undefined) span.setAttribute('error', reason)
+  span.setStatus({ code: SpanStatusCode.ERROR })
+}
+
+function reasonOf (error: unknown): string {
+  const { code, name, cause } = error as { code?: unknown, name?: unknown, cause?: { code?: unknown } }
+  if (typeof code === 'string' && code !== '') return code
+  if (typeof cause?.code === 'string') return cause.code
+  return typeof name === 'string' && name !== '' ? name : 'error'
+}

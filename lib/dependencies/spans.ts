@@ -1,0 +1,44 @@
+/** What a call has to do with OpenTelemetry: its CLIENT span, and the trace context that its callee gets. */
+import { type Context, type Span, type SpanContext, SpanKind, TraceFlags, propagation, trace } from '@opentelemetry/api'
+import type { ReadableSpan } from '@opentelemetry/sdk-trace-node'
+import { MAX_URL, OTHER, knownMethod, parseAuthority } from '../requests/attributes'
+import { operationOf } from '../tracing/operation'
+import type { Telemetry } from '../tracing/telemetry'
+
+export interface CallTarget {
+  readonly method: string
+  /** Host, and port where it is not the scheme's own. */
+  readonly authority: string
+  readonly secure: boolean
+  readonly url: string
+}
+
+/** Sets a header of the outgoing call, in the place of one of that name. */
+export type SetHeader = (name: string, value: string) => void
+
+const SETTER = { set: (carrier: SetHeader, name: string, value: string): void => carrier(name, value) }
+
+export function inject (where: Context, set: SetHeader): void {
+  propagation.inject(where, set, SETTER)
+}
+
+export function startCallSpan (telemetry: Telemetry, active: Context, { method, authority, secure, url }: CallTarget): Span {
+  const known = knownMethod(method)
+  const { address, port } = parseAuthority(authority)
+  return telemetry.startSpan(known === OTHER ? 'HTTP' : known, SpanKind.CLIENT, active, {
+    'http.request.method': known,
+    'url.full': telemetry.redactor.url(url).slice(0, MAX_URL),
+    'server.address': address,
+    'server.port': port ?? (secure ? 443 : 80),
+    // The exporter takes the target from here first, and leaves the port out otherwise.
+    ...(port === undefined ? {} : { 'peer.service': authority })
+  })
+}
+
+/** A call that another instrumentation has traced in this same trace; a header that was only passed on is not that. */
+export function isTracedAlready (theirs: SpanContext, active: Context): boolean {
+  const ours = trace.getSpanContext(active)
+  if (ours === undefined || theirs.traceId !== ours.traceId || (ours.traceFlags & TraceFlags.SAMPLED) === 0) return false
+  const operation = operationOf(active)?.span as Partial<ReadableSpan> | undefined
+  return theirs.spanId !== operation?.parentSpanContext?.spanId
+}

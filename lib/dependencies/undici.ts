@@ -1,0 +1,92 @@
+/** Calls of `fetch` and undici, as undici's diagnostics channels tell of them. */
+import { messageOf } from '../warnings'
+import type { Call, Calls } from './calls'
+import type { SetHeader } from './spans'
+
+// What a handler needs to know of undici's request, which is not public.
+interface UndiciRequest {
+  readonly method: string
+  readonly origin?: string | URL
+  readonly path: string
+  headers?: unknown
+  addHeader: SetHeader
+}
+
+// Several instances get to know of each request; the one that traces it puts its call here.
+const callOf = new WeakMap<object, Call>()
+
+export const UNDICI_HANDLERS: Readonly<Record<string, (calls: Calls, message: unknown) => void>> = {
+  'undici:request:create': onCreate,
+  'undici:request:headers': onHeaders,
+  'undici:request:trailers': onTrailers,
+  'undici:request:error': onError
+}
+
+function onCreate (calls: Calls, message: unknown): void {
+  try {
+    const { request } = message as { request: UndiciRequest }
+    // A tunnel through a proxy: the call in it is the dependency.
+    if (request.method === 'CONNECT' || request.origin === undefined) return
+    const origin = new URL(request.origin)
+    const target = { method: request.method, authority: origin.host, secure: origin.protocol === 'https:', url: origin.origin + request.path }
+    const call = calls.begin(target, headerOf(request, 'traceparent'), (name, value) => setHeader(request, name, value))
+    if (call != null) callOf.set(request, call)
+  } catch (error) {
+    calls.warn(`A call through undici could not be traced: ${messageOf(error)}`)
+  }
+}
+
+function callIn (calls: Calls, message: unknown): Call | undefined {
+  const call = callOf.get((message as { request: UndiciRequest }).request)
+  return call?.calls === calls ? call : undefined
+}
+
+function onHeaders (calls: Calls, message: unknown): void {
+  const call = callIn(calls, message)
+  if (call === undefined) return
+  call.status = (message as { response: { statusCode: number } }).response.statusCode
+  call.answeredAt = performance.now()
+}
+
+function onTrailers (calls: Calls, message: unknown): void {
+  const call = callIn(calls, message)
+  if (call !== undefined) calls.finish(call)
+}
+
+function onError (calls: Calls, message: unknown): void {
+  const call = callIn(calls, message)
+  if (call === undefined) return
+  const { error } = message as { error: unknown }
+  // The caller had its answer and did not want the rest, or never looked at it: undici ends those with AbortError
+  // and, once the answer is garbage, with a string.
+  const unwanted = call.answeredAt !== undefined && (typeof error === 'string' || (error as Error | null)?.name === 'AbortError')
+  if (!unwanted) call.error = error ?? 'error'
+  calls.finish(call, unwanted ? call.answeredAt : undefined)
+}
+
+/** Headers are a flat array of names and values, in undici 5 a text. */
+function headerOf ({ headers }: UndiciRequest, name: string): string | undefined {
+  if (typeof headers === 'string') return new RegExp(`^${name}: ?(.*)\r$`, 'im').exec(headers)?.[1]
+  const at = indexOfHeader(headers, name)
+  return at < 0 ? undefined : String((headers as unknown[])[at + 1])
+}
+
+function setHeader (request: UndiciRequest, name: string, value: string): void {
+  const { headers } = request
+  const at = indexOfHeader(headers, name)
+  if (at >= 0) {
+    (headers as unknown[])[at + 1] = value
+    return
+  }
+  if (typeof headers === 'string') request.headers = headers.replace(new RegExp(`^${name}:.*\r\n`, 'gim'), '')
+  request.addHeader(name, value)
+}
+
+function indexOfHeader (headers: unknown, name: string): number {
+  if (!Array.isArray(headers)) return -1
+  for (let i = 0; i < headers.length; i += 2) {
+    const header = headers[i] as unknown
+    if (typeof header === 'string' && header.length === name.length && header.toLowerCase() === name) return i
+  }
+  return -1
+}

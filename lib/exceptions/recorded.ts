@@ -1,0 +1,83 @@
+/** Texts given to `recordException` → a row each, unless the error that they tell of gets one of its own. */
+import type { Span } from '@opentelemetry/api'
+import type { Operation } from '../tracing/operation'
+import { readProperty, readText } from '../rows/hostile'
+import { partsOf } from './causes'
+
+/** An instrumentation has recorded a text or a copy of an error, which is thrown or logged a moment later, or is not. */
+interface RecordedText {
+  readonly span: Span
+  readonly message: string
+  readonly report: () => void
+}
+
+export interface RecordedTexts {
+  /** @param report makes the row, when nothing else has */
+  hold: (span: Span, exception: unknown, operation: Operation | undefined, report: () => void) => void
+  /** The error has its row: what was recorded of it needs none. */
+  release: (error: unknown, operation: Operation | undefined) => void
+  /** The operation has ended: what no error has taken up is reported now. */
+  settle: (operation: Operation, isKnown: (message: string) => boolean) => void
+  /** The same for what belongs to no operation. */
+  drain: () => void
+}
+
+const MAX_HELD = 100
+// Outside of an operation nothing says when the error will not come any more.
+const WAIT = 1_000
+
+export function createRecordedTexts (): RecordedTexts {
+  const held = new WeakMap<Operation, RecordedText[]>()
+  const ended = new WeakSet<Operation>()
+  let outside: RecordedText[] = []
+  let timer: NodeJS.Timeout | undefined
+
+  function drain (): void {
+    clearTimeout(timer)
+    timer = undefined
+    const texts = outside
+    outside = []
+    for (const { report } of texts) report()
+  }
+
+  return {
+    hold (span, exception, operation, report) {
+      const text: RecordedText = { span, message: typeof exception === 'string' ? exception : readText(exception, 'message') ?? '', report }
+      if (operation === undefined || ended.has(operation)) {
+        if (outside.push(text) >= MAX_HELD) drain()
+        else timer ??= setTimeout(drain, WAIT).unref()
+        return
+      }
+      const texts = held.get(operation)
+      if (texts === undefined) held.set(operation, [text])
+      else if (texts.length < MAX_HELD) texts.push(text)
+      else report()
+    },
+    release (error, operation) {
+      const texts = operation === undefined ? undefined : held.get(operation)
+      if (outside.length === 0 && texts === undefined) return
+      const messages = new Set(messagesOf(error))
+      const isOther = (text: RecordedText): boolean => !isAbout(text, message => messages.has(message))
+      outside = outside.filter(isOther)
+      if (texts !== undefined) held.set(operation!, texts.filter(isOther))
+    },
+    settle (operation, isKnown) {
+      ended.add(operation)
+      const texts = held.get(operation)
+      held.delete(operation)
+      for (const text of texts ?? []) if (!isAbout(text, isKnown)) text.report()
+    },
+    drain
+  }
+}
+
+/** Messages of an error and its causes. */
+export function messagesOf (error: unknown): string[] {
+  return partsOf(error).map(part => typeof part === 'string' ? part : readText(part, 'message') ?? '').filter(message => message !== '')
+}
+
+/** Instrumentations may shorten what they record; the span's status has the error's own message. */
+function isAbout ({ span, message }: RecordedText, isKnown: (message: string) => boolean): boolean {
+  const status = readText(readProperty(span, 'status'), 'message')
+  return (message !== '' && isKnown(message)) || (status !== undefined && status !== '' && isKnown(status))
+}

@@ -1,0 +1,81 @@
+/** Fields → what a pino logger would write of them, without a line being written. */
+import { parseExactly } from '../../rows/exact-json'
+import { type Fields, isObject } from '../../rows/hostile'
+import { findSymbol, formatOf, internal, levelsOf } from '.'
+
+type Stringifier = (value: unknown, safe: unknown) => string | undefined
+
+/** What a rendering leaves out, or puts in place of the fields. */
+export interface Rendering {
+  /** Without `formatters.log`. */
+  readonly skipsFormatter?: boolean
+  /** Applied to what the formatter gives. */
+  readonly replace?: (fields: Fields) => Fields
+}
+
+/**
+ * `fields` as `logger` would write them: through its formatters, serializers, redaction and hooks.
+ * @returns undefined where it cannot
+ */
+export function render (logger: object, fields: Fields, rendering: Rendering = {}): Fields | undefined {
+  try {
+    const writer = writerFor(logger, rendering)
+    const asJson = internal(writer, 'pino.asJson')
+    if (typeof asJson !== 'function') return undefined
+    const line = asJson.call(writer, fields, undefined, Object.values(levelsOf(writer))[0], '') as string
+    const streamWrite = streamHook(logger)
+    const parsed = parseExactly(streamWrite === undefined ? line : streamWrite(line))
+    if (!isObject(parsed)) return undefined
+    const { nestedKey } = formatOf(logger)
+    const nested = nestedKey === undefined ? undefined : parsed[nestedKey]
+    return isObject(nested) ? nested : parsed
+  } catch {
+    return undefined
+  }
+}
+
+/** The logger, or one that differs from it in what the rendering asks for. */
+function writerFor (logger: object, { skipsFormatter = false, replace }: Rendering): object {
+  const symbol = findSymbol(logger, 'pino.formatters')
+  if (symbol === undefined || (!skipsFormatter && replace === undefined)) return logger
+  const writer = Object.create(logger) as Record<symbol, unknown>
+  const { log, ...others } = writer[symbol] as { log?: (fields: Fields) => Fields }
+  writer[symbol] = {
+    ...others,
+    log (fields: Fields) {
+      const formatted = skipsFormatter || log === undefined ? fields : log(fields)
+      return replace === undefined ? formatted : replace(formatted)
+    }
+  }
+  return writer
+}
+
+/** Whether the app's formatter may move or change fields. */
+export function hasFormatter (logger: object): boolean {
+  return typeof (internal(logger, 'pino.formatters') as { log?: unknown } | undefined)?.log === 'function'
+}
+
+/** Whether the logger has a serializer for a field of this name. */
+export function hasSerializer (logger: object, name: string): boolean {
+  const serializers = internal(logger, 'pino.serializers') as Record<string, unknown> | undefined
+  return typeof serializers?.[name] === 'function' || (name === formatOf(logger).errorKey && typeof serializers?.err === 'function')
+}
+
+/** Whether the logger may leave out or replace something of the field `key`; and if so, how, for a plain object. */
+export function redactionOf (logger: object, key: string): ((plain: unknown) => unknown) | undefined {
+  const stringifiers = internal(logger, 'pino.stringifiers') as Record<string, Stringifier | undefined> | undefined
+  if (stringifiers === undefined || stringifiers === null) return undefined
+  const stringifier = stringifiers[key] ?? internal(stringifiers, 'pino.wildcardFirst') as Stringifier | undefined
+  if (typeof stringifier !== 'function') return undefined
+  const safe = internal(logger, 'pino.stringifySafe')
+  return plain => {
+    const text = stringifier(plain, safe)
+    return text === undefined ? undefined : JSON.parse(text)
+  }
+}
+
+/** What may change a line after it was made. */
+export function streamHook (logger: object): ((line: string) => string) | undefined {
+  const hook = (internal(logger, 'pino.hooks') as { streamWrite?: (line: string) => string } | undefined)?.streamWrite
+  return typeof hook === 'function' ? hook : undefined
+}

@@ -1,0 +1,152 @@
+/** Functions and objects of the app's → the same, except that nothing they do reaches a request or ends the process. */
+import type { AccessToken, TokenCredential } from '@azure/core-auth'
+import type { LogRecordProcessor } from '@opentelemetry/sdk-logs'
+import type { Sampler, SamplingResult, SpanProcessor } from '@opentelemetry/sdk-trace-node'
+import { type Warn, messageOf } from '../warnings'
+
+/** SamplingDecision.RECORD_AND_SAMPLED, without loading the SDK for it. */
+const SAMPLED = 2
+// A credential that does not say when its token expires is asked again soon.
+const UNKNOWN_LIFETIME = 60_000
+
+type Callback<Arguments extends unknown[], Result> = (...given: Arguments) => Result
+
+/**
+ * Calls `callback`, which must answer at once.
+ * @param option its full name, for the warning
+ * @param consequence what happens instead, for the warning: `the line is sent`
+ * @returns undefined where it throws, is async, or is called from within itself
+ */
+export function guarded<Arguments extends unknown[], Result> (option: string, callback: Callback<Arguments, Result>, consequence: string, warn: Warn): Callback<Arguments, Result | undefined> {
+  let running = false
+  return (...given) => {
+    // A filter that logs would be asked about its own line, and so on without end.
+    if (running) return undefined
+    running = true
+    try {
+      const result = callback(...given)
+      if (!isThenable(result)) return result
+      ignoreRejection(result)
+      warn(`${option} returned a promise, ${consequence}: it must not be async.`)
+    } catch (error) {
+      warn(`${option} failed, ${consequence}: ${messageOf(error)}`)
+    } finally {
+      running = false
+    }
+    return undefined
+  }
+}
+
+/** @returns undefined also where it gives something else than true or false */
+export function guardedPredicate<Arguments extends unknown[]> (option: string, callback: Callback<Arguments, unknown>, consequence: string, warn: Warn): Callback<Arguments, boolean | undefined> {
+  return guarded(option, (...given: Arguments) => {
+    const result = callback(...given)
+    if (typeof result === 'boolean' || isThenable(result)) return result as boolean
+    warn(`${option} returned neither true nor false, ${consequence}.`)
+    return undefined
+  }, consequence, warn)
+}
+
+/** @returns undefined also where it gives no object; what is undefined in it is left out */
+export function guardedProperties<Arguments extends unknown[], Properties extends object> (option: string, callback: Callback<Arguments, Properties | undefined | void>, consequence: string, warn: Warn): Callback<Arguments, Properties | undefined> {
+  return guarded(option, (...given: Arguments) => {
+    const result = callback(...given)
+    if (result === undefined || result === null || isThenable(result)) return result as Properties | undefined
+    if (typeof result === 'object' && !Array.isArray(result)) return withoutUndefined(result)
+    warn(`${option} returned no object, ${consequence}.`)
+    return undefined
+  }, consequence, warn)
+}
+
+/** A copy without the names that are not set: `{ region: process.env.REGION }` is a habit. */
+export function withoutUndefined<Properties extends object> (properties: Properties): Properties {
+  return Object.fromEntries(Object.entries(properties).filter(([, value]) => value !== undefined)) as Properties
+}
+
+/** Where it fails, or gives no decision, everything is kept: that is the default. */
+export function guardedSampler (sampler: Sampler, warn: Warn): Sampler {
+  const shouldSample = guarded('sampler', sampler.shouldSample.bind(sampler), 'the operation is sent', warn)
+  const toString = guarded('sampler', () => String(sampler), 'its name is unknown', warn)
+  return {
+    shouldSample (...given) {
+      const result = shouldSample(...given)
+      if (isSamplingResult(result)) return result
+      if (result !== undefined) warn('sampler returned no sampling decision, the operation is sent.')
+      return { decision: SAMPLED }
+    },
+    toString: () => toString() ?? 'sampler'
+  }
+}
+
+function isSamplingResult (value: unknown): value is SamplingResult {
+  const decision = (value as Partial<SamplingResult> | null | undefined)?.decision
+  return decision === 0 || decision === 1 || decision === SAMPLED
+}
+
+export function guardedSpanProcessor (option: string, processor: SpanProcessor, warn: Warn): SpanProcessor {
+  const { onEnding } = processor
+  return {
+    onStart: guardedMethod(`${option}.onStart`, processor.onStart.bind(processor), warn),
+    ...(typeof onEnding === 'function' ? { onEnding: guardedMethod(`${option}.onEnding`, onEnding.bind(processor), warn) } : {}),
+    onEnd: guardedMethod(`${option}.onEnd`, processor.onEnd.bind(processor), warn),
+    forceFlush: guardedMethod(`${option}.forceFlush`, processor.forceFlush.bind(processor), warn),
+    shutdown: guardedMethod(`${option}.shutdown`, processor.shutdown.bind(processor), warn)
+  }
+}
+
+export function guardedLogRecordProcessor (option: string, processor: LogRecordProcessor, warn: Warn): LogRecordProcessor {
+  const { enabled } = processor
+  const isEnabled = typeof enabled === 'function'
+    ? guarded(`${option}.enabled`, enabled.bind(processor), 'it is taken for enabled', warn)
+    : undefined
+  return {
+    ...(isEnabled === undefined ? {} : { enabled: options => isEnabled(options) ?? true }),
+    onEmit: guardedMethod(`${option}.onEmit`, processor.onEmit.bind(processor), warn),
+    forceFlush: guardedMethod(`${option}.forceFlush`, processor.forceFlush.bind(processor), warn),
+    shutdown: guardedMethod(`${option}.shutdown`, processor.shutdown.bind(processor), warn)
+  } as LogRecordProcessor
+}
+
+/** For a method whose result nobody needs, or is a promise to be waited for: that promise never rejects. */
+function guardedMethod<Arguments extends unknown[], Result> (name: string, method: Callback<Arguments, Result>, warn: Warn): Callback<Arguments, Result> {
+  const report = (error: unknown): void => warn(`${name} failed: ${messageOf(error)}`)
+  return (...given) => {
+    try {
+      const result = method(...given)
+      return (isThenable(result) ? Promise.resolve(result).catch(report) : result) as Result
+    } catch (error) {
+      report(error)
+      return undefined as Result
+    }
+  }
+}
+
+// Instances that share a credential share the connection, which knows it by identity.
+const credentials = new WeakMap<TokenCredential, TokenCredential>()
+
+/** Rejects with an error, whatever it fails with, and gives null instead of what is no token. */
+export function guardedCredential (credential: TokenCredential): TokenCredential {
+  let safe = credentials.get(credential)
+  if (safe === undefined) credentials.set(credential, safe = { getToken })
+  return safe
+
+  async function getToken (...given: Parameters<TokenCredential['getToken']>): Promise<AccessToken | null> {
+    let token: AccessToken | null | undefined
+    try {
+      token = await credential.getToken(...given)
+    } catch (error) {
+      throw error instanceof Error ? error : new Error(messageOf(error))
+    }
+    if (typeof token?.token !== 'string' || token.token === '') return null
+    return Number.isFinite(token.expiresOnTimestamp) ? token : { ...token, expiresOnTimestamp: Date.now() + UNKNOWN_LIFETIME }
+  }
+}
+
+/** Nobody waits for what an async function of the app's gives, but its failure must not end the process. */
+export function ignoreRejection (result: unknown): void {
+  if (isThenable(result)) void Promise.resolve(result).catch(() => {})
+}
+
+function isThenable (value: unknown): value is PromiseLike<unknown> {
+  return (typeof value === 'object' || typeof value === 'function') && value !== null && typeof (value as { then?: unknown }).then === 'function'
+}

@@ -1,0 +1,223 @@
+/** What an option may be: a check throws a coded error that names the option and says what was expected, never the value. */
+import createRedact from '@pinojs/redact'
+import { FAI_ERR_OPTION_INVALID, FAI_ERR_OPTION_UNKNOWN } from '../errors'
+import type {
+  AppInsightsOptions, DependencyOptions, ExceptionOptions, IgnoreOptions, LogOptions, MetricOptions, RequestOptions
+} from './interfaces'
+
+/** @throws FAI_ERR_OPTION_INVALID, FAI_ERR_OPTION_UNKNOWN */
+type Check = (path: string, value: unknown) => void
+type Shape<Options> = Readonly<Record<keyof Options, Check>>
+
+const LONGEST_NAME = 64
+/** Node's timers end at once where they are to wait longer. */
+const LONGEST_WAIT = 2 ** 31 - 1
+
+/** A Map or a Date has no properties to read; a module's namespace has. */
+function isObject (value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && /^\[object (?:Object|Module)\]$/.test(Object.prototype.toString.call(value))
+}
+
+function isName (value: unknown): boolean {
+  return typeof value === 'string' && value.trim() !== '' && !value.includes('\0')
+}
+
+function isFunction (value: unknown): boolean {
+  return typeof value === 'function'
+}
+
+function isNumber (value: unknown, least: number, most: number): boolean {
+  return typeof value === 'number' && value >= least && value <= most
+}
+
+function has (value: unknown, ...methods: string[]): boolean {
+  return typeof value === 'object' && value !== null && methods.every(name => isFunction((value as Record<string, unknown>)[name]))
+}
+
+function must (words: string, test: (value: unknown) => boolean): Check {
+  return (path, value) => {
+    if (!test(value)) throw new FAI_ERR_OPTION_INVALID(path, words)
+  }
+}
+
+/** An array, of which the wrong entry is named by its index. */
+function list (words: string, entry: Check): Check {
+  return (path, value) => {
+    if (!Array.isArray(value)) throw new FAI_ERR_OPTION_INVALID(path, words)
+    // Not forEach, which passes over holes.
+    for (let i = 0; i < value.length; i++) entry(`${path}[${i}]`, value[i])
+  }
+}
+
+/** An object of known names; `alsoKnown` are passed over. */
+function object<Options> (words: string, shape: Shape<Options>, alsoKnown: readonly string[] = []): Check {
+  const checks = new Map<string, Check>(Object.entries(shape))
+  return (path, value) => {
+    if (!isObject(value)) throw new FAI_ERR_OPTION_INVALID(path === '' ? 'options' : path, words)
+    for (const [name, given] of Object.entries(value)) {
+      const check = checks.get(name)
+      const full = path === '' ? name : `${path}.${name}`
+      // An option that is undefined is not given: `{ serviceName: process.env.NAME }` is a habit.
+      if (check !== undefined && given !== undefined) check(full, given)
+      else if (check === undefined && !alsoKnown.includes(name)) throw new FAI_ERR_OPTION_UNKNOWN(readable(full), hint(name, [...checks.keys()]))
+    }
+  }
+}
+
+/** What `check` says, and `name` may not be left out. */
+function required (name: string, entry: Check, check: Check): Check {
+  return (path, value) => {
+    check(path, value)
+    entry(`${path}.${name}`, (value as Record<string, unknown>)[name])
+  }
+}
+
+/** The first check whose kind it is; `otherwise` says what it must be where it is of none. */
+function either (otherwise: string, ...kinds: Array<[isKind: (value: unknown) => boolean, check: Check]>): Check {
+  return (path, value) => {
+    const kind = kinds.find(([isKind]) => isKind(value))
+    if (kind === undefined) throw new FAI_ERR_OPTION_INVALID(path, otherwise)
+    kind[1](path, value)
+  }
+}
+
+const fine: Check = () => {}
+const isBoolean = (value: unknown): boolean => typeof value === 'boolean'
+
+const BOOLEAN = must('true or false', isBoolean)
+const STRING = must('a non-empty string', isName)
+const FUNCTION = must('a function', isFunction)
+const POSITIVE_INTEGER = must('a positive integer', value => Number.isSafeInteger(value) && (value as number) > 0)
+const NOT_NEGATIVE = must('a number that is not negative', value => isNumber(value, 0, Number.MAX_VALUE))
+const HEADER = must('the name of a header', value => typeof value === 'string' && /^[\w!#$%&'*+.^`|~-]+$/.test(value))
+const ROUTE = must(
+  'a route pattern: a route begins with /, as in /health, GET /health or /internal/*; what matches none is (unmatched)',
+  value => typeof value === 'string' && /^(?:(?:[A-Z_-]+ )?(?:[/*]|\(unmatched\)$)|[A-Z_-]+\*$)/.test(value))
+const CALL = must(
+  'a host or a url without its query, with * only at its beginning or at its end',
+  value => typeof value === 'string' && /^(?:\*[^*?#\s]*|[^*?#\s]+\*?)$/.test(value))
+const PROPERTY = must(
+  'a string, a finite number or a boolean',
+  value => value === undefined || typeof value === 'string' || typeof value === 'boolean' || Number.isFinite(value))
+const REDACT_PATH = must('a path in the notation of pino, such as user.password or *.token', value => typeof value === 'string' && isRedactPath(value))
+
+function isRedactPath (path: string): boolean {
+  if (path.trim() === '') return false
+  try {
+    createRedact({ paths: [path] })({})
+    return true
+  } catch {
+    return false
+  }
+}
+
+const properties: Check = (path, value) => {
+  if (!isObject(value)) throw new FAI_ERR_OPTION_INVALID(path, 'an object of strings, numbers and booleans')
+  for (const [name, given] of Object.entries(value)) PROPERTY(readable(`${path}.${name}`), given)
+}
+
+const NAMES = list('an array of parameter names', STRING)
+const REDACT_QUERY = 'an array of parameter names, { only: [...] } or true'
+
+const REQUESTS: Shape<RequestOptions> = {
+  redactQuery: either(REDACT_QUERY,
+    [value => value === true, fine],
+    [Array.isArray, NAMES],
+    [isObject, required('only', NAMES, object<{ only: string[] }>(REDACT_QUERY, { only: NAMES }))]),
+  success: FUNCTION,
+  headers: list('an array of header names', HEADER),
+  responseHeaders: list('an array of header names', HEADER),
+  serverTiming: BOOLEAN,
+  enrich: FUNCTION
+}
+const LOGS: Shape<LogOptions> = { level: STRING, filter: FUNCTION, redact: list('an array of paths', REDACT_PATH), requestLogs: BOOLEAN }
+const EXCEPTIONS: Shape<ExceptionOptions> = { clientErrors: BOOLEAN, uncaught: BOOLEAN }
+const DEPENDENCIES: Shape<DependencyOptions> = {
+  ignore: either('an array of hosts and urls, or a function', [isFunction, fine], [Array.isArray, list('', CALL)]),
+  propagate: either('true, false, an array of hosts and urls, or a function', [isBoolean, fine], [isFunction, fine], [Array.isArray, list('', CALL)]),
+  success: FUNCTION
+}
+const METRICS: Shape<MetricOptions> = {
+  interval: must(`a number of milliseconds from 1 to ${LONGEST_WAIT}`, value => Number.isSafeInteger(value) && isNumber(value, 1, LONGEST_WAIT)),
+  runtime: BOOLEAN
+}
+const ROUTES = list('an array of route patterns', ROUTE)
+const IGNORE: Shape<IgnoreOptions> = { routes: ROUTES, keepFailures: BOOLEAN }
+
+function switchable<Options> (shape: Shape<Options>): Check {
+  const words = 'true, false or an object'
+  return either(words, [isBoolean, fine], [isObject, object(words, shape)])
+}
+
+const OPTIONS: Shape<AppInsightsOptions> = {
+  connectionString: must('a string', value => typeof value === 'string'),
+  enabled: BOOLEAN,
+  serviceName: STRING,
+  properties,
+  samplingRatio: must('a number from 0 to 1', value => isNumber(value, 0, 1)),
+  tracesPerSecond: NOT_NEGATIVE,
+  sampler: must('an OpenTelemetry sampler', value => has(value, 'shouldSample')),
+  keepErrors: BOOLEAN,
+  keepSlowerThan: NOT_NEGATIVE,
+  ignore: either('an array of route patterns, { routes, keepFailures } or a function',
+    [isFunction, fine],
+    [Array.isArray, ROUTES],
+    [isObject, required('routes', ROUTES, object('', IGNORE))]),
+  requests: object('an object', REQUESTS),
+  logs: switchable(LOGS),
+  exceptions: switchable(EXCEPTIONS),
+  dependencies: switchable(DEPENDENCIES),
+  instrumentations: list('an array of OpenTelemetry instrumentations', must(
+    'an OpenTelemetry instrumentation, such as new PgInstrumentation()',
+    value => has(value, 'setTracerProvider', 'setMeterProvider', 'enable') && typeof (value as { instrumentationName?: unknown }).instrumentationName === 'string')),
+  metrics: switchable(METRICS),
+  credential: must('a TokenCredential, such as DefaultAzureCredential', value => has(value, 'getToken')),
+  storageDirectory: must('a path or false', value => value === false || isName(value)),
+  maxStorageBytes: POSITIVE_INTEGER,
+  maxQueueSize: POSITIVE_INTEGER,
+  closeTimeout: must(`a number of milliseconds from 0 to ${LONGEST_WAIT}`, value => isNumber(value, 0, LONGEST_WAIT)),
+  worker: BOOLEAN,
+  statsbeat: BOOLEAN,
+  spanProcessors: list('an array of OpenTelemetry span processors', must(
+    'an OpenTelemetry span processor', value => has(value, 'onStart', 'onEnd', 'shutdown', 'forceFlush'))),
+  logRecordProcessors: list('an array of OpenTelemetry log record processors', must(
+    'an OpenTelemetry log record processor', value => has(value, 'onEmit', 'shutdown', 'forceFlush')))
+}
+
+// What Fastify itself reads from a plugin's options.
+const FASTIFY_OPTIONS = ['prefix', 'logLevel', 'logSerializers']
+const checkOptions = object('a connection string or an object', OPTIONS, FASTIFY_OPTIONS)
+
+/**
+ * @returns a copy of what was given
+ * @throws FAI_ERR_OPTION_INVALID, FAI_ERR_OPTION_UNKNOWN
+ */
+export function validated (given: unknown): AppInsightsOptions {
+  const options = isObject(given) ? copied(given) as AppInsightsOptions : given as AppInsightsOptions
+  checkOptions('', options)
+  if (options.samplingRatio !== undefined && options.tracesPerSecond !== undefined) {
+    throw new FAI_ERR_OPTION_INVALID('tracesPerSecond', 'left out where samplingRatio is given')
+  }
+  return options
+}
+
+function copied (given: object): object {
+  try {
+    return { ...given }
+  } catch {
+    throw new FAI_ERR_OPTION_INVALID('options', 'an object whose properties can be read')
+  }
+}
+
+/** A name that anybody may have made, on one line. */
+function readable (name: string): string {
+  const text = name.toWellFormed().replaceAll(/\p{Cc}/gu, ' ')
+  return text.length > LONGEST_NAME ? `${text.slice(0, LONGEST_NAME)}…` : text
+}
+
+/** Names the option that was probably meant, or all of them. */
+function hint (name: string, known: string[]): string {
+  const plain = (text: string): string => text.toLowerCase().replaceAll(/[^a-z]/g, '')
+  const near = known.find(option => plain(option) === plain(name) || `${plain(option)}s` === plain(name) || plain(option) === `${plain(name)}s`)
+  return near !== undefined ? `: did you mean ${near}?` : `: expected one of ${known.join(', ')}`
+}
