@@ -1,8 +1,8 @@
 /** The app's meter → the same meter and instruments, which throw nothing, whatever they are given. */
 import { type Attributes, type BatchObservableCallback, type Context, type Meter, type MetricOptions, type Observable, type ObservableCallback, createNoopMeter } from '@opentelemetry/api'
-import { isArray, isObject, nameOf, readProperty, readText } from '../rows/hostile'
+import { attempt, isArray, isObject, nameOf, readProperty, readText } from '../rows/hostile'
 import { propertyValue, toMeasurement } from '../rows/properties'
-import { attempt, readableAttributes } from '../tracing/guarded-span'
+import { readableAttributes } from '../tracing/guarded-span'
 
 type Measure = (value: number, attributes?: Attributes, context?: Context) => void
 type Creator = 'createCounter' | 'createUpDownCounter' | 'createHistogram' | 'createGauge' | 'createObservableCounter' | 'createObservableUpDownCounter' | 'createObservableGauge'

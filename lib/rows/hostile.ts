@@ -82,3 +82,13 @@ export function define (fields: Fields, name: string, value: unknown): void {
 export function isThenable (value: unknown): value is Promise<unknown> {
   return typeof readProperty(value, 'then') === 'function'
 }
+
+/** @returns whether nothing was thrown */
+export function attempt (call: () => unknown): boolean {
+  try {
+    call()
+    return true
+  } catch {
+    return false
+  }
+}

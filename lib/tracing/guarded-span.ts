@@ -1,6 +1,6 @@
 /** A span → the same span, whose methods throw nothing, whatever they are given, and take what can be taken of it. */
 import { type Attributes, type Exception, type Link, type Span, type SpanStatus, type TimeInput } from '@opentelemetry/api'
-import { isArray, isObject, readProperty, readText, textOf } from '../rows/hostile'
+import { attempt, isArray, isObject, readProperty, readText, textOf } from '../rows/hostile'
 
 type Methods = Pick<Span, 'setAttribute' | 'setAttributes' | 'addEvent' | 'addLink' | 'addLinks' | 'setStatus' | 'updateName' | 'recordException' | 'end'>
 
@@ -74,16 +74,6 @@ function guardMethods (base: Methods): Methods {
     end (this: Span, time) {
       if (!attempt(() => end.call(this, validTime(time)))) attempt(() => end.call(this))
     }
-  }
-}
-
-/** @returns whether nothing was thrown */
-export function attempt (call: () => unknown): boolean {
-  try {
-    call()
-    return true
-  } catch {
-    return false
   }
 }
 

@@ -1,8 +1,8 @@
 /** The app's tracer → the same without anything that it throws by itself; what the app's own function throws is rethrown. */
 import { type Context, type Span, type SpanOptions, type Tracer, INVALID_SPAN_CONTEXT, trace } from '@opentelemetry/api'
 import { context } from './context'
-import { isArray, isObject, nameOf, readProperty } from '../rows/hostile'
-import { attempt, guardSpan, readableAttributes, readableLink, validTime } from './guarded-span'
+import { attempt, isArray, isObject, nameOf, readProperty } from '../rows/hostile'
+import { guardSpan, readableAttributes, readableLink, validTime } from './guarded-span'
 
 const guards = new WeakMap<Tracer, Tracer>()
 

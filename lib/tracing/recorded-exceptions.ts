@@ -1,6 +1,7 @@
 /** `recordException` of our spans → the Error object itself: a span's event has only texts of it. */
 import type { Exception, Span, TimeInput } from '@opentelemetry/api'
 import type { ReadableSpan } from '@opentelemetry/sdk-trace-base'
+import { attempt } from '../rows/hostile'
 
 type RecordException = (this: Span & ReadableSpan, exception: Exception, time?: TimeInput) => void
 
@@ -29,7 +30,13 @@ export function interceptExceptions (span: Span): void {
   prototypes.add(prototype)
   const original = prototype.recordException
   prototype.recordException = function recordException (exception, time) {
-    original.call(this, exception, time)
-    if (this.isRecording()) handlers.get(this.resource)?.(this, exception)
+    const handler = handlers.get(this.resource)
+    if (handler === undefined) {
+      original.call(this, exception, time)
+      return
+    }
+    // The SDK throws at null and undefined, and at objects whose getters do.
+    attempt(() => original.call(this, exception, time))
+    if (this.isRecording()) handler(this, exception)
   }
 }
