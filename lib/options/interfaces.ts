@@ -105,6 +105,12 @@ export interface IgnoreOptions {
   keepFailures?: boolean
 }
 
+/** What a route's `config.appInsights` may be, besides `false`. */
+export interface RouteConfig {
+  /** Share of this route's operations that is sent, instead of the instance's, from 0 to 1. */
+  samplingRatio: number
+}
+
 export interface AppInsightsOptions {
   /**
    * From the Overview page of the Application Insights resource.
@@ -112,7 +118,7 @@ export interface AppInsightsOptions {
    * @see https://learn.microsoft.com/azure/azure-monitor/app/connection-strings
    */
   connectionString?: string
-  /** `false` sends nothing and needs no connection string; decorators stay callable. @default true */
+  /** `false` sends nothing and needs no connection string; decorators stay callable. @default true, false where the environment variable OTEL_SDK_DISABLED is `true` */
   enabled?: boolean
   /** `cloud_RoleName` of every row. @default OTEL_SERVICE_NAME, else the host platform's name of the app, else package.json's */
   serviceName?: string
@@ -124,6 +130,8 @@ export interface AppInsightsOptions {
   tracesPerSecond?: number
   /** An OpenTelemetry sampler instead of `samplingRatio` and `tracesPerSecond`. */
   sampler?: Sampler
+  /** Samples what goes to Azure only: `spanProcessors` and `logRecordProcessors` get everything. @default false */
+  sampleAzureOnly?: boolean
   /** Sends failed requests, with their logs, although sampled out. @default false */
   keepErrors?: boolean
   /** Sends requests that took longer than so many milliseconds although sampled out. */

@@ -1,10 +1,8 @@
 /** The app's OpenTelemetry instrumentations → our providers, for modules loaded before them too. */
-import {
-  type Context, type MeterProvider, type SpanOptions, type Tracer, type TracerProvider,
-  context
-} from '@opentelemetry/api'
+import type { Context, MeterProvider, SpanOptions, Tracer, TracerProvider } from '@opentelemetry/api'
 import { ignoreRejection } from '../options/guarded'
 import { type Warn, messageOf } from '../warnings'
+import { context } from './context'
 import { DeferredSpan } from './deferred-span'
 
 /** What every instrumentation of OpenTelemetry has. */

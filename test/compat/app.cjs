@@ -14,6 +14,15 @@ const setups = {
     new NodeTracerProvider().register()
     return {}
   },
+  // In this line the provider registers nothing by itself.
+  async sdk3 (load) {
+    const { TracerProvider, BasicTracerProvider = TracerProvider } = await load('@opentelemetry/sdk-trace')
+    const { AsyncLocalStorageContextManager } = await load('@opentelemetry/context-async-hooks')
+    const { context, trace } = await load('@opentelemetry/api')
+    context.setGlobalContextManager(new AsyncLocalStorageContextManager().enable())
+    trace.setGlobalTracerProvider(new BasicTracerProvider())
+    return {}
+  },
   async instrumentations (load) {
     const { PgInstrumentation } = await load('@opentelemetry/instrumentation-pg')
     const { IORedisInstrumentation } = await load('@opentelemetry/instrumentation-ioredis')
@@ -80,7 +89,7 @@ exports.run = async function run (load) {
   const logged = []
   const app = fastify({ logger: { stream: { write: line => { logged.push(JSON.parse(line)) } } } })
   if (before.plug !== undefined) await before.plug(app)
-  await app.register(plugin, { connectionString, storageDirectory: false, ...before.instrumentations === undefined ? {} : { instrumentations: before.instrumentations } })
+  await app.register(plugin, { connectionString, storageDirectory: false, closeTimeout: 30_000, ...before.instrumentations === undefined ? {} : { instrumentations: before.instrumentations } })
   if (ORDER === 'after') await (await setups[SETUP](load)).plug?.(app)
   app.get('/work', async request => await work(load, request))
   app.get('/fail', async () => { throw new RangeError('too far') })

@@ -222,7 +222,7 @@ for (const type of ['commonjs', 'module']) {
       const work = async ({ createTracingClient, useInstrumenter }, { default: fastify }, { default: plugin }) => {
         const client = createTracingClient({ namespace: 'Microsoft.ServiceBus', packageName: 'test', packageVersion: '1.0.0' })
         const app = fastify()
-        await app.register(plugin, { connectionString: process.env.CONNECTION_STRING, storageDirectory: false, logs: false })
+        await app.register(plugin, { connectionString: process.env.CONNECTION_STRING, storageDirectory: false, closeTimeout: 30_000, logs: false })
         await app.ready()
         await client.withSpan('First.call', {}, async () => {})
         await app.close()
@@ -231,7 +231,7 @@ for (const type of ['commonjs', 'module']) {
         const theirs = { parsed: true }
         useInstrumenter({ startSpan () {}, withContext () {}, createRequestHeaders: () => ({}), parseTraceparentHeader: () => theirs })
         const other = fastify()
-        await other.register(plugin, { connectionString: process.env.CONNECTION_STRING, storageDirectory: false, logs: false })
+        await other.register(plugin, { connectionString: process.env.CONNECTION_STRING, storageDirectory: false, closeTimeout: 30_000, logs: false })
         await other.ready()
         const beside = client.parseTraceparentHeader('anything') === theirs
         await other.close()

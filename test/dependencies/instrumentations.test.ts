@@ -23,6 +23,13 @@ const before: Array<{ name: string, files: string[], start: (t: Test) => Promise
     exception: { exceptionType: 'SimpleError', outerMessage: /^WRONGTYPE/ }
   },
   {
+    name: 'redis6',
+    files: ['before.mjs'],
+    start: startRedis,
+    expected: [['redis-connect', true], ['redis-SET', true], ['redis-GET', true], ['redis-GET', true], ['redis-GET', false]],
+    exception: { exceptionType: 'SimpleError', outerMessage: /^WRONGTYPE/ }
+  },
+  {
     name: 'ioredis',
     files: ['before.mjs'],
     start: startRedis,
