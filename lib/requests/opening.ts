@@ -58,7 +58,7 @@ function originOf (tracing: RequestTracing, request: FastifyRequest, reply: Fast
   const other = otherTracer(active)
   if (other !== undefined) tracing.warn(`Requests are also traced by ${other}, with a tracer provider of its own. If that one sends to Application Insights too, every request appears twice: switch it off for incoming requests.`)
   const attributes = config.sampler === undefined ? undefined : { 'http.request.method': request.raw.method, 'http.route': route, 'url.path': request.raw.url?.split('?')[0] }
-  const span = startRequestSpan(telemetry, name, parent, reply?.elapsedTime ?? sinceArrival(request.raw), attributes)
+  const span = startRequestSpan(telemetry, name, parent, Math.max(sinceArrival(request.raw), reply?.elapsedTime ?? 0), attributes)
   const fate = !span.isRecording() ? Fate.Dropped : isForAzure(span) && !telemetry.holds && !ignored ? Fate.Kept : Fate.Undecided
   return { span, parent, fate }
 }
