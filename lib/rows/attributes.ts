@@ -27,7 +27,8 @@ export function fitAttribute (name: string, value: string): string {
 /** The exporter makes a request's name of the operation's, or of method and route: it is to be the name that the other rows have. */
 export function fitNames (attributes: Attributes): void {
   const name = attributes[OPERATION_NAME]
-  if (typeof name === 'string' && name.length > NAME) attributes[OPERATION_NAME] = cut(name, NAME)
+  // It chokes on a name that is no text.
+  if (name !== undefined && (typeof name !== 'string' || name.length > NAME)) attributes[OPERATION_NAME] = cut(String(name), NAME)
   const route = attributes['http.route']
   if (typeof route !== 'string' || route.length <= SHORT_ROUTE) return
   const method = String(attributes['http.request.method'] ?? attributes['http.method'] ?? '')

@@ -68,8 +68,9 @@ export function createSpanProcessor ({ longest, properties, redactor, deliver, e
   function send (span: ReadableSpan, operation?: Operation): void {
     // A row that is kept for certain stands for itself alone, whatever the sampler said at its start.
     if (operation?.certain === true) markSampleRate(span.attributes, undefined)
-    // The app may have named the operation since.
+    // The app may have named the operation since; by an attribute it cannot.
     if (operation !== undefined && (span.kind !== SpanKind.SERVER || operation.isRenamed)) span.attributes[OPERATION_NAME] = operation.name
+    else if (operation !== undefined && span.attributes[OPERATION_NAME] !== undefined) delete span.attributes[OPERATION_NAME]
     if (span.events.length === 0) {
       deliver(span)
       return
