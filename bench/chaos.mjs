@@ -67,7 +67,9 @@ const BEHAVIOURS = {
     const text = ok(items)
     let at = 0
     const timer = setInterval(() => {
-      if (at < text.length && !response.destroyed) return response.write(text.slice(at, at += 8))
+      response.write(text.slice(at, at + 8))
+      at += 8
+      if (at < text.length && !response.destroyed) return
       clearInterval(timer)
       response.end()
     }, 50)

@@ -36,6 +36,7 @@ declare namespace appInsightsPlugin {
   export type IgnoreOptions = options.IgnoreOptions
   export type Properties = options.Properties
   export type PropertyValue = options.PropertyValue
+  export type RouteConfig = options.RouteConfig
   export type AppInsights = plugin.AppInsights
   export type OperationAppInsights = plugin.OperationAppInsights
   export type RequestAppInsights = plugin.RequestAppInsights

@@ -3,6 +3,7 @@ import { type Meter, type Span, type Tracer, ProxyTracerProvider } from '@opente
 import createRedact from '@pinojs/redact'
 import type { FastifyBaseLogger, FastifyInstance } from 'fastify'
 import { context } from './tracing/context'
+import { automaticOf } from './automatic'
 import { runOperation } from './tracing/background'
 import { announceTrace } from './requests/server-timing'
 import { traceCalls } from './dependencies'
@@ -18,7 +19,7 @@ import { guardMeter } from './metrics/guarded-meter'
 import { guardTracer } from './tracing/guarded-tracer'
 import { nameOf } from './rows/hostile'
 import { SILENT_REQUEST } from './tracing/operation'
-import { type AppInsightsOptions, type Config, type Properties, type PropertyValue, readOptions } from './options'
+import { type AppInsightsOptions, type Config, type Properties, type PropertyValue, type RouteConfig, readOptions } from './options'
 import { quietChild } from './logs/pino'
 import { join } from './tracing/registration'
 import { sharedTracerProvider } from './tracing/shared-tracer'
@@ -86,7 +87,7 @@ declare module 'fastify' {
   interface FastifyRequest { appInsights: RequestAppInsights }
   interface FastifyContextConfig {
     /** `false` silences the route: its requests, their logs and their dependencies. @default true */
-    appInsights?: boolean
+    appInsights?: boolean | RouteConfig
   }
 }
 
@@ -94,14 +95,37 @@ declare module 'fastify' {
 const MESSAGES = createRedactor(new Set(SECRET_QUERY_NAMES))
 
 export async function appInsights (fastify: FastifyInstance, input: AppInsightsOptions | string): Promise<void> {
-  if (fastify.hasDecorator('appInsights')) throw new FAI_ERR_ALREADY_REGISTERED()
+  const automatic = automaticOf(fastify)
+  const isThere = fastify.hasDecorator('appInsights')
+  if (isThere && (automatic === undefined || automatic.isOver)) throw new FAI_ERR_ALREADY_REGISTERED()
+  const warnings = createWarnings(fastify)
+  const config = readOptions(input, process.env, warnings.warnOnce)
+  if (isThere && automatic !== undefined) {
+    await automatic.standBack(fastify)
+    startWith(config, automatic.next(fastify), warnings)
+  } else {
+    startWith(config, fastify, warnings)
+  }
+}
+
+/** Without options of the app's. @throws what registration throws */
+export function startFromEnvironment (fastify: FastifyInstance): void {
+  const warnings = createWarnings(fastify)
+  startWith(readOptions(undefined, process.env, warnings.warnOnce), fastify, warnings)
+}
+
+interface Warnings { readonly warn: Warn, readonly warnOnce: Warn }
+
+function createWarnings (fastify: FastifyInstance): Warnings {
   let log: FastifyBaseLogger | undefined
   const warn: Warn = message => {
     log ??= quietChild(fastify.log)
     say(log, 'warn', MESSAGES.text(message))
   }
-  const warnOnce = once(warn)
-  const config = readOptions(input, process.env, warnOnce)
+  return { warn, warnOnce: once(warn) }
+}
+
+function startWith (config: Config | undefined, fastify: FastifyInstance, { warn, warnOnce }: Warnings): void {
   if (config === undefined) decorateSilently(fastify)
   else start(fastify, config, warn, warnOnce)
 }
@@ -212,6 +236,6 @@ function decorateSilently (fastify: FastifyInstance): void {
     trackMetric () {},
     meter: NO_METER,
     flush: async () => ({ sent: 0, spooled: 0, lost: 0, pending: 0 }),
-    stats: () => ({ ...emptyStats(), sampledOut: 0, openRequests: 0 })
+    stats: () => ({ ...emptyStats(), sampledOut: 0, ignored: 0, openRequests: 0 })
   }))
 }

@@ -6,6 +6,7 @@ import { promisify } from 'node:util'
 import { startEmulator } from 'fastify-app-insights/emulator'
 import t, { type Test } from 'tap'
 import ts from 'typescript'
+import * as limits from '../dist/rows/limits.js'
 
 const root = join(__dirname, '..')
 const run = promisify(execFile)
@@ -42,6 +43,24 @@ t.test('docs/options.md has every option of the types, with its default and mean
   for (const [name, prefix] of [['RequestOptions', 'requests.'], ['LogOptions', 'logs.'], ['ExceptionOptions', 'exceptions.'], ['DependencyOptions', 'dependencies.'], ['MetricOptions', 'metrics.'], ['IgnoreOptions', 'ignore.']] as const) {
     checkMarked(t, 'options.md', prefix.slice(0, -1), [...head, ...optionRows(source, name, prefix)].join('\n'))
   }
+})
+
+t.test('docs/data-model.md has the limits that rows are held to', async t => {
+  const number = (value: number): string => value.toLocaleString('en')
+  const longest = (fields: Readonly<Record<string, number>>): string => Object.entries(fields).map(([field, most]) => `\`${field}\` ${number(most)}`).join(', ')
+  const tables = Object.entries(limits.TABLES).filter(([, table]) => Object.keys(table.longest).length > 0)
+    .map(([baseType, table]) => `| \`${baseType}\` | ${longest(table.longest)} | ${Object.keys(table.required).map(field => `\`${field}\``).join(', ')} |`)
+  checkMarked(t, 'data-model.md', 'limits', [
+    '| what | at most, in characters | never empty |',
+    '|---|---|---|',
+    `| a row, as JSON | ${number(limits.ROW_BYTES)} bytes | |`,
+    `| a property | name ${number(limits.PROPERTY_NAME)}, value ${number(limits.PROPERTY_BYTES)} bytes; a log line brings ${limits.PROPERTIES} | |`,
+    `| \`ExceptionData.exceptions[]\` | \`typeName\` ${number(limits.TYPE_NAME)}, \`message\` ${number(limits.MESSAGE)}, \`stack\` ${number(limits.STACK)} | \`typeName\`, \`message\` |`,
+    `| \`MetricData.metrics[]\` | \`name\` ${number(limits.METRIC_NAME)} | \`name\`, \`value\` |`,
+    ...tables,
+    `| a duration | less than ${number(limits.DURATION / 86_400_000)} days | |`,
+    `| tags | ${longest(limits.TAGS)} | |`
+  ].join('\n'))
 })
 
 t.test('every error code is in docs/errors.md, and the other way round', async t => {
@@ -90,7 +109,7 @@ function programOf ({ code, url, whole }: Block): string {
     lacks('handler') && "const handler = async () => 'ok'",
     lacks('app') && !body.includes('appInsightsPlugin') && 'await app.register(appInsightsPlugin)',
     body.includes('emulator.') && lacks('emulator') && "import { startEmulator } from 'fastify-app-insights/emulator'\nconst emulator = await startEmulator()",
-    ...['compute', 'cleanUp'].map(name => body.includes(`${name}(`) && `const ${name} = async () => 42`)
+    ...['compute', 'cleanUp', 'charge'].map(name => body.includes(`${name}(`) && `const ${name} = async () => 42`)
   ]
   const after = url === undefined ? [] : [`await app.inject(${JSON.stringify(url)})`]
   // A block of tests of its own closes what it opens.

@@ -1,55 +1,13 @@
 /** Every folder of docs/examples is run as a process of its own, against an emulator. */
-import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { type Emulator, startEmulator } from 'fastify-app-insights/emulator'
 import t, { type Test } from 'tap'
 import ts from 'typescript'
-
-const root = join(__dirname, '..')
-const examples = join(root, 'docs', 'examples')
+import { examples, root, serve, spawnNode } from './fixtures/example'
 
 const NO_THREAD = 'the worker thread cannot be started'
-
-interface Running { emulator: Emulator, url: string, output: () => string, stop: () => Promise<void> }
-
-function spawnNode (t: Test, args: string[], env: NodeJS.ProcessEnv = {}, cwd = root): ChildProcess & { output: () => string } {
-  const { NODE_OPTIONS: _, NODE_TEST_CONTEXT: __, ...inherited } = process.env
-  const child = spawn(process.execPath, args, { cwd, env: { ...inherited, ...env }, stdio: ['ignore', 'pipe', 'pipe'] })
-  let output = ''
-  child.stdout.on('data', chunk => { output += chunk })
-  child.stderr.on('data', chunk => { output += chunk })
-  t.teardown(() => { child.kill('SIGKILL') })
-  return Object.assign(child, { output: () => output })
-}
-
-/** Starts a server of the examples, as its reader would. */
-async function serve (t: Test, file: string): Promise<Running> {
-  const emulator = await startEmulator()
-  t.teardown(async () => await emulator.close())
-  const child = spawnNode(t, [file], { APPLICATIONINSIGHTS_CONNECTION_STRING: emulator.connectionString, PORT: '0' })
-  const ended = once(child, 'exit')
-  const url = await new Promise<string>((resolve, reject) => {
-    child.stdout!.on('data', () => {
-      const found = /"Server listening at (http:\/\/127\.0\.0\.1:\d+)"/.exec(child.output())
-      if (found !== null) resolve(found[1]!)
-    })
-    ended.then(() => reject(new Error(`It ended before it listened:\n${child.output()}`)), reject)
-  })
-  return {
-    emulator,
-    url,
-    output: child.output,
-    async stop () {
-      child.kill('SIGTERM')
-      const [code] = await ended
-      // Windows has no signals: there the process is simply ended.
-      if (process.platform !== 'win32') t.equal(code, 0, 'it ends by itself after SIGTERM')
-    }
-  }
-}
 
 async function readsUser (t: Test, file: string, more: object = {}): Promise<void> {
   const { emulator, url, stop, output } = await serve(t, file)

@@ -150,6 +150,67 @@ t.test('where errors are kept, the others still stand for as many as the ratio s
   t.ok(others.length > 20 && others.length < 80 && others.every(row => row.itemCount === 2), `${others.length} of 100`)
 })
 
+t.test("a route's own ratio goes before the app's", async t => {
+  const { app, emulator } = await start(t, {
+    options: { samplingRatio: 0.5, metrics: false },
+    routes: app => {
+      app.get('/never', { config: { appInsights: { samplingRatio: 0 } } }, async request => { request.log.info('never') })
+      app.get('/always', { config: { appInsights: { samplingRatio: 1 } } }, async request => { request.log.info('always') })
+      app.get('/usual', { config: { appInsights: true } }, async () => {})
+      t.throws(() => app.get('/wrong', { config: { appInsights: { samplingRatio: 2 } } }, async () => {}), { code: 'FAI_ERR_OPTION_INVALID', message: /config\.appInsights\.samplingRatio/ })
+      t.throws(() => app.get('/wrong', { config: { appInsights: 'no' } } as object, async () => {}), { code: 'FAI_ERR_OPTION_INVALID' })
+    }
+  })
+  for (let n = 0; n < 60; n++) for (const url of ['/never', '/always', '/usual']) await app.inject(url)
+  await app.close()
+  t.equal(emulator.items({ type: 'request', name: 'GET /never' }).length, 0)
+  t.equal(emulator.items({ message: 'never' }).length, 0)
+  t.equal(emulator.items({ type: 'request', name: 'GET /always', itemCount: 1 }).length, 60)
+  t.equal(emulator.items({ message: 'always' }).length, 60)
+  const usual = emulator.items({ type: 'request', name: 'GET /usual' }).length
+  t.ok(usual > 5 && usual < 55, `${usual} of 60`)
+})
+
+t.test('sampleAzureOnly: other destinations get everything', async t => {
+  const seen: Record<string, number> = {}
+  const count = (name: string): void => { seen[name] = (seen[name] ?? 0) + 1 }
+  const nothing = async (): Promise<void> => {}
+  const { app, emulator } = await start(t, {
+    options: {
+      samplingRatio: 0.2,
+      sampleAzureOnly: true,
+      metrics: false,
+      spanProcessors: [{ onStart () {}, onEnd: span => { if ((span.spanContext().traceFlags & 1) === 1) count(span.name) }, forceFlush: nothing, shutdown: nothing }],
+      logRecordProcessors: [{ onEmit: record => count(String(record.body)), forceFlush: nothing, shutdown: nothing }]
+    },
+    routes
+  })
+  for (let n = 0; n < 100; n++) await app.inject('/')
+  const { sampledOut } = app.appInsights.stats()
+  await app.close()
+  t.match(seen, { 'GET /': 100, step: 100, 'a line': 100 })
+  const requests = emulator.items({ type: 'request' })
+  t.ok(requests.length > 2 && requests.length < 50 && requests.every(row => row.itemCount === 5), `${requests.length} of 100`)
+  t.equal(emulator.items({ message: 'a line' }).length, requests.length)
+  t.equal(emulator.items({ type: 'dependency' }).length, requests.length)
+  t.equal(sampledOut, 3 * (100 - requests.length))
+})
+
+t.test('what `ignore` leaves out is counted apart from what sampling does', async t => {
+  const { app } = await start(t, {
+    options: { ignore: ['/'], samplingRatio: 0 },
+    routes: app => {
+      routes(app)
+      app.get('/silent', { config: { appInsights: false } }, async request => { request.log.info('a line') })
+    }
+  })
+  await app.inject('/')
+  await app.inject('/silent')
+  t.match(app.appInsights.stats(), { ignored: 4, sampledOut: 0 }, 'requests and their lines')
+  await app.inject('/broken')
+  t.match(app.appInsights.stats(), { ignored: 4, sampledOut: 3 })
+})
+
 t.test('tracesPerSecond bounds a burst, and lets a trickle through', async t => {
   const { app, emulator } = await start(t, { options: { tracesPerSecond: 5 }, routes })
   await app.inject('/')

@@ -9,6 +9,7 @@ const USAGE = `Usage: fastify-app-insights emulator [options]
 
   --port <number>  port on 127.0.0.1, 0 for any free one (default 4319)
   --file <path>    keep the rows in this file over restarts, one envelope a line
+  --lenient        keep rows that Azure would refuse
   --open           open the page in the browser
   --json           print every row as one line of JSON, for scripts and agents
   --quiet          no line per operation
@@ -18,6 +19,7 @@ const USAGE = `Usage: fastify-app-insights emulator [options]
 const OPTIONS = {
   port: { type: 'string', default: '4319' },
   file: { type: 'string' },
+  lenient: { type: 'boolean' },
   open: { type: 'boolean' },
   json: { type: 'boolean' },
   quiet: { type: 'boolean' },
@@ -46,7 +48,7 @@ export async function emulator (args: string[]): Promise<number> {
   const stop = stopped()
   let started
   try {
-    started = await startEmulator({ port, file: values.file })
+    started = await startEmulator({ port, file: values.file, lenient: values.lenient })
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'EADDRINUSE') throw error
     process.stderr.write(`Port ${port} is in use: is the emulator already running? Choose another with --port\n`)

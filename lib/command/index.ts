@@ -2,8 +2,9 @@
 /** Command line → the command it names. */
 import { check } from './check'
 import { emulator } from './emulator'
+import { query } from './query'
 
-const COMMANDS: Record<string, (args: string[]) => Promise<number>> = { check, emulator }
+const COMMANDS: Record<string, (args: string[]) => Promise<number>> = { check, emulator, query }
 
 const USAGE = `Usage: fastify-app-insights <command>
 
@@ -11,6 +12,8 @@ const USAGE = `Usage: fastify-app-insights <command>
              fastify-app-insights emulator --help
   check      sends one row of each kind to Application Insights and says what it answered
              fastify-app-insights check --help
+  query      asks the running emulator in KQL, the language of the portal's Logs page
+             fastify-app-insights query --help
 `
 
 async function main ([name = '', ...args]: string[]): Promise<number> {

@@ -4,6 +4,7 @@ import { parseTraceParent } from '@opentelemetry/core'
 import type { ReadableSpan } from '@opentelemetry/sdk-trace-base'
 import { MAX_URL, OTHER, knownMethod, parseAuthority } from '../requests/attributes'
 import { operationOf } from '../tracing/operation'
+import { cut } from '../rows/cut'
 import type { Instance } from '../tracing/instance'
 import { injectContext } from '../tracing/propagation'
 import { innermostMethod } from './azure/client-method'
@@ -37,7 +38,7 @@ export function startCallSpan (telemetry: Instance, active: Context, { method, a
   const clientMethod = innermostMethod(active)
   return telemetry.startSpan(known === OTHER ? 'HTTP' : known, SpanKind.CLIENT, active, {
     'http.request.method': known,
-    'url.full': telemetry.redactor.url(url).slice(0, MAX_URL),
+    'url.full': cut(telemetry.redactor.url(url), MAX_URL),
     'server.address': address,
     'server.port': port ?? (secure ? 443 : 80),
     // The exporter takes the target from here first, and leaves the port out otherwise.

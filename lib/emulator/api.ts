@@ -5,6 +5,8 @@ import { pipeline } from 'node:stream/promises'
 import type { RefusedItem } from './health'
 import { sendJson } from './http-error'
 import { importRows } from './import'
+import type { Queries } from './kql/client'
+import { createQueryApi } from './kql/http'
 import { createQueries, countTypes, readQuery } from './query'
 import type { Kept, Store } from './store'
 import { failureSums, healthSums, operationSums } from './sums'
@@ -41,11 +43,13 @@ export class Api {
   readonly select: ReturnType<typeof createQueries>
   readonly refused: () => readonly RefusedItem[]
   readonly watchers = new Set<ServerResponse>()
+  readonly #handleQuery: ReturnType<typeof createQueryApi>
   readonly #unlisten: () => void
   readonly #heartbeat: NodeJS.Timeout
   #signal: NodeJS.Timeout | undefined
 
-  constructor (store: Store, refused: () => readonly RefusedItem[]) {
+  constructor (store: Store, refused: () => readonly RefusedItem[], queries: Queries) {
+    this.#handleQuery = createQueryApi(queries)
     this.store = store
     this.refused = refused
     this.select = createQueries(store)
@@ -54,7 +58,9 @@ export class Api {
   }
 
   /** False where there is nothing under this path. */
-  async handle (request: IncomingMessage, response: ServerResponse, { pathname, searchParams }: URL): Promise<boolean> {
+  async handle (request: IncomingMessage, response: ServerResponse, url: URL): Promise<boolean> {
+    const { pathname, searchParams } = url
+    if (await this.#handleQuery(request, response, url)) return true
     const handler = `${request.method} ${pathname}`
     if (Object.hasOwn(HANDLERS, handler)) {
       await HANDLERS[handler].call(this, request, response, searchParams)

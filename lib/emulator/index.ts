@@ -4,6 +4,8 @@ import type { AddressInfo } from 'node:net'
 import { createScript, type Answer } from './answers'
 import { keepInFile } from './file'
 import type { RefusedItem } from './health'
+import { Queries, type QueryOptions } from './kql/client'
+import type { QueryResult } from './kql/output'
 import type { Match, RowMatch } from './match'
 import type { Row, RowOf, RowType } from './rows'
 import { createServer } from './server'
@@ -14,6 +16,9 @@ import { Waiting } from './waiting'
 export type { Answer, ScriptedAnswer, TrackRequest } from './answers'
 export type { RefusedItem } from './health'
 export type { ItemError } from './ingestion'
+export type { QueryOptions } from './kql/client'
+export type { QueryErrorCode } from './kql/errors'
+export type { QueryResult, Render } from './kql/output'
 export type { Match, Matcher, RowMatch } from './match'
 export type { Envelope, ExceptionDetail, Row, RowOf, RowType } from './rows'
 export type { Post } from './track'
@@ -59,6 +64,14 @@ export interface Emulator {
   waitFor (match: Match, options: WaitOptions & { count: number }): Promise<Row[]>
   waitFor<T extends RowType> (match: RowMatch & { type: T }, options?: WaitOptions): Promise<RowOf<T>>
   waitFor (match: Match, options?: WaitOptions): Promise<Row>
+  /**
+   * Runs a KQL query over the rows, as the portal's Logs page does: `requests | where success == false | count`.
+   * Tables have the names and columns of Application Insights or, as `AppRequests` and so on, of a workspace.
+   * Needs the package `@kusto/language-service-next`.
+   * Rejects with a `code`: `FAI_KQL_INVALID` where the query is wrong, with `line` and `column`; `FAI_KQL_UNSUPPORTED`,
+   * `FAI_KQL_TIMEOUT` (10 s, see the options), `FAI_KQL_CANCELLED`, `FAI_KQL_LIMIT` or `FAI_KQL_NOT_INSTALLED`.
+   */
+  query (kql: string, options?: QueryOptions): Promise<QueryResult>
   /** Forgets rows, posts and refused items. A script stays. */
   clear (): void
   /** How the next posts are answered: each answer in its turn; without any, as the real endpoint would. */
@@ -75,6 +88,7 @@ const POSTS = 1_000
 export async function startEmulator (options: EmulatorOptions = {}): Promise<Emulator> {
   const instrumentationKey = options.instrumentationKey ?? '00000000-0000-0000-0000-000000000000'
   const store = new Store({ maxRows: options.maxRows ?? 100_000, maxBytes: options.maxBytes ?? 128 * 1024 * 1024 })
+  const queries = new Queries(store)
   let posts: Post[] = []
   let script = createScript([])
 
@@ -84,6 +98,7 @@ export async function startEmulator (options: EmulatorOptions = {}): Promise<Emu
     lenient: options.lenient ?? false,
     instrumentationKey,
     script: () => script,
+    queries,
     posted (post) {
       posts.push(post)
       if (posts.length > POSTS) posts.shift()
@@ -110,6 +125,7 @@ export async function startEmulator (options: EmulatorOptions = {}): Promise<Emu
     get refused () { return track.refused },
     items: ((match: Match = {}) => waiting.items(match)) as Emulator['items'],
     waitFor: ((match: Match, options?: WaitOptions) => waiting.waitFor(match, options)) as Emulator['waitFor'],
+    query: (kql, options) => queries.query(kql, options),
     clear () {
       posts = []
       track.refused.length = 0
@@ -127,7 +143,7 @@ export async function startEmulator (options: EmulatorOptions = {}): Promise<Emu
         closeApi()
         server.close(() => resolve())
         server.closeAllConnections()
-      }).then(closeFile)
+      }).then(closeFile).finally(() => queries.close())
       return closed
     }
   }

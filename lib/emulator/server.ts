@@ -4,10 +4,12 @@ import { applyCors, checkHost, checkReader } from './access'
 import { Api } from './api'
 import { loadPage } from './assets'
 import { HttpError, sendError } from './http-error'
+import type { Queries } from './kql/client'
 import { Track, type TrackOptions } from './track'
 
 export interface ServerOptions extends TrackOptions {
   readonly instrumentationKey: string
+  readonly queries: Queries
 }
 
 interface Site {
@@ -22,7 +24,7 @@ const MAX_CONNECTIONS = 512
 
 export function createServer (options: ServerOptions): { server: Server, track: Track, close: () => void } {
   const track = new Track(options)
-  const api = new Api(options.store, () => track.refused)
+  const api = new Api(options.store, () => track.refused, options.queries)
   const site: Site = { options, track, api, page: loadPage() }
   const server = createHttpServer({ requestTimeout: 30_000, headersTimeout: 10_000, keepAlive: true }, (request, response) => {
     handle(site, request, response).catch((error: unknown) => {

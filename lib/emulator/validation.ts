@@ -63,6 +63,8 @@ function durationRefusal (kind: RowType, data: Record<string, unknown>): string 
   if (data.duration === undefined && kind !== 'dependency') return undefined
   if (kind !== 'request' && kind !== 'dependency' && kind !== 'availability' && kind !== 'pageView') return undefined
   const duration = milliseconds(data.duration)
+  // Minutes and seconds end at 59.
+  if (typeof data.duration === 'string' && /:[6-9]\d/.test(data.duration)) return ofOtherType('duration', CONTRACTS[kind].type, 'TimeSpan', data.duration)
   return duration === undefined || duration < 0 || duration >= DURATION ? ofOtherType('duration', CONTRACTS[kind].type, 'TimeSpan', data.duration) : undefined
 }
 

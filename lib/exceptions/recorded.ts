@@ -23,10 +23,10 @@ export interface RecordedTexts {
 }
 
 const MAX_HELD = 100
-// Outside of an operation nothing says when the error will not come any more.
-const WAIT = 1_000
+// In milliseconds. Outside of an operation nothing says when the error will not come any more, and a session may last for hours.
+const WAITS = { outside: 1_000, within: 10_000 }
 
-export function createRecordedTexts (): RecordedTexts {
+export function createRecordedTexts (waits = WAITS): RecordedTexts {
   const held = new WeakMap<Operation, RecordedText[]>()
   const ended = new WeakSet<Operation>()
   let outside: RecordedText[] = []
@@ -40,18 +40,28 @@ export function createRecordedTexts (): RecordedTexts {
     for (const { report } of texts) report()
   }
 
+  function expire (operation: Operation, text: RecordedText): void {
+    const texts = held.get(operation)
+    if (texts?.includes(text) !== true) return
+    held.set(operation, texts.filter(other => other !== text))
+    text.report()
+  }
+
   return {
     hold (span, exception, operation, report) {
       const text: RecordedText = { span, message: typeof exception === 'string' ? exception : readText(exception, 'message') ?? '', report }
       if (operation === undefined || ended.has(operation)) {
         if (outside.push(text) >= MAX_HELD) drain()
-        else timer ??= setTimeout(drain, WAIT).unref()
+        else timer ??= setTimeout(drain, waits.outside).unref()
         return
       }
-      const texts = held.get(operation)
-      if (texts === undefined) held.set(operation, [text])
-      else if (texts.length < MAX_HELD) texts.push(text)
-      else report()
+      const texts = held.get(operation) ?? []
+      if (texts.length >= MAX_HELD) {
+        report()
+        return
+      }
+      held.set(operation, [...texts, text])
+      setTimeout(expire, waits.within, operation, text).unref()
     },
     release (error, operation) {
       const texts = operation === undefined ? undefined : held.get(operation)

@@ -80,7 +80,7 @@ export function collectLogs (
     const active = context.active()
     const operation = operationOfLogger(line.logger) ?? operationOf(active)
     if (operation?.silent === true) {
-      telemetry.sampledOut++
+      operation.leaveOut()
       return
     }
     // Diagnostics of an export that someone logs: another export would follow from them.

@@ -1,5 +1,5 @@
 /** A log record → what its operation gives it, and delivery, at once or when its operation is decided. */
-import { type Attributes, type Context, ROOT_CONTEXT, TraceFlags, trace } from '@opentelemetry/api'
+import { type Attributes, type Context, ROOT_CONTEXT, trace } from '@opentelemetry/api'
 import type { LogRecordProcessor, SdkLogRecord } from '@opentelemetry/sdk-logs'
 import type { Delivery, LineOrigin } from '../delivery'
 import { PROCESSED_EXCEPTION } from '../metrics'
@@ -8,6 +8,7 @@ import { markProcessed, markSampleRate } from '../rows/marks'
 import { Fate, type Operation, operationOf, rateOf } from '../tracing/operation'
 import { isOwn, ownSpan } from '../tracing/own-spans'
 import { type Redactor, redactAttributes, redactRecord } from '../rows/redaction'
+import { isForAzure } from '../tracing/span-processor'
 import { foreignRecord } from './foreign-record'
 import { type LineFormat, addMissing } from './line'
 
@@ -33,7 +34,8 @@ export interface RecordTarget {
   readonly delivery: Pick<Delivery, 'line' | 'record'>
   /** Counts a row that is an exception, or stands for several. */
   exception: ((weight: number) => void) | undefined
-  sampledOut: () => void
+  /** Sampling, or `ignore`, has kept a row from being sent. */
+  leaveOut: (operation: Operation | undefined) => void
 }
 
 export interface RecordProcessor extends LogRecordProcessor {
@@ -41,7 +43,7 @@ export interface RecordProcessor extends LogRecordProcessor {
   next: LineNotes | undefined
 }
 
-export function createRecordProcessor ({ scope, redactor, properties, delivery, exception, sampledOut }: RecordTarget): RecordProcessor {
+export function createRecordProcessor ({ scope, redactor, properties, delivery, exception, leaveOut }: RecordTarget): RecordProcessor {
   const origins = new WeakMap<LineFormat, LineOrigin>()
 
   function onEmit (record: SdkLogRecord, where: Context = ROOT_CONTEXT): void {
@@ -58,7 +60,7 @@ export function createRecordProcessor ({ scope, redactor, properties, delivery, 
     if (operation === undefined) {
       addMissing(attributes, properties)
       redactRecord(record, redactor)
-      if (isSampledOut(where)) sampledOut()
+      if (isSampledOut(where)) leaveOut(operation)
       else deliver(record, undefined)
       return
     }
@@ -67,7 +69,7 @@ export function createRecordProcessor ({ scope, redactor, properties, delivery, 
     addMissing(attributes, properties)
     redactRecord(record, redactor)
     if (operation.fate === Fate.Kept) deliver(record, operation)
-    else if (!operation.hold(() => deliver(record, operation))) sampledOut()
+    else if (!operation.hold(() => deliver(record, operation))) leaveOut(operation)
   }
 
   function deliver (record: SdkLogRecord, operation: Operation | undefined): void {
@@ -83,7 +85,7 @@ export function createRecordProcessor ({ scope, redactor, properties, delivery, 
 
   function takeLine (record: SdkLogRecord, notes: LineNotes, where: Context, operation: Operation | undefined): void {
     if (operation === undefined) {
-      if (isSampledOut(where)) sampledOut()
+      if (isSampledOut(where)) leaveOut(operation)
       else deliverLine(record, notes, undefined, undefined, undefined)
       return
     }
@@ -94,7 +96,7 @@ export function createRecordProcessor ({ scope, redactor, properties, delivery, 
     }
     // As they are now: what is set later belongs to later rows.
     const attributes = operation.attributes === undefined ? undefined : { ...operation.attributes }
-    if (!operation.hold(() => deliverLine(record, notes, operation, name, attributes))) sampledOut()
+    if (!operation.hold(() => deliverLine(record, notes, operation, name, attributes))) leaveOut(operation)
   }
 
   function deliverLine (record: SdkLogRecord, { level, timestamp, format }: LineNotes, operation: Operation | undefined, operationName: string | undefined, attributes: Attributes | undefined): void {
@@ -132,5 +134,5 @@ function isException (attributes: Attributes): boolean {
 
 function isSampledOut (where: Context): boolean {
   const span = trace.getSpan(where)
-  return isOwn(span) && (span.spanContext().traceFlags & TraceFlags.SAMPLED) === 0
+  return span !== undefined && isOwn(span) && !isForAzure(span)
 }

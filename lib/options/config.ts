@@ -3,6 +3,7 @@ import type { TokenCredential } from '@azure/core-auth'
 import type { LogRecordProcessor } from '@opentelemetry/sdk-logs'
 import type { Sampler, SpanProcessor } from '@opentelemetry/sdk-trace-base'
 import type { FastifyReply, FastifyRequest } from 'fastify'
+import { type EnvironmentSampling, isDisabled, samplingOf } from './environment'
 import { type Connection, parseConnectionString } from './connection-string'
 import {
   guardedCredential, guardedLogRecordProcessor, guardedPredicate, guardedProperties, guardedSampler, guardedSpanProcessor, withoutUndefined
@@ -32,6 +33,9 @@ export interface Config {
   readonly samplingRatio: number
   readonly tracesPerSecond: number | undefined
   readonly sampler: Sampler | undefined
+  /** A caller's decision counts before our own. */
+  readonly followCaller: boolean
+  readonly sampleAzureOnly: boolean
   readonly keepErrors: boolean
   readonly keepSlowerThan: number | undefined
   readonly ignore: Ignore
@@ -85,7 +89,7 @@ export interface Config {
  */
 export function readOptions (input: unknown, env: NodeJS.ProcessEnv, warn: Warn): Config | undefined {
   const options = validated(typeof input === 'string' ? { connectionString: input } : input ?? {})
-  if (options.enabled === false) return undefined
+  if (!(options.enabled ?? !isDisabled(env))) return undefined
   const connectionString = options.connectionString ?? env.APPLICATIONINSIGHTS_CONNECTION_STRING
   if (connectionString === undefined || connectionString.trim() === '') throw new FAI_ERR_CONNECTION_STRING_MISSING()
   const { sampler, credential } = options
@@ -94,9 +98,9 @@ export function readOptions (input: unknown, env: NodeJS.ProcessEnv, warn: Warn)
     connection: parseConnectionString(connectionString),
     serviceName: options.serviceName,
     properties: Object.freeze(withoutUndefined(options.properties ?? {})),
-    samplingRatio: options.samplingRatio ?? 1,
-    tracesPerSecond: options.tracesPerSecond,
+    ...readSampling(options, env),
     sampler: sampler === undefined ? undefined : guardedSampler(sampler, warn),
+    sampleAzureOnly: options.sampleAzureOnly ?? false,
     keepErrors: options.keepErrors ?? false,
     keepSlowerThan: options.keepSlowerThan,
     ignore: readIgnore(options.ignore, warn),
@@ -117,6 +121,14 @@ export function readOptions (input: unknown, env: NodeJS.ProcessEnv, warn: Warn)
     spanProcessors: Object.freeze((options.spanProcessors ?? []).map((processor, i) => guardedSpanProcessor(`spanProcessors[${i}]`, processor, warn))),
     logRecordProcessors: Object.freeze((options.logRecordProcessors ?? []).map((processor, i) => guardedLogRecordProcessor(`logRecordProcessors[${i}]`, processor, warn)))
   })
+}
+
+/** Any of the options wins over the environment. */
+function readSampling (options: AppInsightsOptions, env: NodeJS.ProcessEnv): Pick<Config, 'samplingRatio' | 'tracesPerSecond' | 'followCaller'> {
+  const { samplingRatio, tracesPerSecond, sampler } = options
+  const isGiven = samplingRatio !== undefined || tracesPerSecond !== undefined || sampler !== undefined
+  const sampling: EnvironmentSampling = isGiven ? { samplingRatio, tracesPerSecond } : samplingOf(env)
+  return { samplingRatio: sampling.samplingRatio ?? 1, tracesPerSecond: sampling.tracesPerSecond, followCaller: sampling.followCaller ?? false }
 }
 
 function readIgnore (ignore: AppInsightsOptions['ignore'], warn: Warn): Ignore {

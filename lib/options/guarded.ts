@@ -47,12 +47,12 @@ export function guardedPredicate<Arguments extends unknown[]> (option: string, c
   }, consequence, warn)
 }
 
-/** @returns undefined also where it gives no object; what is undefined in it is left out */
+/** @returns undefined also where it gives no object */
 export function guardedProperties<Arguments extends unknown[], Properties extends object> (option: string, callback: Callback<Arguments, Properties | undefined | void>, consequence: string, warn: Warn): Callback<Arguments, Properties | undefined> {
   return guarded(option, (...given: Arguments) => {
     const result = callback(...given)
     if (result === undefined || result === null || isThenable(result)) return result as Properties | undefined
-    if (typeof result === 'object' && !Array.isArray(result)) return withoutUndefined(result)
+    if (typeof result === 'object' && !Array.isArray(result)) return result
     warn(`${option} returned no object, ${consequence}.`)
     return undefined
   }, consequence, warn)

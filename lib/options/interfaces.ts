@@ -10,8 +10,8 @@ export type Properties = Record<string, PropertyValue>
 
 export interface RequestOptions {
   /**
-   * Query parameters whose values are replaced by `REDACTED`, beside the built-in list (`sig`, `token`, `code`,
-   * `password`, …); `{ only: [...] }` instead of that list; `true` for every parameter. Case does not matter.
+   * Parameters of URLs whose values are replaced by `REDACTED`, beside the built-in list (`sig`, `token`, `code`,
+   * `password`, …); `{ only: [...] }` instead of that list; `true` for every parameter. Case, `-` and `_` don't matter.
    */
   redactQuery?: string[] | { only: string[] } | true
   /** Whether a status is a success. @default statusCode < 400 */
@@ -42,7 +42,7 @@ export interface LogLine {
 export interface LogOptions {
   /** The lowest level that is sent. Cannot bring back what the app's own level keeps from being written. */
   level?: string
-  /** Keeps a line by returning true. */
+  /** Keeps a line by returning true, drops it by returning false. */
   filter?: (line: LogLine) => boolean
   /** Paths whose values are replaced by `[Redacted]` on top of the logger's own redaction, in pino's notation. */
   redact?: string[]
@@ -99,10 +99,16 @@ export interface MetricOptions {
 }
 
 export interface IgnoreOptions {
-  /** Route patterns (`/health`, `GET /health`, `/internal/*`). */
+  /** Route patterns, which begin with `/` (`/health`, `GET /health`, `/internal/*`), or `(unmatched)`. */
   routes: string[]
   /** Keeps the row where the request failed. @default false */
   keepFailures?: boolean
+}
+
+/** What a route's `config.appInsights` may be, besides `false`. */
+export interface RouteConfig {
+  /** Share of this route's operations that is sent, instead of the instance's, from 0 to 1. */
+  samplingRatio: number
 }
 
 export interface AppInsightsOptions {
@@ -112,7 +118,7 @@ export interface AppInsightsOptions {
    * @see https://learn.microsoft.com/azure/azure-monitor/app/connection-strings
    */
   connectionString?: string
-  /** `false` sends nothing and needs no connection string; decorators stay callable. @default true */
+  /** `false` sends nothing and needs no connection string; decorators stay callable. @default true, false where the environment variable OTEL_SDK_DISABLED is `true` */
   enabled?: boolean
   /** `cloud_RoleName` of every row. @default OTEL_SERVICE_NAME, else the host platform's name of the app, else package.json's */
   serviceName?: string
@@ -124,6 +130,8 @@ export interface AppInsightsOptions {
   tracesPerSecond?: number
   /** An OpenTelemetry sampler instead of `samplingRatio` and `tracesPerSecond`. */
   sampler?: Sampler
+  /** Samples what goes to Azure only: `spanProcessors` and `logRecordProcessors` get everything. @default false */
+  sampleAzureOnly?: boolean
   /** Sends failed requests, with their logs, although sampled out. @default false */
   keepErrors?: boolean
   /** Sends requests that took longer than so many milliseconds although sampled out. */

@@ -2,7 +2,7 @@
 import createRedact from '@pinojs/redact'
 import { FAI_ERR_OPTION_INVALID, FAI_ERR_OPTION_UNKNOWN } from '../errors'
 import type {
-  AppInsightsOptions, DependencyOptions, ExceptionOptions, IgnoreOptions, LogOptions, MetricOptions, RequestOptions
+  AppInsightsOptions, DependencyOptions, ExceptionOptions, IgnoreOptions, LogOptions, MetricOptions, RequestOptions, RouteConfig
 } from './interfaces'
 
 /** @throws FAI_ERR_OPTION_INVALID, FAI_ERR_OPTION_UNKNOWN */
@@ -159,6 +159,7 @@ const OPTIONS: Shape<AppInsightsOptions> = {
   samplingRatio: must('a number from 0 to 1', value => isNumber(value, 0, 1)),
   tracesPerSecond: NOT_NEGATIVE,
   sampler: must('an OpenTelemetry sampler', value => has(value, 'shouldSample')),
+  sampleAzureOnly: BOOLEAN,
   keepErrors: BOOLEAN,
   keepSlowerThan: NOT_NEGATIVE,
   ignore: either('an array of route patterns, { routes, keepFailures } or a function',
@@ -223,4 +224,11 @@ function hint (name: string, known: string[]): string {
   const plain = (text: string): string => text.toLowerCase().replaceAll(/[^a-z]/g, '')
   const near = known.find(option => plain(option) === plain(name) || `${plain(option)}s` === plain(name) || plain(option) === `${plain(name)}s`)
   return near !== undefined ? `: did you mean ${near}?` : `: expected one of ${known.join(', ')}`
+}
+
+const ROUTE_CONFIG = object<RouteConfig>('true, false or { samplingRatio }', { samplingRatio: must('a number from 0 to 1', value => isNumber(value, 0, 1)) })
+
+/** @throws FAI_ERR_OPTION_INVALID, FAI_ERR_OPTION_UNKNOWN */
+export function checkRouteConfig (given: unknown): void {
+  if (given !== undefined && !isBoolean(given)) ROUTE_CONFIG('config.appInsights', given)
 }

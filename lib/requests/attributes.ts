@@ -1,6 +1,7 @@
 /** Request → what OpenTelemetry's HTTP conventions say of it. */
 import type { Socket } from 'node:net'
 import type { Attributes } from '@opentelemetry/api'
+import { cut } from '../rows/cut'
 import type { Connection } from './connection'
 import { isAuthority } from './forwarded'
 import type { RequestOperation } from './operation'
@@ -51,7 +52,7 @@ export function httpAttributes (raw: RawRequest, { socket, scheme, host, clientA
   const target = (raw as { originalUrl?: string }).originalUrl ?? raw.url ?? '/'
   // A proxy's client sends the whole url as the target.
   const url = /^https?:\/\//i.test(target) ? target : `${scheme}://${authority}${target}`
-  attributes['url.full'] = redactor.url(url).slice(0, MAX_URL)
+  attributes['url.full'] = cut(redactor.url(url), MAX_URL)
   if (clientAddress !== undefined) attributes['client.address'] = clientAddress
   if (isSynthetic(raw)) attributes['user_agent.synthetic.type'] = 'test'
   const agent = raw.headers['user-agent']

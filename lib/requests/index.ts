@@ -9,7 +9,7 @@ import { type RequestTracing, kRequestTracing } from './tracing'
 import { traceUnrouted } from './unrouted'
 import type { Exceptions } from '../exceptions'
 import { createBindingCheck } from '../logs/pino'
-import type { Config } from '../options'
+import { type Config, checkRouteConfig } from '../options'
 import { SILENT_REQUEST, kOperation } from '../tracing/operation'
 import { type PublicOperation, publicOperation } from '../tracing/public-operation'
 import type { Instance } from '../tracing/instance'
@@ -49,6 +49,7 @@ export function traceRequests (
   fastify.decorate(kRequestTracing as unknown as string, tracing)
   fastify.decorateRequest(kOperation as unknown as string, null)
   fastify.decorateRequest('appInsights', { getter (this: FastifyRequest) { return visible(this) } })
+  fastify.addHook('onRoute', ({ config }) => checkRouteConfig(config?.appInsights))
   addHooks(fastify)
   const stopUnrouted = traceUnrouted(tracing)
   return function stop () {

@@ -13,7 +13,8 @@ import { watchStatusLine } from './status-line'
 import type { RequestTracing } from './tracing'
 import { Fate, SILENT_REQUEST, bindSpan, kOperation } from '../tracing/operation'
 import { baggageOf } from '../tracing/propagation'
-import { kHold } from '../tracing/sampler'
+import { RateSampler, fixedRate, kHold, kRouteSampler } from '../tracing/sampler'
+import type { RouteConfig } from '../options'
 import { isForAzure } from '../tracing/span-processor'
 import { suppressTracing } from '@opentelemetry/core'
 
@@ -27,14 +28,16 @@ export function openOperation (tracing: RequestTracing, request: FastifyRequest,
   const name = `${method} ${route}`
   const active = context.active()
 
-  const silenced = (routeConfig as { appInsights?: boolean } | undefined)?.appInsights === false
+  const own = (routeConfig as { appInsights?: boolean | RouteConfig } | undefined)?.appInsights
+  const silenced = own === false
   const ignored = silenced || tracing.isIgnored(request, method, route)
   const isSilent = ignored && (silenced || !tracing.keepsFailuresOfIgnored)
-  const origin = isSilent ? silentOrigin(active) : originOf(tracing, request, reply, name, route, active, ignored)
+  const origin = isSilent ? silentOrigin(active) : originOf(tracing, request, reply, name, route, active, ignored, typeof own === 'object' ? own : undefined)
   const keepsAddress = tracing.config.requests.clientAddress && origin.fate !== Fate.Dropped
   const connection = connectionOf(request, reply?.raw, keepsAddress)
   const operation = new RequestOperation(tracing, request, reply, name, route, origin, connection, ignored)
-  if (!isSilent) awaitEnd(operation)
+  if (isSilent) tracing.telemetry.ignored++
+  else awaitEnd(operation)
 
   ;(request as WithOperation)[kOperation] = operation
   if (reply !== undefined) (reply.raw as Response)[kOperation] = operation
@@ -47,16 +50,26 @@ function silentOrigin (active: Context): SpanOrigin {
   return { span: SILENT_REQUEST.span, parent: suppressTracing(active), fate: Fate.Dropped }
 }
 
-function originOf (tracing: RequestTracing, request: FastifyRequest, reply: FastifyReply | undefined, name: string, route: string, active: Context, ignored: boolean): SpanOrigin {
+function originOf (tracing: RequestTracing, request: FastifyRequest, reply: FastifyReply | undefined, name: string, route: string, active: Context, ignored: boolean, own: RouteConfig | undefined): SpanOrigin {
   const { config, telemetry } = tracing
   let parent = callerContext(request.raw, active)
   if (ignored) parent = parent.setValue(kHold, true)
+  if (own !== undefined) parent = parent.setValue(kRouteSampler, samplerOf(own))
   const other = otherTracer(active)
   if (other !== undefined) tracing.warn(`Requests are also traced by ${other}, with a tracer provider of its own. If that one sends to Application Insights too, every request appears twice: switch it off for incoming requests.`)
   const attributes = config.sampler === undefined ? undefined : { 'http.request.method': request.raw.method, 'http.route': route, 'url.path': request.raw.url?.split('?')[0] }
   const span = startRequestSpan(telemetry, name, parent, reply?.elapsedTime ?? sinceArrival(request.raw), attributes)
   const fate = !span.isRecording() ? Fate.Dropped : isForAzure(span) && !telemetry.holds && !ignored ? Fate.Kept : Fate.Undecided
   return { span, parent, fate }
+}
+
+// The same object for all requests of a route.
+const routeSamplers = new WeakMap<RouteConfig, RateSampler>()
+
+function samplerOf (own: RouteConfig): RateSampler {
+  let sampler = routeSamplers.get(own)
+  if (sampler === undefined) routeSamplers.set(own, sampler = new RateSampler(fixedRate(own.samplingRatio)))
+  return sampler
 }
 
 function takeBaggage (operation: RequestOperation): void {

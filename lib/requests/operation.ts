@@ -39,19 +39,16 @@ export class RequestOperation extends Operation {
   readonly reply: FastifyReply | undefined
   readonly route: string
   readonly connection: Connection
-  /** A route of the ignore list: kept only where it fails. */
-  readonly ignored: boolean
   /** The response's finish was seen. */
   finished = false
 
   constructor (tracing: RequestTracing, request: FastifyRequest, reply: FastifyReply | undefined, name: string, route: string, { span, parent, fate }: SpanOrigin, connection: Connection, ignored: boolean) {
-    super(tracing.telemetry, name, span, parent, fate)
+    super(tracing.telemetry, name, span, parent, fate, ignored)
     this.tracing = tracing
     this.request = request
     this.reply = reply
     this.route = route
     this.connection = connection
-    this.ignored = ignored
   }
 
   /** Milliseconds since Fastify got the request. */

@@ -86,7 +86,10 @@ function awaitAnswer (tracing: RequestTracing, error: ClientError, socket: Socke
 }
 
 function report ({ config, telemetry }: RequestTracing, raw: RawRequest, status: number, duration: number): void {
-  if (ignoresUnmatched(config.ignore)) return
+  if (ignoresUnmatched(config.ignore)) {
+    telemetry.ignored++
+    return
+  }
   const success = status < 400
   const connection = rawConnection(raw, config.requests.clientAddress)
   const span = startRequestSpan(telemetry, `${knownMethod(raw.method)} ${UNMATCHED}`, callerContext(raw, context.active()), duration)

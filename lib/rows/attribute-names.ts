@@ -11,3 +11,6 @@ export const PROCESSED = '_MS.ProcessedByMetricExtractors'
 
 /** What an SDK for the older API puts before a record whose body is the row. */
 export const BASE_TYPE = '_MS.baseType'
+
+/** The rate of a span that other destinations get, and Azure does not. */
+export const NOT_FOR_AZURE = 0

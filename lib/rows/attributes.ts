@@ -2,6 +2,7 @@
  * Attributes of a span or a record, before the exporter maps them → those that it maps rightly. What it would cut without a
  * word is cut here, with the mark; what it would make no row of is completed.
  */
+import { OPERATION_NAME } from './attribute-names'
 import { cut, cutBytes } from './cut'
 import { NAME, propertyBytes } from './limits'
 
@@ -23,8 +24,10 @@ export function fitAttribute (name: string, value: string): string {
   return cutBytes(value, propertyBytes(name))
 }
 
-/** The exporter makes the operation's name of method and route: it is to be the name that the other rows have. */
-export function fitRoute (attributes: Attributes): void {
+/** The exporter makes a request's name of the operation's, or of method and route: it is to be the name that the other rows have. */
+export function fitNames (attributes: Attributes): void {
+  const name = attributes[OPERATION_NAME]
+  if (typeof name === 'string' && name.length > NAME) attributes[OPERATION_NAME] = cut(name, NAME)
   const route = attributes['http.route']
   if (typeof route !== 'string' || route.length <= SHORT_ROUTE) return
   const method = String(attributes['http.request.method'] ?? attributes['http.method'] ?? '')

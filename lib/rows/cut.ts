@@ -1,6 +1,6 @@
 /** A text that is too long → its beginning, and how long it was. There is one mark for all that is cut. */
 
-const MARKED = /…\(cut from (\d{1,15})\)$/
+const MARKED = /…\(cut from ((?:over )?\d{1,15})\)$/
 /** Where nobody could tell the mark from the text, ids above all, there is none. */
 const SHORTEST_MARKED = 64
 
@@ -11,14 +11,17 @@ export function cut (text: string, max: number): string {
   return text.slice(0, max - mark.length).toWellFormed() + mark
 }
 
-/** `text` within `max` bytes of UTF-8. */
-export function cutBytes (text: string, max: number): string {
+/**
+ * `text` within `max` bytes of UTF-8.
+ * @param isWhole false where it was not written to its end, because it had become too long
+ */
+export function cutBytes (text: string, max: number, isWhole = true): string {
   // No character of UTF-16 takes more than three bytes, so most values need no count.
   if (text.length * 3 <= max) return text
   // Of a megabyte, no more is looked at than may be sent.
   const bytes = Buffer.from(text.length > max ? text.slice(0, max + 1) : text)
   if (bytes.length <= max) return text
-  const mark = markOf(text)
+  const mark = isWhole ? markOf(text) : `…(cut from over ${text.length})`
   let end = max - Buffer.byteLength(mark)
   while ((bytes[end]! & 0xc0) === 0x80) end--
   return bytes.toString('utf8', 0, end) + mark

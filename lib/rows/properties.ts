@@ -38,8 +38,14 @@ export function propertyValue (value: unknown, max: number = LIMITS.property): s
     case 'string': return cutBytes(value.toWellFormed(), max)
     case 'number': case 'boolean': case 'bigint': case 'undefined': return String(value)
     case 'symbol': return cutBytes(String(value).toWellFormed(), max)
-    default: return cutBytes(asText(serialize(value, max)), max)
+    default: return serializedValue(value, max)
   }
+}
+
+function serializedValue (value: unknown, max: number): string {
+  const json = serialize(value, max)
+  const text = asText(json)
+  return cutBytes(text, max, json.length <= max)
 }
 
 /** The same for a value that was parsed from JSON. */

@@ -215,7 +215,8 @@ function * itemsOf (array: unknown[]): Generator {
 /** The class's name, where the app has not given the error a name of its own. */
 export function errorType (error: object): string {
   const name = readText(error, 'name')
-  if (name !== undefined && name.trim() !== '' && name !== 'Error') return name
+  // Some drivers set `error`, which says nothing.
+  if (name !== undefined && name.trim() !== '' && name.toLowerCase() !== 'error') return name
   return constructorName(error) ?? 'Error'
 }
 

@@ -1,7 +1,7 @@
 /** Options → one running instance: its providers, its delivery, its metrics, and their end. */
 import { type Attributes, type Context, type Link, type Span, type SpanKind, type Tracer, ROOT_CONTEXT, trace } from '@opentelemetry/api'
 import type { LogRecord, Logger, SeverityNumber } from '@opentelemetry/api-logs'
-import type { ReadableSpan } from '@opentelemetry/sdk-trace-base'
+import { ParentBasedSampler, type ReadableSpan } from '@opentelemetry/sdk-trace-base'
 import { type CloseReport, type Delivery, type DeliveryStats, type FlushReport, createDelivery } from '../delivery'
 import type { Exceptions } from '../exceptions'
 import { type LineNotes, ORIGINAL_LINE, type RecordProcessor, createRecordProcessor } from '../logs/record-processor'
@@ -29,8 +29,10 @@ const SCOPE = 'fastify-app-insights'
 
 /** Something the user may call to see that nothing is lost. */
 export interface Stats extends DeliveryStats {
-  /** Rows that sampling or `ignore` kept from being sent. */
+  /** Rows that sampling kept from being sent. */
   readonly sampledOut: number
+  /** Rows of requests that `ignore`, or their route, leaves out. */
+  readonly ignored: number
   /** Requests that have begun and not ended. */
   readonly openRequests: number
 }
@@ -50,6 +52,7 @@ export class Instance {
   /** Operations of requests that have begun and not ended. */
   readonly open = new Set<Operation>()
   sampledOut = 0
+  ignored = 0
   /** undefined where they are off. */
   readonly metrics: Metrics | undefined
   readonly providers: Providers
@@ -150,7 +153,7 @@ export class Instance {
   }
 
   stats (): Stats {
-    return { ...this.#delivery.stats(), sampledOut: this.sampledOut, openRequests: this.open.size }
+    return { ...this.#delivery.stats(), sampledOut: this.sampledOut, ignored: this.ignored, openRequests: this.open.size }
   }
 
   /** Sends what is pending within `closeTimeout` and lets go of everything. The second call waits for the first. */
@@ -181,9 +184,15 @@ export class Instance {
     return report
   }
 
+  #leaveOut (operation: Operation | undefined): void {
+    if (operation === undefined) this.sampledOut++
+    else operation.leaveOut()
+  }
+
   #sampler (): OperationSampler {
-    const { sampler, tracesPerSecond, samplingRatio } = this.config
-    return new OperationSampler(sampler ?? new RateSampler(tracesPerSecond === undefined ? fixedRate(samplingRatio) : adaptiveRate(tracesPerSecond)), this.holds)
+    const { sampler, tracesPerSecond, samplingRatio, followCaller, sampleAzureOnly } = this.config
+    const root = sampler ?? new RateSampler(tracesPerSecond === undefined ? fixedRate(samplingRatio) : adaptiveRate(tracesPerSecond))
+    return new OperationSampler(followCaller ? new ParentBasedSampler({ root }) : root, this.holds, sampleAzureOnly)
   }
 
   #spanProcessor (): ReturnType<typeof createSpanProcessor> {
@@ -201,7 +210,7 @@ export class Instance {
           attributes: toAttributes(attributes)
         })
       },
-      sampledOut: () => { this.sampledOut++ }
+      leaveOut: operation => this.#leaveOut(operation)
     })
   }
 
@@ -213,7 +222,7 @@ export class Instance {
       properties: this.#properties,
       delivery: this.#delivery,
       exception: metrics === undefined ? undefined : weight => metrics.exception(weight),
-      sampledOut: () => { this.sampledOut++ }
+      leaveOut: operation => this.#leaveOut(operation)
     })
   }
 }

@@ -29,6 +29,8 @@ export const enum Fate {
 export interface Owner {
   /** Rows that sampling kept from being sent. */
   sampledOut: number
+  /** Rows that `ignore` kept from being sent. */
+  ignored: number
   startSpan: (name: string, kind: SpanKind, parent: Context) => Span
   event: (context: Context, name: string, properties?: Properties, measurements?: Record<string, number>) => void
   trackException: (context: Context, error: unknown, properties?: Properties) => void
@@ -51,6 +53,7 @@ export class Operation {
   readonly span: Span
   readonly context: Context
   fate: Fate
+  readonly ignored: boolean
   /** What the app has set for the later rows of this operation. */
   attributes: Attributes | undefined = undefined
   /** Rows that wait for the decision: finished spans and log records, each as the call that sends it. */
@@ -64,11 +67,13 @@ export class Operation {
   /** Of the request: tells how its errors are to be written where nobody logs them. */
   logger: object | undefined = undefined
 
-  constructor (owner: Owner, name: string, span: Span, context: Context, fate: Fate) {
+  /** @param ignored a request that the app's `ignore`, or its route, leaves out, unless it fails */
+  constructor (owner: Owner, name: string, span: Span, context: Context, fate: Fate, ignored = false) {
     this.owner = owner
     this.#firstName = name
     this.span = span
     this.fate = fate
+    this.ignored = ignored
     this.context = trace.setSpan(context.setValue(kContextOperation, this), span)
   }
 
@@ -136,8 +141,14 @@ export class Operation {
     if (this.fate !== Fate.Undecided) return false
     this.held ??= []
     if (this.held.length < MAX_HELD) this.held.push(send)
-    else this.owner.sampledOut++
+    else this.leaveOut()
     return true
+  }
+
+  /** Rows of it are not sent. */
+  leaveOut (count = 1): void {
+    if (this.ignored) this.owner.ignored += count
+    else this.owner.sampledOut += count
   }
 
   /** The end of an undecided operation: its rows are sent or forgotten. */
@@ -147,7 +158,7 @@ export class Operation {
     const held = this.held
     this.held = undefined
     if (held === undefined) return
-    if (!keep) this.owner.sampledOut += held.length
+    if (!keep) this.leaveOut(held.length)
     else for (const send of held) send()
   }
 }

@@ -1,12 +1,15 @@
 /** Trace id → kept or not, the same in every service that samples as Application Insights does. */
 import { type Attributes, type Context, type Link, type Span, type SpanKind, TraceFlags, createContextKey, trace } from '@opentelemetry/api'
 import { type Sampler, SamplingDecision, type SamplingResult } from '@opentelemetry/sdk-trace-base'
-import { SAMPLE_RATE } from '../rows/attribute-names'
+import { NOT_FOR_AZURE, SAMPLE_RATE } from '../rows/attribute-names'
 import { sampleRateOf } from '../rows/marks'
 import { isOwn } from './own-spans'
 
 /** Set in the context of a request that must be recorded, because its fate is decided at its end. */
 export const kHold = createContextKey('fastify-app-insights.hold')
+
+/** Set in the context of a request whose route has a ratio of its own: a RateSampler. */
+export const kRouteSampler = createContextKey('fastify-app-insights.route-sampler')
 
 /** How many in a hundred are kept now. Called once for each new trace. */
 export type Rate = () => number
@@ -75,14 +78,17 @@ export class RateSampler implements Sampler {
 export class OperationSampler implements Sampler {
   readonly #first: Sampler
   readonly #hold: boolean
+  readonly #azureOnly: boolean
 
   /**
    * @param first decides where there is no parent of ours
    * @param hold what is sampled out is recorded all the same, until its end is known
+   * @param azureOnly what is sampled out is so for Azure only
    */
-  constructor (first: Sampler, hold: boolean) {
+  constructor (first: Sampler, hold: boolean, azureOnly: boolean) {
     this.#first = first
     this.#hold = hold
+    this.#azureOnly = azureOnly
   }
 
   shouldSample (context: Context, traceId: string, name: string, kind: SpanKind, attributes: Attributes, links: Link[]): SamplingResult {
@@ -95,7 +101,9 @@ export class OperationSampler implements Sampler {
   #sample (context: Context, traceId: string, name: string, kind: SpanKind, attributes: Attributes, links: Link[]): SamplingResult {
     const parent = trace.getSpan(context)
     if (isOwn(parent)) return followed(parent)
-    const result = this.#first.shouldSample(context, traceId, name, kind, attributes, links)
+    const first = context.getValue(kRouteSampler) as Sampler | undefined ?? this.#first
+    const result = first.shouldSample(context, traceId, name, kind, attributes, links)
+    if (this.#azureOnly && result.decision !== SamplingDecision.RECORD_AND_SAMPLED) return { ...result, decision: SamplingDecision.RECORD_AND_SAMPLED, attributes: { ...result.attributes, [SAMPLE_RATE]: NOT_FOR_AZURE } }
     const hold = this.#hold || context.getValue(kHold) === true
     if (hold && result.decision === SamplingDecision.NOT_RECORD) return { ...result, decision: SamplingDecision.RECORD }
     return result

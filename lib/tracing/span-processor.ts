@@ -2,8 +2,8 @@
 import { type Attributes, type Context, type Span as ApiSpan, SpanKind, TraceFlags, trace } from '@opentelemetry/api'
 import type { ReadableSpan, Span, SpanProcessor } from '@opentelemetry/sdk-trace-base'
 import type { PackableSpan } from '../delivery/pack'
-import { OPERATION_NAME, SAMPLE_RATE } from '../rows/attribute-names'
-import { markSampleRate } from '../rows/marks'
+import { NOT_FOR_AZURE, OPERATION_NAME, SAMPLE_RATE } from '../rows/attribute-names'
+import { markSampleRate, sampleRateOf } from '../rows/marks'
 import { type Redactor, redactSpan } from '../rows/redaction'
 import { Fate, type Operation, bindSpan, operationOf, operationOfSpan } from './operation'
 import { interceptExceptions } from './recorded-exceptions'
@@ -17,7 +17,8 @@ export interface SpanTarget {
   deliver: (span: PackableSpan) => void
   /** An event of a span, which is a row of its own. */
   event: (event: ReadableSpan['events'][number], span: ReadableSpan, operation: Operation | undefined) => void
-  sampledOut: () => void
+  /** Sampling has kept a row from being sent. */
+  leaveOut: (operation: Operation | undefined) => void
 }
 
 // The second level of Trace Context: the trace id's last 56 bits are random.
@@ -32,7 +33,7 @@ export function keepRandomFlag (span: ApiSpan, parent: Context): void {
   if (own.traceId === caller.traceId) own.traceFlags |= RANDOM_FLAG
 }
 
-export function createSpanProcessor ({ longest, properties, redactor, deliver, event, sampledOut }: SpanTarget): SpanProcessor {
+export function createSpanProcessor ({ longest, properties, redactor, deliver, event, leaveOut }: SpanTarget): SpanProcessor {
   function onStart (span: Span, parent: Context): void {
     interceptExceptions(span)
     keepRandomFlag(span, parent)
@@ -57,11 +58,11 @@ export function createSpanProcessor ({ longest, properties, redactor, deliver, e
     const operation = operationOfSpan(span)
     if (operation === undefined) {
       if (isForAzure(span)) send(span)
-      else sampledOut()
+      else leaveOut(operation)
       return
     }
     if (operation.fate === Fate.Kept) send(span, operation)
-    else if (!operation.hold(() => send(span, operation))) sampledOut()
+    else if (!operation.hold(() => send(span, operation))) leaveOut(operation)
   }
 
   function send (span: ReadableSpan, operation?: Operation): void {
@@ -93,5 +94,5 @@ function shorten (attributes: Attributes, longest: number): void {
 }
 
 export function isForAzure (span: ApiSpan | ReadableSpan): boolean {
-  return (span.spanContext().traceFlags & TraceFlags.SAMPLED) !== 0
+  return (span.spanContext().traceFlags & TraceFlags.SAMPLED) !== 0 && sampleRateOf((span as Partial<ReadableSpan>).attributes) !== NOT_FOR_AZURE
 }

@@ -205,10 +205,12 @@ for (const [audience, scope] of [
     const server = await ingestion()
     t.teardown(server.close)
     const asked: unknown[] = []
-    const credential = { async getToken (scopes: string | string[]) {
-      asked.push(scopes)
-      return { token: 't', expiresOnTimestamp: Date.now() + 3_600_000 }
-    } }
+    const credential = {
+      async getToken (scopes: string | string[]) {
+        asked.push(scopes)
+        return { token: 't', expiresOnTimestamp: Date.now() + 3_600_000 }
+      }
+    }
     const { delivery, log } = produce({ connectionString: server.connectionString + audience, credential, timing: QUICK })
     t.teardown(async () => await delivery.close(100))
     log('one')

@@ -36,6 +36,7 @@ const cases: Array<[name: string, make: () => unknown, type: string, message: st
   ['a name that the app has set', () => named('ValidationError'), 'ValidationError', 'broke'],
   ['a name that the app has set on a TypeError', () => named('ValidationError', new TypeError('broke')), 'ValidationError', 'broke'],
   ['a name that is blank', () => named(' '), 'Error', 'broke'],
+  ['a name that says nothing', () => named('error', new NotReady('broke')), 'NotReady', 'broke'],
   ['a name that is no text', () => named({ a: 1 }), 'Error', 'broke'],
   ['a name that cannot be seen', () => Object.defineProperty(new Error('broke'), 'name', { value: 'QuietError' }), 'QuietError', 'broke'],
   ['a name of the class', () => new Renamed('broke'), 'OrderError', 'broke'],

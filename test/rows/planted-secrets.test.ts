@@ -68,6 +68,8 @@ const PLACES: Array<() => Planted> = [
   () => { const { marker, value } = secret(); return { marker, target: `/x?page=1#${one(NAMES)}=${value}` } },
   () => { const { marker, value } = secret(); return { marker, target: `/x#/cb?${one(NAMES)}=${value}` } },
   () => { const { marker, value } = secret(); return { marker, target: `/x?next=https://a.test/cb?${one(FORMS)(one(NAMES))}=${value}&page=1` } },
+  () => { const { marker, value } = secret(); return { marker, target: `/x?${one(FORMS)(one(NAMES))}=${value}&next=https://a.test/cb?page=1` } },
+  () => { const { marker, value } = secret('?'); return { marker, target: `/x;${one(NAMES)}=${value}?next=https://a.test/${encoded('https://b.test/?page=1')}` } },
   () => { const { marker, value } = secret('&'); return { marker, target: `/x?redirect_uri=${encoded(`https://a.test/?${one(NAMES)}=${value}`)}&page=1` } },
   () => { const { marker, value } = secret('&'); return { marker, target: `/x?u=${encoded(`https://a.test/?page=1&n=${encoded(`https://b.test/?${one(FORMS)(one(NAMES))}=${value}`)}`)}` } },
   () => { const { marker, value } = secret('&'); return { marker, target: `/x?state=${encoded(`${one(NAMES)}=${value}`)}&page=1` } },

@@ -67,6 +67,8 @@ t.test('a text loses the secrets of the urls, lists and headers in it', t => {
   const table: Array<[from: string, to: string]> = [
     ['GET https://x/?token=S failed', 'GET https://x/?token=REDACTED failed'],
     ['Route GET:/a?token=S"S<S not found', 'Route GET:/a?token=REDACTED not found'],
+    ['Route GET:/cb?token=S&next=https://x/?page=1&code=S not found', 'Route GET:/cb?token=REDACTED&next=https://x/?page=1&code=REDACTED not found'],
+    ['(/cb?token=S&next=https://x/) not found', '(/cb?token=REDACTED&next=https://x/) not found'],
     ['Route GET:/a;token=S not found', 'Route GET:/a;token=REDACTED not found'],
     ['("https://x/?token=S"), then', '("https://x/?token=REDACTED"), then'],
     ['to "https://x/?token=S"S", then', 'to "https://x/?token=REDACTED", then'],
@@ -81,6 +83,8 @@ t.test('a text loses the secrets of the urls, lists and headers in it', t => {
     ['Server=db;Password="S;S";Port=1', 'Server=db;Password=REDACTED;Port=1'],
     ['to Server=db; Password=S; Port=1', 'to Server=db; Password=REDACTED; Port=1'],
     ['to AccountName=a;AccountKey=S==;Suffix=core', 'to AccountName=a;AccountKey=REDACTED;Suffix=core'],
+    ['sends to InstrumentationKey=S;IngestionEndpoint=https://x/ now', 'sends to InstrumentationKey=REDACTED now'],
+    ['Endpoint=sb://x/;SharedAccessKeyName=a;SharedAccessKey=S=', 'Endpoint=sb://x/;SharedAccessKeyName=a;SharedAccessKey=REDACTED'],
     [`redirected to ${encoded('https://x/?token=S')}`, `redirected to ${encoded('https://x/?token=REDACTED')}`],
     ['postgres://app:S@db/shop and https://x/?b=1', 'postgres://REDACTED@db/shop and https://x/?b=1'],
     ['Bearer S1234567.89', 'Bearer REDACTED'],

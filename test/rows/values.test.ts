@@ -59,9 +59,9 @@ const cases: Array<[name: string, value: unknown, arrives: string | RegExp | und
   ['hostile ones within', { a: 1, hostile, revoked: revoked.proxy, list: [hostile] }, '{"a":1,"hostile":"[unreadable]","revoked":"[unreadable]","list":["[unreadable]"]}'],
   ['a boxed value', Object('text'), 'text'],
   ['fifty thousand levels', deep, /^(?:\{"next":){20}"\[Object\]"\}{20}$/],
-  ['a million items', new Array(1_000_000).fill(7), /^\[7,7,.*… \[cut\]$/],
-  ['a huge text within', { text: 'x'.repeat(10_000_000) }, /^\{"text":"x+… \[cut\]$/],
-  ['a list without end', new Proxy([], { get: (_target, name) => name === 'length' ? Infinity : 1 }), /^\[1,1,.*… \[cut\]$/]
+  ['a million items', new Array(1_000_000).fill(7), /^\[7,7,.*…\(cut from over 8\d{3}\)$/],
+  ['a huge text within', { text: 'x'.repeat(10_000_000) }, /^\{"text":"x+…\(cut from over 8\d{3}\)$/],
+  ['a list without end', new Proxy([], { get: (_target, name) => name === 'length' ? Infinity : 1 }), /^\[1,1,.*…\(cut from over 8\d{3}\)$/]
 ]
 
 const properties = Object.fromEntries(cases.map(([name, value]) => [name, value])) as Given

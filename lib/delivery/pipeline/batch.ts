@@ -105,3 +105,9 @@ export function merge (batches: Batch[], lease: Lease | undefined): Batch {
   for (const batch of batches) for (let kind = 0; kind < counts.length; kind++) counts[kind] += batch.counts[kind]
   return createBatch(source, counts, { sealed: batches.map(batch => batch.sealed).join('\n'), sequence: batches[0].sequence }, { since, lease })
 }
+
+export function itemsOf (batches: Batch[]): number {
+  let items = 0
+  for (const { counts } of batches) items += total(counts)
+  return items
+}

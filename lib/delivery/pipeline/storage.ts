@@ -34,6 +34,7 @@ export class Storage {
   #writableAt = 0
   #usable = { at: -Infinity, is: false }
   #claimAt = 0
+  #postponed: string | undefined
   /** Negative, so that they differ from those of what comes from memory. */
   #lastLease = 0
 
@@ -87,9 +88,9 @@ export class Storage {
 
   #next (onlyOwn: boolean, claimEvery: number | undefined): SpoolFile | undefined {
     const { inherited } = this.#options
-    for (const file of this.#spool.files) {
-      if (!this.leases.has(file.name) && (!onlyOwn || this.#ownerOf(file) !== inherited)) return file
-    }
+    const files = this.#spool.files.filter(file => !this.leases.has(file.name) && (!onlyOwn || this.#ownerOf(file) !== inherited))
+    const next = files.find(file => file.name !== this.#postponed) ?? files[0]
+    if (next !== undefined) return next
     if (onlyOwn || claimEvery === undefined || monotonic() < this.#claimAt) return undefined
     const claimed = this.#spool.claim()
     if (claimed === undefined) this.#claimAt = monotonic() + claimEvery
@@ -115,6 +116,12 @@ export class Storage {
     }
     this.leases.set(file.name, lease)
     return batch
+  }
+
+  /** It was not accepted: nothing is read before `notBefore`, and then another one first. */
+  postpone ({ file }: Lease, notBefore: number): void {
+    this.readableAt = notBefore
+    this.#postponed = file?.name
   }
 
   /** The file of a lease is done with, unless it is still what is left to send. */

@@ -7,7 +7,7 @@ import type { ResourceMetrics } from '@opentelemetry/sdk-metrics'
 import type { ReadableSpan } from '@opentelemetry/sdk-trace-base'
 import { addMissing, bodyOf, fieldsToAttributes, parseLine } from '../../logs/line'
 import { BASE_TYPE, OPERATION_NAME, PROCESSED, SAMPLE_RATE } from '../../rows/attribute-names'
-import { completeException, fitAttribute, fitRoute } from '../../rows/attributes'
+import { completeException, fitAttribute, fitNames } from '../../rows/attributes'
 import { cut } from '../../rows/cut'
 import { NAME } from '../../rows/limits'
 import { RECORD_PROCESSED, RECORD_RATE } from './exporters'
@@ -123,7 +123,7 @@ export function unpack (sealed: string, resource: Resource, into: Unpacked): voi
       const duration = time()
       const code = next<number>()
       const read = attributes()
-      fitRoute(read)
+      fitNames(read)
       if (rate !== null) read[SAMPLE_RATE] = rate
       if (processed !== null) read[PROCESSED] = processed
       const events = type === SPAN_WITH_MORE ? next<Array<[string, HrTime, Record<string, string>]>>() : []

@@ -22,6 +22,7 @@ export interface Waiter {
 
 export class Waiters {
   readonly #waiters = new Set<Waiter>()
+  #attempts = 0
 
   get size (): number {
     return this.#waiters.size
@@ -37,11 +38,11 @@ export class Waiters {
   }
 
   /** @param within milliseconds from now, after which `expire` is called */
-  add (mode: Mode, within: number, source: Source | undefined, attempts: number, isTripped: boolean, done: () => void, expire: (waiter: Waiter) => void): Waiter {
+  add (mode: Mode, within: number, source: Source | undefined, isTripped: boolean, done: () => void, expire: (waiter: Waiter) => void): Waiter {
     const waiter: Waiter = {
       mode,
       source,
-      since: attempts,
+      since: this.#attempts,
       failuresLeft: isTripped ? 1 : FAILURES_TO_OPEN,
       deadline: monotonic() + within,
       timer: setTimeout(() => expire(waiter), Math.max(0, within)),
@@ -49,6 +50,11 @@ export class Waiters {
     }
     this.#waiters.add(waiter)
     return waiter
+  }
+
+  /** @returns a number for an attempt that begins now */
+  attempt (): number {
+    return ++this.#attempts
   }
 
   /** @returns whether someone began to wait during the attempt: it says nothing about now, and deserves another one at once */

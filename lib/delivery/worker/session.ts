@@ -75,7 +75,7 @@ export class WorkerSession {
   }
 
   take (batch: Sealed): void {
-    this.#open(batch.id)
+    this.open(batch.id)
     const sequence = ++this.#sequence
     this.#posted.set(sequence, batch)
     this.#post({ is: 'take', sequence, ...batch })
@@ -85,8 +85,8 @@ export class WorkerSession {
   settle (mode: Mode, within: number, id: number | undefined, last: boolean, flag: SharedArrayBuffer | undefined, done: (isDone: boolean) => void): number {
     const request = ++this.#lastRequest
     this.#requests.set(request, done)
-    if (id === undefined) for (const each of this.#events.clients.keys()) this.#open(each)
-    else this.#open(id)
+    if (id === undefined) for (const each of this.#events.clients.keys()) this.open(each)
+    else this.open(id)
     this.#post({ is: 'settle', request, mode, within, id, last, done: flag })
     return request
   }
@@ -135,7 +135,8 @@ export class WorkerSession {
     await this.#worker.terminate()
   }
 
-  #open (id: number): void {
+  /** Tells it of an instance, once. */
+  open (id: number): void {
     const client = this.#events.clients.get(id)
     if (this.#opened.has(id) || client === undefined) return
     this.#opened.add(id)

@@ -12,7 +12,7 @@ export const SECRET_QUERY_NAMES: readonly string[] = Object.freeze([
   'code', 'code_verifier', 'otp', 'pin', 'password', 'passwd', 'pwd', 'pass', 'passphrase', 'passcode', 'new_password',
   'old_password', 'current_password', 'confirm_password', 'password_confirmation',
   'secret', 'client_secret', 'secret_key', 'private_key', 'api_key', 'x-api-key', 'key', 'access_key', 'secret_access_key',
-  'subscription-key', 'ocp-apim-subscription-key', 'connection_string', 'credential', 'credentials',
+  'subscription-key', 'ocp-apim-subscription-key', 'connection_string', 'instrumentation_key', 'credential', 'credentials',
   'session', 'session_id', 'jsessionid', 'phpsessid', 'aspsessionid', 'sid', 'csrf', 'xsrf', 'csrf_token', 'xsrf_token',
   'csrf_middleware_token', 'request_verification_token'
 ])

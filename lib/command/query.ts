@@ -1,0 +1,71 @@
+/** `fastify-app-insights query`: a KQL query → the running emulator's answer, as a table, JSON or CSV. */
+import { request } from 'node:http'
+import { text as textOf } from 'node:stream/consumers'
+import { parseArgs } from 'node:util'
+import { csv, objects, table, type Answer } from './tables'
+
+const USAGE = `Usage: fastify-app-insights query '<kql>' [options]
+
+  Asks the running emulator. With - as the query, it is read from standard input.
+  Needs @kusto/language-service-next where the emulator runs.
+  Exits with 0 where there is an answer, with 1 where the query is wrong or no emulator answers, with 2 for wrong usage.
+
+  --url <url>       the emulator's address (default http://127.0.0.1:4319)
+  --json            a list of objects, one a line
+  --csv             comma-separated values, the columns' names first
+  --help            this text
+
+  fastify-app-insights query 'requests | where success == false | summarize count() by name, resultCode'
+`
+
+const OPTIONS = {
+  url: { type: 'string', default: 'http://127.0.0.1:4319' },
+  json: { type: 'boolean' },
+  csv: { type: 'boolean' },
+  help: { type: 'boolean', short: 'h' }
+} as const
+
+export async function query (args: string[]): Promise<number> {
+  let parsed
+  try {
+    parsed = parseArgs({ args, options: OPTIONS, allowPositionals: true })
+  } catch (error) {
+    process.stderr.write(`${(error as Error).message}\n\n${USAGE}`)
+    return 2
+  }
+  const { values, positionals } = parsed
+  if (values.help) {
+    process.stdout.write(USAGE)
+    return 0
+  }
+  if (positionals.length !== 1 || !URL.canParse(values.url) || (values.json && values.csv)) {
+    process.stderr.write(USAGE)
+    return 2
+  }
+  const kql = positionals[0] === '-' ? await textOf(process.stdin) : positionals[0]
+
+  let answer: Answer | { error: string }
+  try {
+    answer = await ask(new URL('/api/query', values.url), kql)
+  } catch (error) {
+    process.stderr.write(`No emulator answers at ${values.url} (${(error as NodeJS.ErrnoException).code ?? (error as Error).message}). Start one: npx fastify-app-insights emulator\n`)
+    return 1
+  }
+  if ('error' in answer) {
+    process.stderr.write(`${answer.error}\n`)
+    return 1
+  }
+  process.stdout.write(values.json ? objects(answer) : values.csv ? csv(answer) : table(answer, process.stdout.columns))
+  return 0
+}
+
+async function ask (url: URL, kql: string): Promise<Answer | { error: string }> {
+  const sent = request(url, { method: 'POST', headers: { 'content-type': 'application/json' } })
+  const response = new Promise<string>((resolve, reject) => {
+    sent.once('error', reject)
+    sent.once('response', incoming => { textOf(incoming).then(resolve, reject) })
+  })
+  sent.end(JSON.stringify({ query: kql }))
+  const body: unknown = JSON.parse(await response)
+  return body as Answer | { error: string }
+}

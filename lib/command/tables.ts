@@ -1,0 +1,47 @@
+/** A query's answer → text for a terminal, a script or a spreadsheet. */
+import { printable } from '../emulator/line'
+
+export interface Answer { columns: Array<{ name: string, type: string }>, rows: unknown[][] }
+
+const NUMBERS = new Set(['int', 'long', 'real', 'decimal'])
+/** Characters that a column is never narrower than, where it has them. */
+const NARROWEST = 12
+
+function text (value: unknown): string {
+  if (value === null || value === undefined) return ''
+  return typeof value === 'object' ? JSON.stringify(value) : String(value)
+}
+
+/** Columns side by side, cut so that a line fits the terminal; numbers to the right. */
+export function table ({ columns, rows }: Answer, width: number | undefined): string {
+  if (columns.length === 0) return ''
+  const cells = [columns.map(({ name }) => name), ...rows.map(row => row.map(value => printable(text(value))))]
+  const widths = columns.map((_, index) => Math.max(...cells.map(row => [...row[index]].length)))
+  // The widest gives way first.
+  for (let over = widths.reduce((sum, each) => sum + each + 2, -2) - (width ?? Infinity); over > 0; over--) {
+    const widest = widths.indexOf(Math.max(...widths))
+    if (widths[widest] <= NARROWEST) break
+    widths[widest]--
+  }
+  const line = (row: string[]): string => row.map((cell, index) => fitted(cell, widths[index], NUMBERS.has(columns[index].type))).join('  ').trimEnd()
+  const [head, ...body] = cells
+  const count = `${rows.length} ${rows.length === 1 ? 'row' : 'rows'}`
+  return [line(head), widths.map(each => '-'.repeat(each)).join('  '), ...body.map(line), count].join('\n') + '\n'
+}
+
+function fitted (cell: string, width: number, right: boolean): string {
+  const units = [...cell]
+  if (units.length > width) return `${units.slice(0, width - 1).join('')}…`
+  const space = ' '.repeat(width - units.length)
+  return right ? space + cell : cell + space
+}
+
+export function objects ({ columns, rows }: Answer): string {
+  const lines = rows.map(row => JSON.stringify(Object.fromEntries(columns.map(({ name }, index) => [name, row[index]]))))
+  return `[${lines.join(',\n')}]\n`
+}
+
+export function csv ({ columns, rows }: Answer): string {
+  const field = (value: string): string => /[",\r\n]/.test(value) ? `"${value.replaceAll('"', '""')}"` : value
+  return [columns.map(({ name }) => name), ...rows.map(row => row.map(text))].map(row => `${row.map(field).join(',')}\r\n`).join('')
+}

@@ -1,0 +1,60 @@
+/** Batches that cannot be sent for now → files. */
+import { itemsOf, type Batch } from './batch'
+import type { Leases } from './leases'
+import type { Storage } from './storage'
+
+// In one file.
+export const SPILL_ITEMS = 2_000
+const SPILL_CHARACTERS = 4 * 1024 * 1024
+
+export class Spill {
+  readonly #storage: Storage | undefined
+  readonly #leases: Leases
+  readonly #fileItems: number
+
+  /** @param chunk items of one body */
+  constructor (storage: Storage | undefined, leases: Leases, chunk: number) {
+    this.#storage = storage
+    this.#leases = leases
+    this.#fileItems = Math.min(SPILL_ITEMS, 4 * chunk)
+  }
+
+  /** With `last`, what the disk will not have is lost. @returns what stays: it does not match, or could not be stored */
+  storeMatching (batches: Batch[], matches: (batch: Batch) => boolean, last: boolean): Batch[] {
+    return [...this.storeAll(batches.filter(matches), last), ...batches.filter(each => !matches(each))]
+  }
+
+  /** Sealed batches of one source share a file. @returns what could not be stored */
+  storeAll (batches: Batch[], last: boolean): Batch[] {
+    const left: Batch[] = []
+    while (batches.length > 0) {
+      const group = this.#fileful(batches)
+      batches = batches.slice(group.length)
+      const whole = this.#leases.claim(group)
+      if (whole !== undefined && !this.store(whole, last)) left.push(whole)
+    }
+    return left
+  }
+
+  /** @returns whether it has ended */
+  store (batch: Batch, last: boolean): boolean {
+    if (batch.unchangedOnDisk) this.#leases.leave(batch, true)
+    else if (this.#storage?.write(batch) === true) this.#leases.end(batch, 'spooled')
+    else if (last) this.#leases.end(batch, this.#storage === undefined ? 'closed' : 'storageFailed')
+    else return false
+    return true
+  }
+
+  /** The first of them that go into one file: sealed, not claimed yet, and of one source. */
+  #fileful ([first, ...others]: Batch[]): Batch[] {
+    const group = [first]
+    if (first.body !== undefined || first.lease !== undefined) return group
+    let characters = first.sealed.length
+    for (const batch of others) {
+      if (batch.source !== first.source || batch.lease !== undefined || itemsOf(group) >= this.#fileItems || characters >= SPILL_CHARACTERS) break
+      characters += batch.sealed.length
+      group.push(batch)
+    }
+    return group
+  }
+}

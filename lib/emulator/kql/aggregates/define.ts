@@ -1,0 +1,29 @@
+/** The pieces that aggregate functions are made of. */
+import { cast, type Accumulator, type Call, type Expression } from '../expression'
+import type { Row, Scalar, Value } from '../values'
+
+export type AggregateFunction = (call: Call) => () => Accumulator
+
+/** Takes the values of one argument that are there; a second argument is a condition where the name ends in `if`. */
+export function over (create: (type: Scalar, call: Call) => { take (value: Value): void, result (): Value }, { conditional = false, as }: { conditional?: boolean, as?: Scalar } = {}): AggregateFunction {
+  return call => {
+    const argument = as === undefined ? call.args[0] : cast(call.args[0], as)
+    const condition = conditional ? conditionOf(call.args[1]) : undefined
+    return () => {
+      const state = create(argument.type, call)
+      return {
+        add (row) {
+          if (condition !== undefined && !condition(row)) return
+          const value = argument.of(row)
+          if (value !== null) state.take(value)
+        },
+        result: () => state.result()
+      }
+    }
+  }
+}
+
+export function conditionOf (expression: Expression): (row: Row) => boolean {
+  const { of } = cast(expression, 'bool')
+  return row => of(row) === true
+}

@@ -1,0 +1,9 @@
+/** Aggregate functions by name. */
+import { collecting } from './collections'
+import { counting } from './counts'
+import { choosing } from './choices'
+import { percentiles } from './percentiles'
+import { totals } from './totals'
+import type { AggregateFunction } from './define'
+
+export const aggregates: Readonly<Record<string, AggregateFunction>> = { ...counting, ...totals, ...choosing, ...collecting, ...percentiles }

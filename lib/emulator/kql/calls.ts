@@ -1,0 +1,85 @@
+/** A function call → the function's expression: the user's own, an aggregate, one of windows, or a scalar one. */
+import { aggregates } from './aggregates'
+import { resolved, toDynamic } from './dynamic'
+import { cast, columnNamed, compile, constant, evaluate, folded, valueOf, type Call, type Context, type Expression } from './expression'
+import { functions, tuples } from './functions'
+import { windowFunctions } from './functions/windows'
+import { args, columnsOf, kindOf, lacking, nameOf, part, typeOf, wrong, type Syntax } from './syntax'
+import { bodyOf, callScope } from './lets'
+import { missing, type Row, type Value } from './values'
+
+/** Not the same each time, though called with constants. */
+const VOLATILE = new Set(['rand', 'new_guid'])
+
+export function compileCall (node: Syntax, context: Context): Expression {
+  const kind = kindOf(node)
+  if (kind === 'PackExpression') return packAll(context)
+  if (kind === 'ToScalarExpression') return scalarOf(part(node, 'Expression'), context)
+  const name = nameOf(part(node, 'Name'))
+  const own = context.scope.find(name)
+  if (own?.kind === 'function') return callOwn(node, own.scope, context)
+  if (context.slots !== undefined && Object.hasOwn(aggregates, name)) {
+    const type = typeOf(node)
+    const { slots } = context
+    const slot = slots.add(aggregates[name](callOf(node, { ...context, slots: undefined })))
+    return { type, constant: false, of: () => slots.results[slot] }
+  }
+  if (Object.hasOwn(windowFunctions, name)) {
+    if (context.window === undefined) throw wrong(`${name}() needs rows in an order: sort or serialize them first`, node)
+    const call = callOf(node, context)
+    return { type: call.type, constant: false, of: windowFunctions[name](call, context.window) }
+  }
+  if (name === 'pack_all') return packAll(context)
+  if (name === 'column_ifexists' || name === 'columnifexists') return columnOr(node, context)
+  return scalarCall(name, node, context)
+}
+
+function scalarCall (name: string, node: Syntax, context: Context): Expression {
+  const call = callOf(node, context)
+  const constantly = call.args.every(each => each.constant) && !VOLATILE.has(name)
+  const found = Object.hasOwn(functions, name) ? functions[name] : undefined
+  if (found !== undefined) return folded({ type: call.type, constant: constantly, of: found(call) })
+  const tuple = tupleOf(node, context)
+  // Where one name is given to several columns, it gets the first.
+  if (tuple !== undefined) return { type: columnsOf(node)[0]?.type ?? 'dynamic', constant: false, of: row => tuple(row)[0] }
+  throw lacking(`The function ${name}()`, node)
+}
+
+export function tupleOf (node: Syntax, context: Context): ((row: Row) => Value[]) | undefined {
+  if (kindOf(node) !== 'FunctionCallExpression') return undefined
+  const name = nameOf(part(node, 'Name'))
+  return Object.hasOwn(tuples, name) ? tuples[name](callOf(node, context)) : undefined
+}
+
+export function callOf (node: Syntax, context: Context): Call {
+  const given = args(node).filter(each => kindOf(each) !== 'StarExpression')
+  return { name: nameOf(part(node, 'Name')), args: given.map(each => compile(each, context)), type: typeOf(node), node, context }
+}
+
+/** A column where there is one by that name, else the second argument. */
+function columnOr (node: Syntax, context: Context): Expression {
+  const [name, otherwise] = args(node)
+  return columnNamed(String(valueOf(compile(name, context))), context) ?? compile(otherwise, context)
+}
+
+/** Bag of all columns; what is missing is left out. */
+function packAll ({ columns }: Context): Expression {
+  return {
+    type: 'dynamic',
+    constant: false,
+    of: row => new Map(columns.map(({ name, type }, index) => [name, toDynamic(resolved(row[index]), type)]))
+  }
+}
+
+function scalarOf (node: Syntax, context: Context): Expression {
+  if (columnsOf(node).length === 0) return compile(node, context)
+  const { columns, rows } = evaluate(node, context.scope)
+  const { type } = columns[0]
+  return constant(rows.length === 0 ? missing(type) : resolved(rows[0][0]), type)
+}
+
+function callOwn (node: Syntax, declared: Context['scope'], context: Context): Expression {
+  const scope = callScope(node, declared, context)
+  const body = bodyOf(node, scope)
+  return cast(compile(body, { ...context, columns: [], scope }), typeOf(node))
+}

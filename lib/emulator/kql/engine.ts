@@ -1,0 +1,75 @@
+/** The text of a query, and tables → its answer. */
+import { compileNode } from './compiler'
+import { QueryError } from './errors'
+import { createLanguage, problemError, type Schema } from './language'
+import { defineBefore } from './lets'
+import { evaluateQuery, evaluateTable } from './query'
+import { Run, Scope, type Interpreter, type Tables } from './scope'
+import { kindOf, nameOf, optional, parameters, part, setText, tokenText, walk, type Syntax } from './syntax'
+import type { Render } from './output'
+import type { Row, Table } from './values'
+
+const interpreter: Interpreter = { compile: compileNode, evaluate: evaluateTable }
+
+/** Plugins whose columns depend on the rows that they are given. */
+const BY_ROWS = new Set(['bag_unpack', 'pivot'])
+const WARM_UP = 'datatable(a:long, b:string)[1, "x"] | where a > 0 | summarize count() by b | order by b asc'
+/** Of one query. */
+const MAX_STAGES = 20
+
+export interface Answer { table: Table, render?: Render }
+
+export function createEngine (tables: Tables) {
+  const language = createLanguage(tables.schemas)
+
+  /** Rejects with a QueryError. `interrupted` is asked now and then whether to go on. */
+  function run (query: string, interrupted: () => QueryError | undefined = () => undefined): Answer {
+    const made = new Map<string, { schema: Schema, rows: readonly Row[] }>()
+    const all: Tables = {
+      get schemas () { return [...tables.schemas, ...[...made.values()].map(({ schema }) => schema)] },
+      rows: name => made.get(name)?.rows ?? tables.rows(name)
+    }
+    const running = new Run(all, interpreter, interrupted)
+    let text = query
+    while (true) {
+      setText(text)
+      const { code, problems } = language.parse(text, [...made.values()].map(({ schema }) => schema))
+      const stage = made.size < MAX_STAGES ? stageOf(code.Syntax) : undefined
+      const problem = problems.find(({ start }) => stage === undefined || start < stage.End)
+      // Once a part has been replaced, places are no longer those of the query as it was written.
+      if (problem !== undefined) throw made.size === 0 ? problemError(problem, text) : new QueryError('FAI_KQL_INVALID', problem.message.replace(/\.$/, ''))
+      const scope = new Scope(running)
+      if (stage === undefined) return { table: evaluateQuery(code.Syntax, scope), render: renderOf(code.Syntax) }
+      // As the engine does it: rows up to there first, then the rest is bound to their columns.
+      defineBefore(code.Syntax, stage.TextStart, scope)
+      const { columns, rows } = evaluateTable(stage, scope)
+      const name = `__stage_${made.size + 1}`
+      made.set(name, { schema: { name, columns }, rows })
+      text = `${text.slice(0, stage.TextStart)}${name}${text.slice(stage.End)}`
+    }
+  }
+
+  // The parser sets itself up with its first query, which is not to be that of a user.
+  run(WARM_UP)
+  return { run, complete: language.complete }
+}
+
+/** The first pipe that ends in a plugin whose columns only the rows can tell. */
+function stageOf (root: Syntax): Syntax | undefined {
+  let found: Syntax | undefined
+  for (const node of walk(root)) {
+    if (kindOf(node) !== 'PipeExpression') continue
+    const operator = part(node, 'Operator')
+    if (kindOf(operator) !== 'EvaluateOperator' || !BY_ROWS.has(nameOf(part(part(operator, 'FunctionCall'), 'Name')))) continue
+    if (found === undefined || node.End < found.End) found = node
+  }
+  return found
+}
+
+/** What the last `render` asks for. */
+function renderOf (root: Syntax): Render | undefined {
+  const found = [...walk(root)].findLast(node => kindOf(node) === 'RenderOperator')
+  if (found === undefined) return undefined
+  const clause = optional(found, 'WithClause')
+  return { kind: tokenText(optional(found, 'ChartType')), properties: Object.fromEntries([...parameters(found), ...clause === undefined ? [] : parameters(clause, 'Properties')]) }
+}

@@ -1,0 +1,37 @@
+/** What can go wrong with a query: an error with a code and, where there is one, a place in its text. */
+
+export type QueryErrorCode =
+  /** The query is wrong: a syntax error, an unknown column, a wrong type. */
+  'FAI_KQL_INVALID' |
+  /** The language has it, this engine does not. The message names it. */
+  'FAI_KQL_UNSUPPORTED' |
+  /** The time limit was reached. */
+  'FAI_KQL_TIMEOUT' |
+  /** Its client has gone, or the emulator was closed. */
+  'FAI_KQL_CANCELLED' |
+  /** More rows or memory than a query may use. */
+  'FAI_KQL_LIMIT' |
+  /** The package with the parser is missing. */
+  'FAI_KQL_NOT_INSTALLED'
+
+export class QueryError extends Error {
+  readonly code: QueryErrorCode
+  /** Beginning with 1, in the query's text. */
+  line?: number
+  column?: number
+
+  constructor (code: QueryErrorCode, message: string, place?: { line: number, column: number }) {
+    super(place === undefined ? message : `${message} (line ${place.line}, column ${place.column})`)
+    this.name = 'QueryError'
+    this.code = code
+    if (place !== undefined) Object.assign(this, place)
+  }
+}
+
+export function invalid (message: string, place?: { line: number, column: number }): QueryError {
+  return new QueryError('FAI_KQL_INVALID', message, place)
+}
+
+export function unsupported (what: string, place?: { line: number, column: number }): QueryError {
+  return new QueryError('FAI_KQL_UNSUPPORTED', `${what} is not supported by the emulator`, place)
+}

@@ -1,0 +1,15 @@
+/** Scalar functions by name. */
+import { arrays } from './arrays'
+import { bags } from './bags'
+import { dates } from './dates'
+import { math } from './math'
+import { patterns } from './patterns'
+import { series } from './series'
+import { strings } from './strings'
+import { texts } from './texts'
+import { anything } from './values'
+import type { ScalarFunction } from '../expression'
+
+export const functions: Readonly<Record<string, ScalarFunction>> = { ...anything, ...strings, ...patterns, ...math, ...dates, ...arrays, ...bags, ...texts, ...series }
+
+export { tuples } from './series'

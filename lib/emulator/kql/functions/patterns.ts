@@ -1,0 +1,112 @@
+/** Functions that take a regular expression. */
+import { fromText } from '../convert'
+import { cast, valueOf, type Expression, type ScalarFunction } from '../expression'
+import { regex } from '../regex'
+import { scalarNamed } from '../syntax'
+import { textOf } from '../text'
+import { missing, numberIn, type Row, type Value } from '../values'
+import { over } from './define'
+
+/** The pattern is built once where it is the same for every row. */
+function patternOf (expression: Expression, flags: string, around: (source: string) => string = source => source): (row: Row) => RegExp {
+  const of = textOf(expression)
+  return row => regex(around(of(row)), flags)
+}
+
+const extract: ScalarFunction = ({ args: [pattern, group, source, typed], type, node }) => {
+  const find = patternOf(pattern, 'u')
+  const wanted = cast(group, 'long').of
+  const text = textOf(source)
+  // The fourth argument is a typeof().
+  const to = typed === undefined ? type : scalarNamed(/typeof\s*\(\s*(\w+)\s*\)/i.exec(node.ToString())?.[1] ?? 'string')
+  return row => {
+    const found = find(row).exec(text(row))?.[Number(wanted(row))]
+    return found === undefined ? missing(to) : fromText(found, to)
+  }
+}
+
+/** One group makes a list of texts, several a list of lists. */
+const extractAll: ScalarFunction = ({ args }) => {
+  const find = patternOf(args[0], 'gu')
+  const text = textOf(args[args.length - 1])
+  const chosen = args.length > 2 ? args[1].of : undefined
+  return row => {
+    const pattern = find(row)
+    const wanted = chosen?.(row)
+    const found = [...text(row).matchAll(pattern)].map(match => {
+      const groups = Array.isArray(wanted)
+        ? wanted.map(each => (typeof each === 'string' ? match.groups?.[each] : match[numberIn(each) ?? 0]) ?? '')
+        : match.length === 1 ? [match[0]] : match.slice(1).map(each => each ?? '')
+      return groups.length === 1 ? groups[0] : groups
+    })
+    return found.length === 0 ? null : found
+  }
+}
+
+const replace: ScalarFunction = ({ args: [source, pattern, by] }) => {
+  const [text, rewrite] = [textOf(source), textOf(by)]
+  const find = patternOf(pattern, 'gu')
+  return row => text(row).replace(find(row), rewrite(row).replace(/\$/g, '$$$$').replace(/\\(\d)/g, (_, digit: string) => digit === '0' ? '$&' : `$${digit}`))
+}
+
+const countOf: ScalarFunction = ({ args: [source, wanted, kind] }) => {
+  const [text, search] = [textOf(source), textOf(wanted)]
+  if (kind !== undefined && valueOf(kind) === 'regex') {
+    const find = patternOf(wanted, 'gu')
+    return row => [...text(row).matchAll(find(row))].length
+  }
+  return row => {
+    const [given, sought] = [text(row), search(row)]
+    if (sought === '') return 0
+    let count = 0
+    // Plain texts may overlap.
+    for (let at = given.indexOf(sought); at !== -1; at = given.indexOf(sought, at + 1)) count++
+    return count
+  }
+}
+
+/** What fits at the beginning or the end is cut off once. */
+function trim (start: boolean, end: boolean): ScalarFunction {
+  return ({ args: [pattern, source] }) => {
+    const text = textOf(source)
+    const first = patternOf(pattern, 'u', each => `^(?:${each})`)
+    const last = patternOf(pattern, 'u', each => `(?:${each})$`)
+    return row => {
+      let given = text(row)
+      if (start) given = given.replace(first(row), '')
+      if (end) given = given.replace(last(row), '')
+      return given
+    }
+  }
+}
+
+/** The place of a match, counted in code points. */
+const indexOf: ScalarFunction = ({ args: [source, pattern, start, , occurrence] }) => {
+  const text = textOf(source)
+  const find = patternOf(pattern, 'gu')
+  return row => {
+    const units = [...text(row)]
+    const from = start === undefined ? 0 : Math.max(0, Number(start.of(row)))
+    const wanted = occurrence === undefined ? 1 : Number(occurrence.of(row))
+    const rest = units.slice(from).join('')
+    const match = [...rest.matchAll(find(row))][wanted - 1]
+    return match === undefined ? -1 : from + [...rest.slice(0, match.index)].length
+  }
+}
+
+export const patterns: Readonly<Record<string, ScalarFunction>> = {
+  extract,
+  extract_all: extractAll,
+  extractall: extractAll,
+  replace_regex: replace,
+  replace: ({ args: [pattern, by, source], ...call }) => replace({ ...call, args: [source, pattern, by] }),
+  countof: countOf,
+  indexof_regex: indexOf,
+  trim: trim(true, true),
+  trim_start: trim(true, false),
+  trim_end: trim(false, true),
+  regex_quote: over(['string'], (text: string): Value => text.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')),
+  has_any_index: over(['string', 'dynamic'], (text: string, wanted: Value): Value => Array.isArray(wanted)
+    ? wanted.findIndex(each => new RegExp(`(?<![\\p{L}\\p{N}])${String(each).replace(/[.*+?^${}()|[\]\\]/g, '\\$&')}(?![\\p{L}\\p{N}])`, 'iu').test(text))
+    : -1)
+}

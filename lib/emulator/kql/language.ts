@@ -1,0 +1,122 @@
+/** Microsoft's parser and binder, loaded when the first query comes: text → syntax tree, errors with their places, completion. */
+import { createRequire } from 'node:module'
+import { dirname, join } from 'node:path'
+import { QueryError, invalid } from './errors'
+import { kindOf, part, placeAt, setKinds, walk, type List, type Syntax } from './syntax'
+import type { Column } from './values'
+
+export const PACKAGE = '@kusto/language-service-next'
+
+interface Diagnostic { Severity: string, Code: string, Message: string, Start: number, Length: number }
+
+interface Code { Syntax: Syntax, ResultType: unknown, GetDiagnostics (): List<Diagnostic> }
+
+interface CompletionItem { DisplayText: string, BeforeText: string | null, AfterText: string | null, Kind: number }
+
+interface CompletionInfo { EditStart: number, EditLength: number, Items: List<CompletionItem> }
+
+interface Symbols {
+  TableSymbol: { From (schema: string): { WithName (name: string): unknown } }
+  DatabaseSymbol: { $ctor3: new (name: string, alternateName: null, members: unknown[], isOpen: boolean) => unknown }
+}
+
+interface Library {
+  Symbols: Symbols
+  GlobalState: { Default: GlobalState }
+  KustoCode: { ParseAndAnalyze (text: string, globals: GlobalState): Code }
+  Syntax: { SyntaxKind: Record<string, unknown> }
+  Editor: {
+    CompletionKind: Record<string, unknown>
+    KustoCodeService: { $ctor1: new (text: string, globals: GlobalState) => { GetCompletionItems (position: number): CompletionInfo } }
+  }
+}
+
+interface GlobalState { WithDatabase (database: unknown): GlobalState }
+
+export interface Parsed { code: Code, problems: Problem[] }
+
+export interface Problem { message: string, start: number, length: number }
+
+export interface Completion { start: number, length: number, items: Array<{ text: string, insert: string, kind: string }> }
+
+let library: Library | undefined
+
+/** Some half a second the first time; the first query needs about another. */
+function load (): Library {
+  if (library !== undefined) return library
+  const require = createRequire(__filename)
+  try {
+    const folder = dirname(require.resolve(`${PACKAGE}/package.json`))
+    // The package's own entry point is four times the size; both files define globals, which stay within this thread.
+    require(join(folder, 'bridge.min.js'))
+    require(join(folder, 'Kusto.Language.Bridge.min.js'))
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'MODULE_NOT_FOUND') throw error
+    throw new QueryError('FAI_KQL_NOT_INSTALLED', `KQL needs Microsoft's parser. Run: npm install --save-dev ${PACKAGE}`)
+  }
+  library = (globalThis as unknown as { Kusto: { Language: Library } }).Kusto.Language
+  const kinds: string[] = []
+  for (const [name, value] of Object.entries(library.Syntax.SyntaxKind)) if (typeof value === 'number') kinds[value] = name
+  setKinds(kinds)
+  return library
+}
+
+export interface Schema { name: string, columns: readonly Column[] }
+
+export function createLanguage (tables: readonly Schema[]) {
+  const { Symbols, GlobalState, KustoCode, Editor } = load()
+  const standing = tables.map(symbol)
+  const globals = withTables([])
+
+  function symbol ({ name, columns }: Schema): unknown {
+    const schema = columns.map(column => `['${column.name.replace(/\\/g, '\\\\').replace(/'/g, "\\'")}']: ${column.type}`).join(', ')
+    return Symbols.TableSymbol.From(`(${schema})`).WithName(name)
+  }
+
+  function withTables (more: unknown[]): GlobalState {
+    return GlobalState.Default.WithDatabase(new Symbols.DatabaseSymbol.$ctor3('emulator', null, [...standing, ...more], false))
+  }
+
+  return {
+    /** With further tables that exist for this query alone. */
+    parse (query: string, more: readonly Schema[] = []): Parsed {
+      const code = KustoCode.ParseAndAnalyze(query, more.length === 0 ? globals : withTables(more.map(symbol)))
+      const found = code.GetDiagnostics()
+      const problems: Problem[] = []
+      for (let index = 0; index < found.Count; index++) {
+        const { Severity, Code, Message, Start, Length } = found.getItem(index)
+        if (Severity !== 'Error' || (Code === 'KS107' && isAllowed(code.Syntax, Start))) continue
+        problems.push({ message: Message, start: Start, length: Length })
+      }
+      return { code, problems }
+    },
+
+    complete (query: string, position: number): Completion {
+      const info = new Editor.KustoCodeService.$ctor1(query, globals).GetCompletionItems(Math.min(position, query.length))
+      const kinds = new Map(Object.entries(Editor.CompletionKind).filter(([, value]) => typeof value === 'number').map(([name, value]) => [value, name]))
+      const items = Array.from({ length: Math.min(info.Items.Count, 500) }, (_, index) => {
+        const { DisplayText, BeforeText, AfterText, Kind } = info.Items.getItem(index)
+        return { text: DisplayText, insert: `${BeforeText ?? DisplayText}${AfterText ?? ''}`, kind: (kinds.get(Kind) ?? 'Unknown').toLowerCase() }
+      })
+      return { start: info.EditStart, length: info.EditLength, items }
+    }
+  }
+}
+
+/** The engine takes two things that the binder does not: count(x), and text as a condition of search. */
+function isAllowed (root: Syntax, start: number): boolean {
+  for (const node of walk(root)) {
+    if (node.TextStart > start) return false
+    if (node.End <= start) continue
+    const kind = kindOf(node)
+    if (kind === 'SearchOperator' || kind === 'FindOperator') return true
+    if (kind === 'FunctionCallExpression' && /^count$/i.test(part(node, 'Name').ToString().trim()) && part(node, 'ArgumentList').TextStart < start) return true
+  }
+  return false
+}
+
+export function problemError ({ message, start }: Problem, query: string): QueryError {
+  return invalid(message.replace(/\.$/, ''), placeAt(start, query))
+}
+
+export type Language = ReturnType<typeof createLanguage>

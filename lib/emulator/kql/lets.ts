@@ -1,0 +1,67 @@
+/** let statements and calls of the functions that they declare → what names stand for. */
+import { compile, constant, evaluate, folded, type Context } from './expression'
+import { literal } from './literals'
+import type { Binding, Scope } from './scope'
+import { args, isTabular, kindOf, lacking, list, nameOf, optional, part, scalarNamed, type Syntax } from './syntax'
+import type { Table } from './values'
+
+/** Runs the let statements before a node, so that the node can be evaluated by itself. */
+export function defineBefore (block: Syntax, end: number, scope: Scope): void {
+  for (const statement of list(block, 'Statements')) if (kindOf(statement) === 'LetStatement' && statement.End <= end) define(statement, scope)
+}
+
+export function define (statement: Syntax, scope: Scope): void {
+  const name = nameOf(part(statement, 'Name'))
+  const value = part(statement, 'Expression')
+  if (kindOf(value) === 'FunctionDeclaration') scope.define(name, { kind: 'function', declaration: value, scope })
+  else if (isTabular(value)) {
+    let table: Table | undefined
+    scope.define(name, { kind: 'table', table: () => { table ??= evaluate(value, scope); return table } })
+  } else scope.define(name, { kind: 'scalar', expression: folded(compile(value, { columns: [], scope })) })
+}
+
+/** The scope of a function's body: its parameters, by name. */
+export function callScope (node: Syntax, declared: Scope, context: Context): Scope {
+  const scope = declared.inner()
+  const name = nameOf(part(node, 'Name'))
+  const binding = declared.find(name) ?? context.scope.find(name)
+  if (binding?.kind !== 'function') throw lacking(`The function ${name}()`, node)
+  const given = args(node)
+  const formal = list(part(binding.declaration, 'Parameters'), 'Parameters')
+  formal.forEach((parameter, index) => {
+    const declaration = part(parameter, 'NameAndType')
+    const called = nameOf(part(declaration, 'Name'))
+    const argument = given.find(each => kindOf(each) === 'SimpleNamedExpression' && nameOf(part(each, 'Name')) === called) ?? given.filter(each => kindOf(each) !== 'SimpleNamedExpression')[index]
+    scope.define(called, argumentBinding(argument, parameter, declaration, context))
+  })
+  return scope
+}
+
+function argumentBinding (given: Syntax | undefined, parameter: Syntax, declaration: Syntax, context: Context): Binding {
+  if (given !== undefined && (isTabular(given) || kindOf(part(declaration, 'Type')) === 'SchemaTypeExpression')) {
+    let table: Table | undefined
+    return { kind: 'table', table: () => { table ??= evaluate(given, context.scope); return table } }
+  }
+  const type = scalarNamed(part(declaration, 'Type').ToString().trim())
+  if (given !== undefined) return { kind: 'scalar', expression: compile(given, context) }
+  const otherwise = optional(parameter, 'DefaultValue')
+  return { kind: 'scalar', expression: otherwise === undefined ? constant(null, type) : literal(part(otherwise, 'Value')) }
+}
+
+/** The body as the binder has bound it for this very call. */
+export function bodyNode (node: Syntax): Syntax | undefined {
+  const get = node.GetCalledFunctionBody as (() => Syntax | null) | undefined
+  return get?.call(node) ?? undefined
+}
+
+export function bodyOf (node: Syntax, scope: Scope): Syntax {
+  const binding = scope.find(nameOf(part(node, 'Name')))
+  const body = bodyNode(node) ?? (binding?.kind === 'function' ? part(binding.declaration, 'Body') : undefined)
+  if (body === undefined) throw lacking('This call', node)
+  return statementsOf(body, scope)
+}
+
+export function statementsOf (body: Syntax, scope: Scope): Syntax {
+  for (const statement of list(body, 'Statements')) define(statement, scope)
+  return part(body, 'Expression')
+}

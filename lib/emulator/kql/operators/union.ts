@@ -1,0 +1,47 @@
+/** union: rows of several tables, one after the other. */
+import { evaluate } from '../expression'
+import type { Scope } from '../scope'
+import { columnsOf, kindOf, list, nameOf, parameters, part, type Syntax } from '../syntax'
+import { missing, type Column, type Row, type Table } from '../values'
+
+/** A table and the name that withsource and search give it. */
+export interface Source { name: string, table: Table }
+
+export function union (node: Syntax, input: Table | undefined, scope: Scope): Table {
+  const sources: Source[] = input === undefined ? [] : [{ name: 'union_arg0', table: input }]
+  for (const one of list(node, 'Expressions')) sources.push(...sourcesOf(one, sources.length, 'union', scope))
+  const sourceColumn = parameters(node).get('withsource') ?? parameters(node).get('with_source')
+  const inner = parameters(node).get('kind')?.toLowerCase() === 'inner'
+  const columns = columnsOf(node).filter(({ name }) => !inner || name === sourceColumn || sources.every(({ table }) => table.columns.some(column => column.name === name)))
+  return combined(columns, sources, sourceColumn, scope)
+}
+
+/** One table, or all that a name with `*` fits. */
+export function sourcesOf (node: Syntax, index: number, prefix: string, scope: Scope): Source[] {
+  const kind = kindOf(node)
+  const text = node.ToString().trim()
+  if (kind === 'StarExpression' || (kind === 'NameReference' && text.includes('*'))) {
+    const pattern = new RegExp(`^${text.replace(/^\[?['"]?|['"]?\]?$/g, '').replace(/[^*\w]/g, '\\$&').replace(/\*/g, '.*')}$`)
+    return scope.run.tables.schemas.filter(({ name }) => pattern.test(name)).map(({ name, columns }) => ({ name, table: { columns, rows: scope.run.tables.rows(name), serialized: false } }))
+  }
+  const name = kind === 'NameReference' && scope.find(nameOf(node)) === undefined ? nameOf(node) : `${prefix}_arg${index}`
+  return [{ name, table: evaluate(kind === 'ParenthesizedExpression' ? part(node, 'Expression') : node, scope) }]
+}
+
+/** Columns by name; one that has several types has a column for each, with the type in its name. */
+export function combined (columns: Column[], sources: readonly Source[], sourceColumn: string | undefined, scope: Scope): Table {
+  const rows: Row[] = []
+  for (const { name, table } of sources) {
+    const from = columns.map(column => {
+      if (column.name === sourceColumn) return -2
+      const same = table.columns.findIndex(each => each.name === column.name && each.type === column.type)
+      return same !== -1 ? same : table.columns.findIndex(each => `${each.name}_${each.type}` === column.name && each.type === column.type)
+    })
+    const whole = from.every((place, index) => place === index) && from.length === table.columns.length
+    for (const row of table.rows) {
+      scope.run.made1(whole ? 1 : columns.length)
+      rows.push(whole ? row : from.map((place, index) => place === -2 ? name : place === -1 ? missing(columns[index].type) : row[place]))
+    }
+  }
+  return { columns, rows, serialized: false }
+}

@@ -1,0 +1,93 @@
+/** Statements and tabular expressions → tables. */
+import { compile, valueOf } from './expression'
+import { bodyNode, bodyOf, callScope, define, statementsOf } from './lets'
+import { literal } from './literals'
+import { operators } from './operators'
+import { dataTable, range } from './operators/sources'
+import { print } from './operators/project'
+import { find, search } from './operators/search'
+import { union } from './operators/union'
+import { INPUT, type Scope } from './scope'
+import { args, isTabular, kindOf, lacking, list, nameOf, part, wrong, type Syntax } from './syntax'
+import type { Table } from './values'
+
+/** Runs the statements of a query; its answer is that of the last expression. */
+export function evaluateQuery (block: Syntax, scope: Scope): Table {
+  let answer: Syntax | undefined
+  for (const statement of list(block, 'Statements')) {
+    const kind = kindOf(statement)
+    if (kind === 'LetStatement') define(statement, scope)
+    else if (kind === 'ExpressionStatement') answer = part(statement, 'Expression')
+    else if (kind !== 'SetOptionStatement') throw lacking(kind.replace('Statement', ' statement'), statement)
+  }
+  if (answer === undefined) throw wrong('The query has no tabular expression', block)
+  if (isTabular(answer) || kindOf(answer) === 'PipeExpression') return evaluateTable(answer, scope)
+  // A bare value is answered as print would.
+  const expression = compile(answer, { columns: [], scope })
+  return { columns: [{ name: 'print_0', type: expression.type }], rows: [[valueOf(expression)]], serialized: true }
+}
+
+export function evaluateTable (node: Syntax, scope: Scope): Table {
+  const kind = kindOf(node)
+  switch (kind) {
+    case 'PipeExpression': {
+      const input = evaluateTable(part(node, 'Expression'), scope)
+      return operate(part(node, 'Operator'), input, scope)
+    }
+    case 'ParenthesizedExpression': case 'MaterializeExpression': case 'ToTableExpression': case 'DataScopeExpression':
+      return evaluateTable(part(node, 'Expression'), scope)
+    case 'NameReference': return named(node, scope)
+    case 'DataTableExpression': return dataTable(node, scope)
+    case 'RangeOperator': return range(node, scope)
+    case 'PrintOperator': return print(node, scope)
+    case 'UnionOperator': return union(node, undefined, scope)
+    case 'SearchOperator': return search(node, undefined, scope)
+    case 'FindOperator': return find(node, scope)
+    case 'FunctionCallExpression': return called(node, scope)
+    default: return implied(node, scope)
+  }
+}
+
+/** An operator that begins a subquery works on the rows that the outer operator gives it. */
+function implied (node: Syntax, scope: Scope): Table {
+  const input = scope.find(INPUT)
+  if (input?.kind !== 'table') throw lacking(kindOf(node).replace(/(?:Expression|Operator)$/, ''), node)
+  return operate(node, input.table(), scope)
+}
+
+export function operate (operator: Syntax, input: Table, scope: Scope): Table {
+  const kind = kindOf(operator)
+  if (!Object.hasOwn(operators, kind)) throw lacking(`The operator ${operator.GetChild(0)?.ToString().trim() ?? kind}`, operator)
+  return operators[kind](operator, input, scope)
+}
+
+function named (node: Syntax, scope: Scope): Table {
+  const name = nameOf(node)
+  const binding = scope.find(name)
+  if (binding?.kind === 'table') return binding.table()
+  if (binding?.kind === 'function') return inBody(node, binding.declaration, binding.scope.inner())
+  const schema = scope.run.tables.schemas.find(each => each.name === name)
+  if (schema === undefined) throw wrong(`The name '${name}' does not refer to any known table`, node)
+  return { columns: schema.columns, rows: scope.run.tables.rows(name), serialized: false }
+}
+
+/** table('requests'), a function of the user's own, or materialize(). */
+function called (node: Syntax, scope: Scope): Table {
+  const name = nameOf(part(node, 'Name'))
+  const binding = scope.find(name)
+  if (binding?.kind === 'function') {
+    const inner = callScope(node, binding.scope, { columns: [], scope })
+    return evaluateTable(bodyOf(node, inner), inner)
+  }
+  if (name === 'materialize') return evaluateTable(args(node)[0], scope)
+  if (name === 'table') {
+    const wanted = String(valueOf(literal(args(node)[0])))
+    const schema = scope.run.tables.schemas.find(each => each.name === wanted)
+    if (schema !== undefined) return { columns: schema.columns, rows: scope.run.tables.rows(wanted), serialized: false }
+  }
+  throw lacking(`The function ${name}()`, node)
+}
+
+function inBody (node: Syntax, declaration: Syntax, scope: Scope): Table {
+  return evaluateTable(statementsOf(bodyNode(node) ?? part(declaration, 'Body'), scope), scope)
+}

@@ -1,0 +1,82 @@
+/** The stored rows as the tables that queries read: added as they come, dropped as the store drops them. */
+import { toRow } from '../columns'
+import type { Envelope, RowType } from '../rows'
+import { convert } from './convert'
+import type { Schema } from './language'
+import type { Tables } from './scope'
+import { STORED, type StoredTable } from './tables'
+import type { Column, Row, Value } from './values'
+
+/** Texts that many rows share are kept once: this many, and no longer than that. */
+const SHARED = 20_000
+const SHORT = 120
+/** Columns in which hardly two rows are alike. */
+const DISTINCT = new Set(['id', 'url', 'data', 'message', 'outerMessage', 'innermostMessage', 'operation_Id', 'operation_ParentId', 'session_Id', 'user_Id', 'itemId'])
+
+interface Kept { table: StoredTable, ids: number[], rows: Row[] }
+
+export function createRows () {
+  const kept = new Map<RowType, Kept>(STORED.map(table => [table.kind, { table, ids: [], rows: [] }]))
+  let shared = new Map<string, string>()
+
+  function once (value: Value): Value {
+    if (typeof value !== 'string' || value.length > SHORT) return value
+    const known = shared.get(value)
+    if (known !== undefined) return known
+    if (shared.size >= SHARED) shared = new Map()
+    shared.set(value, value)
+    return value
+  }
+
+  const tables: Tables = {
+    schemas: STORED.flatMap(({ name, workspace, columns }): Schema[] => [
+      { name, columns: columns.map(column => ({ name: column.name, type: column.type })) },
+      { name: workspace, columns: workspaceColumns(columns) }
+    ]),
+    rows (name) {
+      for (const { table, rows } of kept.values()) {
+        if (table.name === name) return rows
+        if (table.workspace === name) return rows.map(workspaceRow(table))
+      }
+      return []
+    }
+  }
+
+  return {
+    tables,
+
+    add (items: ReadonlyArray<readonly [itemId: number, text: string]>): void {
+      for (const [itemId, text] of items) {
+        const row = toRow(JSON.parse(text) as Envelope, itemId)
+        const found = kept.get(row.type)
+        if (found === undefined) continue
+        found.ids.push(itemId)
+        found.rows.push(found.table.columns.map(column => DISTINCT.has(column.name) ? column.read(row) : once(column.read(row))))
+      }
+    },
+
+    /** Drops the rows that came before the first one that the store has. */
+    dropBefore (first: number): void {
+      for (const found of kept.values()) {
+        const from = found.ids.findIndex(itemId => itemId >= first)
+        if (from === 0) continue
+        found.rows = from === -1 ? [] : found.rows.slice(from)
+        found.ids = from === -1 ? [] : found.ids.slice(from)
+      }
+    }
+  }
+}
+
+function workspaceColumns (columns: StoredTable['columns']): Column[] {
+  return [
+    ...columns.flatMap(({ workspace, workspaceType, type }) => workspace === undefined ? [] : [{ name: workspace, type: workspaceType ?? type }]),
+    { name: 'Type', type: 'string' as const },
+    { name: 'SourceSystem', type: 'string' as const },
+    { name: '_ResourceId', type: 'string' as const }
+  ]
+}
+
+function workspaceRow ({ workspace, columns }: StoredTable): (row: Row) => Row {
+  const from = columns.map((column, index) => ({ ...column, index })).filter(column => column.workspace !== undefined)
+  return row => [...from.map(({ index, type, workspaceType }) => workspaceType === undefined ? row[index] : convert(row[index], type, workspaceType)), workspace, 'Azure', '']
+}

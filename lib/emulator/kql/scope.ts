@@ -1,0 +1,87 @@
+/** What names stand for in a query: let statements, parameters of functions, tables; and what a run shares. */
+import { QueryError } from './errors'
+import type { Context, Expression } from './expression'
+import type { Syntax } from './syntax'
+import type { Schema } from './language'
+import type { Table } from './values'
+
+export type Binding =
+  { kind: 'scalar', expression: Expression } |
+  /** Run when it is first asked for. */
+  { kind: 'table', table: () => Table } |
+  { kind: 'function', declaration: Syntax, scope: Scope }
+
+/** The name of the rows that a subquery works on; no query can spell it. */
+export const INPUT = '\u0000input'
+
+export class Scope {
+  private readonly names = new Map<string, Binding>()
+
+  constructor (readonly run: Run, private readonly outer?: Scope) {}
+
+  find (name: string): Binding | undefined {
+    return this.names.get(name) ?? this.outer?.find(name)
+  }
+
+  define (name: string, binding: Binding): void {
+    this.names.set(name, binding)
+  }
+
+  /** For the whole query: what the operator `as` names is known beyond its pipe. */
+  defineEverywhere (name: string, binding: Binding): void {
+    if (this.outer === undefined) this.define(name, binding)
+    else this.outer.defineEverywhere(name, binding)
+  }
+
+  inner (): Scope {
+    return new Scope(this.run, this)
+  }
+
+  /** For a subquery over rows that are here already. */
+  over (table: Table): Scope {
+    const scope = this.inner()
+    scope.define(INPUT, { kind: 'table', table: () => table })
+    return scope
+  }
+}
+
+export interface Tables {
+  schemas: readonly Schema[]
+  rows (name: string): Table['rows']
+}
+
+/** The evaluator itself, through which its parts reach each other. */
+export interface Interpreter {
+  compile (node: Syntax, context: Context): Expression
+  evaluate (node: Syntax, scope: Scope): Table
+}
+
+/** Rows that one query may make on its way, and cells: a cross join must not fill the memory. */
+const MAX_ROWS = 5_000_000
+const MAX_CELLS = 60_000_000
+const CHECK_EVERY = 4_096
+
+/** One run of a query. */
+export class Run {
+  /** now() is the same all through a query. */
+  readonly now = Date.now()
+  private steps = 0
+  private made = 0
+  private cells = 0
+
+  constructor (readonly tables: Tables, readonly interpreter: Interpreter, private readonly interrupted: () => QueryError | undefined) {}
+
+  /** Called for every row that is looked at, so that a query can be stopped. */
+  step (): void {
+    if (++this.steps % CHECK_EVERY !== 0) return
+    const reason = this.interrupted()
+    if (reason !== undefined) throw reason
+  }
+
+  /** Called for every row that is made. */
+  made1 (width: number): void {
+    this.step()
+    this.cells += width
+    if (++this.made > MAX_ROWS || this.cells > MAX_CELLS) throw new QueryError('FAI_KQL_LIMIT', `The query makes more than ${MAX_ROWS.toLocaleString('en')} rows or ${MAX_CELLS.toLocaleString('en')} cells on its way`)
+  }
+}

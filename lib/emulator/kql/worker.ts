@@ -1,0 +1,50 @@
+/** The thread that runs queries: rows and questions come in, answers go out. Nothing here can stop the ingestion of rows. */
+import { parentPort, workerData } from 'node:worker_threads'
+import { createEngine } from './engine'
+import { QueryError } from './errors'
+import type { Failure, FromWorker, QueryMessage, ToWorker, WorkerData } from './messages'
+import { toResult, type QueryResult } from './output'
+import { createRows } from './rows'
+
+/** Rows of one answer, as Azure has it. */
+const MAX_ROWS = 500_000
+
+const { stop } = workerData as WorkerData
+const port = parentPort
+const rows = createRows()
+type Engine = ReturnType<typeof createEngine>
+let engine: Engine | undefined
+
+function query (running: Engine, { id, query: text, timeout, first }: QueryMessage): QueryResult {
+  rows.dropBefore(first)
+  const end = performance.now() + timeout
+  const { table, render } = running.run(text, () => {
+    if (Atomics.load(stop, 0) === id) return new QueryError('FAI_KQL_CANCELLED', 'The query was cancelled')
+    return performance.now() > end ? new QueryError('FAI_KQL_TIMEOUT', `The query took longer than ${timeout / 1_000} s`) : undefined
+  })
+  if (table.rows.length > MAX_ROWS) throw new QueryError('FAI_KQL_LIMIT', `The answer has more than ${MAX_ROWS.toLocaleString('en')} rows: summarize them, or take fewer`)
+  return toResult(table, render)
+}
+
+function failureOf (error: unknown): Failure {
+  const { code, message, line, column } = error as QueryError
+  if (error instanceof QueryError) return { code, message, line, column }
+  if (error instanceof RangeError && /call stack/.test(message)) return { code: 'FAI_KQL_LIMIT', message: 'The query is nested too deeply' }
+  // A fault of ours: the message alone, so that no row's text is in it.
+  return { code: undefined, message: `The query failed: ${message}` }
+}
+
+port?.on('message', (message: ToWorker) => {
+  if (message.type === 'rows') return rows.add(message.rows)
+  const { id } = message
+  // The parser, which takes its time, is loaded before the query's own begins.
+  let answer: FromWorker
+  try {
+    engine ??= createEngine(rows.tables)
+    port.postMessage({ id, started: true } satisfies FromWorker)
+    answer = message.type === 'query' ? { id, result: query(engine, message) } : { id, completion: engine.complete(message.query, message.position) }
+  } catch (error) {
+    answer = { id, failure: failureOf(error) }
+  }
+  port.postMessage(answer)
+})

@@ -1,0 +1,50 @@
+/** OpenTelemetry's environment variables → sampling and the switch, where the options say nothing of them. */
+
+export interface EnvironmentSampling {
+  readonly samplingRatio?: number
+  readonly tracesPerSecond?: number
+  /** A caller's decision counts, as OpenTelemetry's `parentbased_…` samplers have it. */
+  readonly followCaller?: boolean
+}
+
+/** @see https://opentelemetry.io/docs/specs/otel/configuration/sdk-environment-variables/ */
+export function isDisabled (env: NodeJS.ProcessEnv): boolean {
+  return env.OTEL_SDK_DISABLED?.trim().toLowerCase() === 'true'
+}
+
+/** The names are OpenTelemetry's, in Azure's spelling too, and Azure's own two. What is wrong is told, and passed over. */
+export function samplingOf (env: NodeJS.ProcessEnv): EnvironmentSampling {
+  const name = env.OTEL_TRACES_SAMPLER?.trim().toLowerCase() ?? ''
+  if (name === '') return {}
+  const plain = name.replace(/^parentbased_/, '')
+  const found = plain === name ? byName(name, env) : withCaller(byName(plain, env))
+  if (found === undefined) warn('OTEL_TRACES_SAMPLER', 'always_on, always_off, traceidratio, one of them after parentbased_, microsoft.fixed_percentage or microsoft.rate_limited')
+  return found ?? {}
+}
+
+function withCaller (sampling: EnvironmentSampling | undefined): EnvironmentSampling | undefined {
+  return sampling?.samplingRatio === undefined ? undefined : { ...sampling, followCaller: true }
+}
+
+function byName (name: string, env: NodeJS.ProcessEnv): EnvironmentSampling | undefined {
+  switch (name) {
+    case 'always_on': return { samplingRatio: 1 }
+    case 'always_off': return { samplingRatio: 0 }
+    case 'traceidratio': case 'trace_id_ratio': case 'microsoft.fixed_percentage': return { samplingRatio: argument(env, 1, 1, 'a number from 0 to 1') }
+    case 'microsoft.rate_limited': return { tracesPerSecond: argument(env, Infinity, 5, 'a number of traces per second') }
+    default: return undefined
+  }
+}
+
+/** @param otherwise as Azure's own distribution has it */
+function argument (env: NodeJS.ProcessEnv, max: number, otherwise: number, words: string): number {
+  const given = env.OTEL_TRACES_SAMPLER_ARG?.trim() ?? ''
+  const value = given === '' ? NaN : Number(given)
+  if (value >= 0 && value <= max && value !== Infinity) return value
+  warn('OTEL_TRACES_SAMPLER_ARG', `${words}; ${otherwise} is used`)
+  return otherwise
+}
+
+function warn (variable: string, words: string): void {
+  process.emitWarning(`The environment variable ${variable} must be ${words}.`, { type: 'FastifyAppInsightsWarning', code: 'FAI_WARN_ENVIRONMENT' })
+}

@@ -1,0 +1,32 @@
+/**
+ * `node --import fastify-app-insights/register server.js`: every Fastify instance of the process → the plugin on it, with
+ * options from the environment. Where the app registers the plugin itself, its own registration counts.
+ */
+import { subscribe } from 'node:diagnostics_channel'
+import type { FastifyInstance } from 'fastify'
+import fp from 'fastify-plugin'
+import { type Automatic, markAutomatic } from './automatic'
+import { startFromEnvironment } from './plugin'
+import { messageOf } from './warnings'
+
+// Fastify 5 tells of each instance here, before the app has it.
+const CHANNEL = 'fastify.initialization'
+
+function registerOn (message: unknown): void {
+  const { fastify } = message as { fastify: FastifyInstance }
+  const automatic = markAutomatic(fastify)
+  fastify.register(fp(async instance => start(instance, automatic), { fastify: '5.x', name: 'fastify-app-insights-register' }))
+}
+
+/** Nobody has asked the app: what is wrong is told, and the app starts all the same. */
+function start (fastify: FastifyInstance, automatic: Automatic): void {
+  try {
+    startFromEnvironment(automatic.first(fastify))
+  } catch (error) {
+    fastify.addHook('onReady', async () => {
+      if (!fastify.hasDecorator('appInsights')) process.emitWarning(`fastify-app-insights was not registered. ${messageOf(error)}`, { type: 'FastifyAppInsightsWarning', code: 'FAI_WARN_NOT_REGISTERED' })
+    })
+  }
+}
+
+subscribe(CHANNEL, registerOn)

@@ -1,0 +1,80 @@
+/** Text that is no JSON → the same without secrets: between two spaces there is a url, a connection string, or a word. */
+import { redactList, redactSpacedLists } from './connection-strings'
+import { mayHoldHeader, redactBearer, redactHeaders } from './headers'
+import type { IsSecret } from './names'
+import { type UrlRedaction, mayHoldSecret } from './url'
+
+const SIGN_OF_PAIR = /[=@]|%(?:25)*(?:3d|40)/gi
+const CLOSING: Readonly<Record<string, string>> = Object.freeze({ '"': '"', "'": "'", '`': '`', '(': ')', '[': ']', '{': '}', '<': '>' })
+
+/** @param isSecret of a connection string's names, which are no query's */
+export function redactProse (input: string, urls: UrlRedaction, isSecret: IsSecret): string {
+  let output = redactBearer(input)
+  if (mayHoldHeader(output)) output = redactHeaders(output)
+  return redactSpacedLists(redactRuns(output, urls, isSecret))
+}
+
+/** What has no space in it, and a sign of a url, pair by pair. */
+function redactRuns (input: string, urls: UrlRedaction, isSecret: IsSecret): string {
+  let output = ''
+  let copied = 0
+  SIGN_OF_PAIR.lastIndex = 0
+  for (let found = SIGN_OF_PAIR.exec(input); found !== null; found = SIGN_OF_PAIR.exec(input)) {
+    let start = found.index
+    while (start > copied && !isSpace(input.charCodeAt(start - 1))) start--
+    let end = found.index
+    while (end < input.length && !isSpace(input.charCodeAt(end))) end++
+    output += input.slice(copied, start) + redactRun(input.slice(start, end), urls, isSecret)
+    copied = end
+    SIGN_OF_PAIR.lastIndex = end
+  }
+  return output + input.slice(copied)
+}
+
+function redactRun (run: string, { url, query }: UrlRedaction, isSecret: IsSecret): string {
+  if (!isTarget(run)) return run.includes(';') ? redactList(run, isSecret) : run
+  const [from, to] = boundsOf(run)
+  const target = run.slice(from, to)
+  // A form as it is posted begins with a pair, and so does a connection string with a url in it; an assignment does not.
+  const safe = /^[^=&?#;/]+=[^?#]*[&;][^=&;]+=/.test(target) ? query(target) : url(target)
+  return safe === target ? run : run.slice(0, from) + safe + run.slice(to)
+}
+
+export function isSpace (char: number): boolean {
+  return char === 32 || (char >= 9 && char <= 13)
+}
+
+/** A url, a request target or a form, not a connection string or a word with an `=` or `@` in it. */
+function isTarget (run: string): boolean {
+  if (/[?&#]|\/\/|\\\/|:\\\\/.test(run) || !/[=@]/.test(run)) return mayHoldSecret(run)
+  const slash = run.indexOf('/')
+  return (slash >= 0 && slash < run.indexOf(';')) || /%(?:25)*(?:3d|40)/i.test(run)
+}
+
+/** Where the url in it begins and ends: without the quotes or brackets just around it, and what is punctuation then. */
+function boundsOf (run: string): [from: number, to: number] {
+  const scheme = run.indexOf('://')
+  // A url may stand in the query of what begins before it.
+  const isInner = scheme < 0 || /[?&;#]/.test(run.slice(0, scheme))
+  const from = isInner ? Math.max(0, run.search(/[^"'`([{<\\]/)) : beginOfScheme(run, scheme)
+  let closing = ''
+  for (let i = from - 1; i >= 0; i--) {
+    const close = CLOSING[run[i]!]
+    if (close === undefined) break
+    while (i > 0 && run[i - 1] === '\\') {
+      closing += '\\'
+      i--
+    }
+    closing += close
+  }
+  if (closing === '') return [from, run.length]
+  let end = run.length
+  while (end > from && '.,;:!?'.includes(run[end - 1]!)) end--
+  return run.startsWith(closing, end - closing.length) ? [from, end - closing.length] : [from, run.length]
+}
+
+function beginOfScheme (run: string, end: number): number {
+  let from = end
+  while (from > 0 && /[\w+.-]/.test(run[from - 1]!)) from--
+  return from
+}

@@ -1,0 +1,35 @@
+/** A text that an instrumentation has recorded does not wait for its error for ever. */
+import { trace, INVALID_SPAN_CONTEXT } from '@opentelemetry/api'
+import t from 'tap'
+import { createRecordedTexts } from '../../dist/exceptions/recorded.js'
+import type { Operation } from '../../dist/tracing/operation.js'
+
+const span = trace.wrapSpanContext(INVALID_SPAN_CONTEXT)
+
+t.test('within an operation that goes on, and outside of any', async t => {
+  for (const operation of [{} as Operation, undefined]) {
+    const texts = createRecordedTexts({ outside: 20, within: 20 })
+    const reported: string[] = []
+    texts.hold(span, 'alone', operation, () => { reported.push('alone') })
+    texts.hold(span, 'told', operation, () => { reported.push('told') })
+    t.strictSame(reported, [], 'not at once')
+    texts.release(new Error('told'), operation)
+    await new Promise(resolve => setTimeout(resolve, 100))
+    t.strictSame(reported, ['alone'])
+    if (operation !== undefined) texts.settle(operation, () => false)
+    texts.drain()
+    t.strictSame(reported, ['alone'], 'once')
+  }
+})
+
+t.test('no more than a hundred wait', async t => {
+  for (const operation of [{} as Operation, undefined]) {
+    const texts = createRecordedTexts()
+    let reported = 0
+    for (let i = 0; i < 250; i++) texts.hold(span, `text ${i}`, operation, () => { reported++ })
+    t.ok(reported >= 150, `${reported} are reported`)
+    if (operation !== undefined) texts.settle(operation, () => false)
+    texts.drain()
+    t.equal(reported, 250)
+  }
+})
