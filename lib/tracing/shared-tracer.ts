@@ -12,6 +12,9 @@ export const sharedTracerProvider: TracerProvider = {
   }
 }
 
+// Sentry 8 has a copy of it: @opentelemetry_sentry-patched/instrumentation-http.
+const HTTP = /\/instrumentation-http$/
+
 /** A tracer of whichever instance the context belongs to; outside operations, of the first one. */
 class SharedTracer implements Tracer {
   readonly #name: string
@@ -29,7 +32,7 @@ class SharedTracer implements Tracer {
     if (options.kind !== SpanKind.SERVER) return this.#of(parent).startSpan(name, options, parent)
     // A request has one SERVER span, which is ours: another instrumentation's is a step of it.
     if (operationOf(parent) !== undefined || this.#name === '@fastify/otel') return this.#of(parent).startSpan(name, { ...options, kind: SpanKind.INTERNAL }, parent)
-    if (this.#name === '@opentelemetry/instrumentation-http') return trace.wrapSpanContext(trace.getSpanContext(parent) ?? INVALID_SPAN_CONTEXT)
+    if (HTTP.test(this.#name)) return trace.wrapSpanContext(trace.getSpanContext(parent) ?? INVALID_SPAN_CONTEXT)
     return this.#of(parent).startSpan(name, options, parent)
   }
 
