@@ -21,7 +21,7 @@ const SAMPLERS: Array<[sampler: string, argument: string | undefined, expected: 
 
 t.test('OTEL_TRACES_SAMPLER', async t => {
   for (const [OTEL_TRACES_SAMPLER, OTEL_TRACES_SAMPLER_ARG, expected] of SAMPLERS) {
-    t.match(readOptions({}, { ...CONNECTION, OTEL_TRACES_SAMPLER, OTEL_TRACES_SAMPLER_ARG }), expected, `${OTEL_TRACES_SAMPLER} ${OTEL_TRACES_SAMPLER_ARG ?? ''}`)
+    t.match(readOptions({}, { ...CONNECTION, OTEL_TRACES_SAMPLER, OTEL_TRACES_SAMPLER_ARG }, () => {}), expected, `${OTEL_TRACES_SAMPLER} ${OTEL_TRACES_SAMPLER_ARG ?? ''}`)
   }
 })
 
@@ -31,7 +31,7 @@ t.test('what is wrong in it is told, and passed over', async t => {
   process.on('warning', listen)
   t.teardown(() => process.off('warning', listen))
   for (const [OTEL_TRACES_SAMPLER, OTEL_TRACES_SAMPLER_ARG] of [['xray', ''], ['parentbased_xray', ''], ['parentbased_microsoft.rate_limited', '1'], ['traceidratio', '2'], ['traceidratio', 'many'], ['traceidratio', '']] as const) {
-    t.match(readOptions({}, { ...CONNECTION, OTEL_TRACES_SAMPLER, OTEL_TRACES_SAMPLER_ARG }), { samplingRatio: 1, followCaller: false })
+    t.match(readOptions({}, { ...CONNECTION, OTEL_TRACES_SAMPLER, OTEL_TRACES_SAMPLER_ARG }, () => {}), { samplingRatio: 1, followCaller: false })
   }
   await new Promise(resolve => setImmediate(resolve))
   t.equal(told.length, 6)
@@ -41,12 +41,12 @@ t.test('what is wrong in it is told, and passed over', async t => {
 
 t.test('options go before the environment', async t => {
   const env = { ...CONNECTION, OTEL_TRACES_SAMPLER: 'parentbased_always_off', OTEL_SDK_DISABLED: 'true' }
-  t.equal(readOptions({}, env), undefined)
-  t.equal(readOptions({ enabled: false }, CONNECTION), undefined)
-  t.match(readOptions({ enabled: true, samplingRatio: 0.5 }, env), { samplingRatio: 0.5, followCaller: false })
-  t.match(readOptions({ enabled: true, tracesPerSecond: 3 }, env), { tracesPerSecond: 3, followCaller: false })
-  t.match(readOptions({ enabled: true }, env), { samplingRatio: 0, followCaller: true })
-  t.ok(readOptions({}, { ...CONNECTION, OTEL_SDK_DISABLED: 'false' }))
+  t.equal(readOptions({}, env, () => {}), undefined)
+  t.equal(readOptions({ enabled: false }, CONNECTION, () => {}), undefined)
+  t.match(readOptions({ enabled: true, samplingRatio: 0.5 }, env, () => {}), { samplingRatio: 0.5, followCaller: false })
+  t.match(readOptions({ enabled: true, tracesPerSecond: 3 }, env, () => {}), { tracesPerSecond: 3, followCaller: false })
+  t.match(readOptions({ enabled: true }, env, () => {}), { samplingRatio: 0, followCaller: true })
+  t.ok(readOptions({}, { ...CONNECTION, OTEL_SDK_DISABLED: 'false' }, () => {}))
 })
 
 t.test('a parentbased sampler follows the caller, and counts what it has decided itself', async t => {

@@ -222,9 +222,9 @@ export class WorkerLink implements Link {
     const fallback = this.#fallback = new LocalLink({ ...this.#settings, timing: { ...timing, ...LOCAL_TIMING } }, this.#clients, this.inherited, this.#predecessors)
     const [first] = this.#clients.values()
     first?.warn(`the worker thread cannot be started (${why}): rows are sent from the main thread, which costs it time. { worker: false } says that this is meant; docs/bundling.md tells how to have the thread.`)
-    const needed = this.#hasWork()
+    // First, so that it knows whose files it finds.
+    if (this.#hasWork()) fallback.resume()
     for (const { id, sealed, counts } of this.#waiting.splice(0)) fallback.take(id, sealed, counts)
-    if (needed) fallback.resume()
     return false
   }
 

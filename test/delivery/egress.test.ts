@@ -1,0 +1,96 @@
+/** Who is contacted. The programs run for 16.5 s, side by side. */
+import { createServer } from 'node:http'
+import { connect, type AddressInfo, type Socket } from 'node:net'
+import t from 'tap'
+import { ingestion } from '../fixtures/ingestion'
+import { run } from '../fixtures/process'
+
+t.jobs = 6
+
+/** A proxy that only writes down where it is asked to go. */
+async function proxy (t: { teardown: (run: () => void) => void }, to?: number): Promise<{ url: string, targets: string[] }> {
+  const targets: string[] = []
+  const sockets = new Set<Socket>()
+  const server = createServer((request, response) => {
+    targets.push(request.url ?? '')
+    response.writeHead(502).end()
+  })
+  server.on('connection', socket => {
+    sockets.add(socket)
+    socket.on('error', () => {})
+  })
+  server.on('connect', (request, socket) => {
+    targets.push(request.url ?? '')
+    if (to === undefined) {
+      socket.end('HTTP/1.1 502 Bad Gateway\r\n\r\n')
+      return
+    }
+    const upstream = connect(to, '127.0.0.1', () => {
+      socket.write('HTTP/1.1 200 OK\r\n\r\n')
+      socket.pipe(upstream).pipe(socket)
+    })
+  })
+  await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
+  t.teardown(() => {
+    for (const socket of sockets) socket.destroy()
+    server.close()
+  })
+  return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, targets }
+}
+
+// Longer than the 15 s after which the exporter first asks for its settings.
+const LONG = 'log("one"); setInterval(() => log("again"), 2000); setTimeout(() => process.exit(), 16500)'
+const AZURE = 'InstrumentationKey=11111111-2222-3333-4444-555555555555;IngestionEndpoint=https://westeurope-5.in.applicationinsights.azure.com/'
+
+// Tells where this process would connect to, and lets it go no further than this machine.
+const WATCH = `
+const { Socket } = require('net')
+const { connect } = Socket.prototype
+Socket.prototype.connect = function (...args) {
+  const [at] = args.flat()
+  console.log(at.host + ':' + at.port)
+  if (at.host === '127.0.0.1') return connect.apply(this, args)
+  process.nextTick(() => this.destroy(new Error('not from here')))
+  return this
+}
+`
+const connections = (stdout: string): string[] => [...new Set(stdout.split('\n').filter(Boolean))]
+
+for (const worker of [true, false]) {
+  const kind = worker ? 'worker' : 'in-process'
+  // The worker's connections show at the proxy only.
+  const watch = worker ? '' : WATCH
+
+  t.test(`${kind}: with a loopback endpoint nothing goes anywhere else, whatever statsbeat says`, async t => {
+    const server = await ingestion()
+    t.teardown(server.close)
+    const { url, targets } = await proxy(t)
+    const ended = await run(t, watch + LONG, { connectionString: server.connectionString, worker, statsbeat: true }, { HTTPS_PROXY: url, HTTP_PROXY: url })
+    t.match(ended, { code: 0, stderr: '' })
+    t.ok(server.accepted.size > 0)
+    t.same(targets, [])
+    t.same(connections(ended.stdout), worker ? [] : [`127.0.0.1:${server.port}`])
+  })
+
+  t.test(`${kind}: statsbeat: false leaves the ingestion endpoint only, by way of the proxy`, async t => {
+    const { url, targets } = await proxy(t)
+    const ended = await run(t, watch + LONG, { connectionString: AZURE, worker, statsbeat: false }, { HTTPS_PROXY: url })
+    t.match(ended, { code: 0, stderr: '' })
+    t.same([...new Set(targets)], ['westeurope-5.in.applicationinsights.azure.com:443'])
+    if (!worker) t.same(connections(ended.stdout), [url.slice('http://'.length)])
+  })
+}
+
+t.test('what these tests look at would show it: with statsbeat, others are contacted', async t => {
+  const { url, targets } = await proxy(t)
+  const ended = await run(t, WATCH + LONG, { connectionString: AZURE, worker: false, statsbeat: true }, { HTTPS_PROXY: url })
+  t.ok(new Set(targets).size > 1, targets.join())
+  t.ok(connections(ended.stdout).length > 1, connections(ended.stdout).join())
+})
+
+t.test('NO_PROXY is honoured', async t => {
+  const { url, targets } = await proxy(t)
+  const ended = await run(t, WATCH + 'log("one"); setInterval(() => { if (delivery.stats().lastError) process.exit() }, 50)', { connectionString: AZURE, worker: false }, { HTTPS_PROXY: url, NO_PROXY: '.azure.com' })
+  t.same(targets, [])
+  t.same(connections(ended.stdout), ['westeurope-5.in.applicationinsights.azure.com:443'])
+})
