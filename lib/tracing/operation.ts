@@ -7,6 +7,7 @@ import { isThenable, nameOf, textOf } from '../rows/hostile'
 import { propertyBytes } from '../rows/limits'
 import { sampleRateOf } from '../rows/marks'
 import { propertyName, propertyValue } from '../rows/properties'
+import type { Redactor } from '../rows/redaction'
 import { guardSpan } from './guarded-span'
 
 /** The operation of an OpenTelemetry context. */
@@ -27,6 +28,7 @@ export const enum Fate {
 
 /** The plugin's instance that an operation belongs to: as much of it as an operation needs. */
 export interface Owner {
+  readonly redactor: Pick<Redactor, 'text'>
   /** Rows that sampling kept from being sent. */
   sampledOut: number
   /** Rows that `ignore` kept from being sent. */
@@ -79,8 +81,9 @@ export class Operation {
 
   /** `ai.operation.name` of every row: what the app has called the span by now. */
   get name (): string {
-    const { name } = this.span as OperationSpan
-    if (name === undefined || name === this.#firstName) return this.#firstName
+    const { name: given } = this.span as OperationSpan
+    if (given === undefined || given === this.#firstName) return this.#firstName
+    const name = this.owner.redactor.text(given)
     if (names.has(name)) return name
     if (names.size >= MAX_NAMES) return this.#firstName
     names.add(name)

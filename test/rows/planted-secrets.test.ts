@@ -115,6 +115,8 @@ const WAYS: Record<string, Way> = {
   'a span': (_app, request, { target }) => request.appInsights.startSpan(one(SAID)(target), span => span.setAttributes({ 'http.url': target, url: one(SAID)(target), list: [target] }).addEvent(one(SAID)(target), { url: target })),
   'a span of another instrumentation': (app, _request, { target }) => app.appInsights.tracer.startSpan('GET', { kind: 2, attributes: { 'http.request.method': 'GET', 'url.full': target, 'http.target': target } }).end(),
   'an exception of a span': (_app, request, { target }) => request.appInsights.span.recordException(new Error(one(SAID)(target))),
+  'another name': (_app, request, { target }) => { request.appInsights.span.updateName(`GET ${one(SAID)(target)}`); request.log.info('renamed') },
+  'what is a column': (app, _request, { target }) => app.appInsights.tracer.startSpan('GET', { kind: 2, attributes: { 'peer.service': target, 'server.address': target, 'http.route': target, 'exception.message': one(SAID)(target) } }).end(),
   'an operation': (app, _request, { target }) => app.appInsights.operation(one(SAID)(target), () => app.log.info('within')),
   'a metric': (app, _request, { target }) => { app.appInsights.trackMetric('m', 1, { url: one(SAID)(target) }); app.appInsights.meter.createCounter('c').add(1, { url: one(SAID)(target) }) }
 }

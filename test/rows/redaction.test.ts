@@ -42,6 +42,8 @@ t.test('a url keeps its structure and loses its secrets', t => {
     ['userinfo of any length', `https://a:${'S'.repeat(5_000)}@x/`, 'https://REDACTED@x/'],
     ['userinfo with what it should have encoded', 'https://a:S/S?S#S@x/a', 'https://REDACTED@x/a'],
     ['userinfo with what it should have encoded, and a bracket', 'https://a:S]S?S@x/a', 'https://REDACTED@x/a'],
+    ['userinfo that was cut off', '/?a=1&next=https://user:S', '/?a=1&next=https://REDACTED'],
+    ['userinfo that was cut off before another pair', '/?next=https://user:S&a=12:30', '/?next=https://REDACTED&a=12:30'],
     ['userinfo without a scheme', '//a:S@x/a', '//REDACTED@x/a'],
     ['userinfo of a nested url', '/?u=https://a:S@x/&v=//a:S@y/', '/?u=https://REDACTED@x/&v=//REDACTED@y/'],
     ['userinfo before IPv6', 'https://a:S]S@[::1]:80/', 'https://REDACTED@[::1]:80/'],

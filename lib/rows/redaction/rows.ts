@@ -3,17 +3,11 @@ import type { Attributes } from '@opentelemetry/api'
 import type { Redactor } from '.'
 
 const URLS: ReadonlySet<string> = new Set(['url.full', 'url.path', 'http.url', 'http.target', 'url.query'])
-// What holds no text of anybody's, or has been redacted where it was made.
-const PLAIN: ReadonlySet<string> = new Set([
-  'http.request.method', 'http.route', 'network.protocol.version', 'server.address', 'client.address', 'peer.service', 'error.type',
-  'ai.operation.name', 'log.record.original', 'exception.message', 'exception.stacktrace'
-])
 
 export function redactAttributes (attributes: Attributes, redactor: Redactor): void {
   for (const name in attributes) {
     const value = attributes[name]
     if (typeof value === 'string') {
-      if (PLAIN.has(name)) continue
       const safe = URLS.has(name) ? redactUrl(name, value, redactor) : redactor.text(value)
       if (safe !== value) attributes[name] = safe
     } else if (Array.isArray(value)) {

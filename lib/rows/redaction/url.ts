@@ -110,11 +110,10 @@ function holdsSecretName (json: string, isSecret: IsSecret): boolean {
 
 function redactUserinfo (url: string): string {
   const lastAt = url.lastIndexOf('@')
-  if (lastAt < 0) return url
   let output = ''
   let copied = 0
   AUTHORITY.lastIndex = 0
-  while (AUTHORITY.test(url) && AUTHORITY.lastIndex < lastAt) {
+  while (AUTHORITY.test(url)) {
     const start = AUTHORITY.lastIndex
     const at = endOfUserinfo(url, start, lastAt)
     if (at <= start) continue
@@ -125,7 +124,7 @@ function redactUserinfo (url: string): string {
   return output + url.slice(copied)
 }
 
-/** The last `@` of the authority that begins at `start`, or -1. */
+/** The last `@` of the authority that begins at `start`, or where the text was cut off before it; else -1. */
 function endOfUserinfo (url: string, start: number, lastAt: number): number {
   const end = endOfAuthority(url, start)
   let colon = -1
@@ -137,11 +136,24 @@ function endOfUserinfo (url: string, start: number, lastAt: number): number {
     if (char === COLON && colon < 0 && !isIPv6) colon = i
   }
   // What is no port is a password with a `/`, `?` or `#` in it, which the url should have encoded.
-  if (colon < 0 || end > lastAt || isNumber(url, colon + 1, end)) return -1
+  if (end > lastAt) return endOfCutUserinfo(url, start, end)
+  if (colon < 0 || isNumber(url, colon + 1, end)) return -1
   const first = url.indexOf('@', end)
   let at = endOfAuthority(url, first) - 1
   while (url.charCodeAt(at) !== AT) at--
   return at
+}
+
+/** A client leaves a fragment out, and a limit may be anywhere: `next=https://user:pass` is what is left then. */
+function endOfCutUserinfo (url: string, start: number, end: number): number {
+  if (end < url.length || url.charCodeAt(start) === OPEN_BRACKET) return -1
+  let colon = -1
+  for (let i = start; i < end; i++) {
+    const char = url.charCodeAt(i)
+    if (char === COLON && colon < 0) colon = i
+    if (char === AMPERSAND) end = i
+  }
+  return colon < 0 || isNumber(url, colon + 1, end) ? -1 : end
 }
 
 function endOfAuthority (url: string, start: number): number {
