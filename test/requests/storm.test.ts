@@ -68,6 +68,7 @@ t.test('5,000 unknown paths make one operation name', async t => {
   }
   await app.close()
   const rows = emulator.items({ type: 'request' })
-  t.equal(rows.length, 5_000)
+  // The emulator shares this process: where it answers too late, a batch is sent a second time.
+  t.equal(new Set(rows.map(row => row.id)).size, 5_000)
   t.same([...new Set(rows.map(row => row.operation_Name))], ['GET (unmatched)'])
 })
