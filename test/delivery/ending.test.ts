@@ -149,6 +149,32 @@ t.test('close() with less time than the worker needs to start: on disk, and coun
   t.same(server.duplicates(), [])
 })
 
+t.test('close() with a worker that is stuck on its disk: the main thread stores what the worker was at work on', async t => {
+  const server = await ingestion(() => 'hang')
+  t.teardown(server.close)
+  const storageDirectory = temporary(t)
+  const ended = await run(t, `
+    for (let n = 0; n < 100; n++) log('l' + n)
+    const timer = setInterval(async () => {
+      if (delivery.stats().traces.inFlight < 100) return
+      clearInterval(timer)
+      console.log(JSON.stringify(await delivery.close(500)))
+      process.exit()
+    }, 20)
+  `, { connectionString: server.connectionString, storageDirectory }, {}, `
+    const threads = require('worker_threads')
+    const stuck = "const fs = require('fs'), { openSync } = fs; fs.openSync = (path, ...more) => { if (String(path).endsWith('.tmp')) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 20000); return openSync(path, ...more) };"
+    threads.Worker = class extends threads.Worker { constructor (file, options) { super(stuck + 'require(' + JSON.stringify(file) + ')', { ...options, eval: true }) } }
+  `)
+  t.match(ended, { code: 0, stderr: '' })
+  t.same(JSON.parse(ended.stdout), { sent: 0, spooled: 100, lost: 0 })
+  server.script = () => 200
+  const { delivery, log } = produce({ connectionString: server.connectionString, storageDirectory, timing: SOON })
+  t.teardown(async () => await delivery.close(100))
+  log('next')
+  t.ok(await until(() => server.accepted.size === 101, 20_000), `${server.accepted.size} of 101`)
+})
+
 for (const where of ['nowhere', 'in a directory that cannot be written to'] as const) {
   t.test(`what can be stored ${where} has all of close()'s time to be sent`, async t => {
     const server = await ingestion(() => 503)
