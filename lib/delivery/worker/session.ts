@@ -67,7 +67,7 @@ export class WorkerSession {
       throw error
     }
     this.#worker.on('error', error => { this.#why = (error as Error | undefined)?.message ?? String(error) })
-    this.#worker.on('exit', code => this.#end(this.#why || `it ended with code ${code}`))
+    this.#worker.on('exit', code => this.#exited(this.#why || `it ended with code ${code}`))
     port1.on('message', (message: FromWorker) => this.#handle(message))
     port1.unref()
     // After the listeners: one for messages takes it back.
@@ -148,6 +148,7 @@ export class WorkerSession {
   }
 
   #handle (message: FromWorker): void {
+    if (this.#hasEnded) return
     const { clients, started, progressed, token } = this.#events
     switch (message.is) {
       case 'started':
@@ -204,22 +205,24 @@ export class WorkerSession {
     }
     this.#leases.clear()
     // Whoever takes the files over counts them again.
-    this.#events.inherited.move(this.#inherited.counts('spooled'), 'spooled', null)
+    const spooled = this.#inherited.counts('spooled')
+    this.#inherited.move(spooled, 'spooled', null)
+    this.#events.inherited.move(spooled, 'spooled', null)
   }
 
-  /** @returns what it had been given and has not acknowledged, oldest first */
-  takeBack (): Sealed[] {
+  /** Nothing that it does from now on counts. @returns what it was given and has not acknowledged, oldest first */
+  giveUp (): Sealed[] {
+    this.poll()
+    this.#hasEnded = true
+    this.#undo()
+    this.#port.close()
     const left = [...this.#posted.values()]
     this.#posted.clear()
     return left
   }
 
-  #end (why: string): void {
-    if (this.#hasEnded) return
+  #exited (why: string): void {
     this.poll()
-    this.#hasEnded = true
-    this.#undo()
-    this.#port.close()
     for (const done of this.#requests.values()) done(false)
     this.#requests.clear()
     this.#events.ended(why)

@@ -93,8 +93,11 @@ export class WorkerLink implements Link {
         session.expire(request)
         timer = setTimeout(() => {
           if (isLast) this.#reclaim(session)
-          if (isLast && session.isAtWork) timer = setTimeout(done, WRITE_GRACE, true)
-          else done(true)
+          if (!isLast || !session.isAtWork) return done(true)
+          timer = setTimeout(() => {
+            this.#giveUp(session)
+            done(true)
+          }, WRITE_GRACE)
         }, EXPIRE_GRACE)
       }, Math.max(0, timeout))
     })
@@ -123,7 +126,10 @@ export class WorkerLink implements Link {
     if (!this.#isDrained) {
       this.#reclaim(session)
       // What it has begun it must store itself.
-      if (!isDone(left())) this.#unfinishedDrain = flag
+      if (!isDone(left())) {
+        if (last) this.#giveUp(session)
+        else this.#unfinishedDrain = flag
+      }
     }
     session.poll()
   }
@@ -192,7 +198,7 @@ export class WorkerLink implements Link {
   }
 
   #ended (session: WorkerSession, why: string): void {
-    const left = session.takeBack().filter(({ id }) => this.#clients.has(id))
+    const left = session.giveUp().filter(({ id }) => this.#clients.has(id))
     this.#predecessors.push(session.owner)
     const wasCurrent = this.#session === session
     const wasMeant = !wasCurrent && !this.#abandoned.delete(session)
@@ -234,6 +240,11 @@ export class WorkerLink implements Link {
     this.#session = undefined
     this.#abandoned.add(session)
     for (const batch of session.reclaim()) this.#store(batch)
+  }
+
+  /** There is no time left for the worker: what it was at work on may arrive twice, which is better than never. */
+  #giveUp (session: WorkerSession): void {
+    for (const batch of session.giveUp()) this.#store(batch)
   }
 
   #store ({ id, sealed, counts }: Sealed): void {
