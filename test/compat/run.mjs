@@ -127,13 +127,24 @@ try {
   rmSync(folder, { recursive: true, force: true, maxRetries: 3 })
 }
 
-if (option('write')) {
+/** Rows of combinations that were not tried this time stay in the table. */
+function writeTable () {
+  const document = join(root, 'docs', 'compatibility.md')
+  const text = readFileSync(document, 'utf8')
+  const mark = /<!-- compatibility -->\n([^]*?)<!-- \/compatibility -->/
+  const before = mark.exec(text)[1].split('\n').filter(line => line.startsWith('| '))
   const format = { 'app.cjs': 'CommonJS', 'app.mjs': 'ES modules', '': '' }
   const when = { before: 'first', after: 'last', '': '' }
-  const table = ['| beside the plugin | it is set up | app | result |', '|---|---|---|---|', ...results.map(({ name, order, file, text }) => `| ${name} | ${when[order]} | ${format[file]} | ${text} |`)].join('\n')
-  const document = join(root, 'docs', 'compatibility.md')
-  const before = readFileSync(document, 'utf8')
-  writeFileSync(document, before.replace(/<!-- compatibility -->[^]*<!-- \/compatibility -->/, `<!-- compatibility -->\n${table}\n\nNode.js ${process.versions.node}, ${manager}.\n<!-- /compatibility -->`))
+  const rows = COMBINATIONS.flatMap(({ name }) => {
+    const now = results.filter(result => result.name === name)
+    return now.length === 0
+      ? before.filter(line => line.startsWith(`| ${name} |`))
+      : now.map(({ order, file, text }) => `| ${name} | ${when[order]} | ${format[file]} | ${text} |`)
+  })
+  const table = ['| beside the plugin | it is set up | app | result |', '|---|---|---|---|', ...rows].join('\n')
+  writeFileSync(document, text.replace(mark, () => `<!-- compatibility -->\n${table}\n\nNode.js ${major}, ${manager}.\n<!-- /compatibility -->`))
 }
+
+if (option('write')) writeTable()
 console.log(`${results.filter(({ works }) => works).length} of ${results.length} as they should be`)
 process.exitCode = results.every(({ works }) => works) ? 0 : 1
