@@ -4,7 +4,7 @@ import fp from 'fastify-plugin'
 import type * as connection from './delivery'
 import type * as options from './options'
 import * as plugin from './plugin'
-import type * as instance from './tracing/instance'
+import type * as instance from './instance'
 
 // An object or a string; `string` alone would make TypeScript accept any object.
 type Input = appInsightsPlugin.AppInsightsOptions | (string & Record<never, never>)

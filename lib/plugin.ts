@@ -20,13 +20,13 @@ import { guardTracer } from './tracing/guarded-tracer'
 import { nameOf } from './rows/hostile'
 import { SILENT_REQUEST } from './tracing/operation'
 import { type AppInsightsOptions, type Config, type Properties, type PropertyValue, type RouteConfig, readOptions } from './options'
-import { quietChild } from './logs/pino'
-import { join } from './tracing/registration'
-import { sharedTracerProvider } from './tracing/shared-tracer'
+import { quietChild } from './logs/pino/internals'
+import { join } from './globals'
+import { sharedTracerProvider } from './globals/tracer-provider'
 import { traceRequests } from './requests'
 import { type FlushReport, emptyStats } from './delivery'
 import { type Redactor, SECRET_QUERY_NAMES, createRedactor } from './rows/redaction'
-import { Instance, type Stats } from './tracing/instance'
+import { Instance, type Stats } from './instance'
 import { warnOfApiCopies } from './tracing/api-copies'
 import { type Warn, once } from './warnings'
 import { type Redaction, serializedByLogger } from './logs/pino/serialized-error'
@@ -217,7 +217,7 @@ function startExceptions (logger: FastifyBaseLogger, config: Config, instance: I
 function startLogs (fastify: FastifyInstance, config: Config, telemetry: Instance, exceptions: Exceptions | undefined, redaction: Redaction, warn: (message: string) => void): LogCollector | undefined {
   // An error that is logged is an exception, whether or not the line becomes a trace.
   if (config.logs === false && exceptions === undefined) return undefined
-  const logs = collectLogs(fastify.log, config.logs, telemetry, exceptions, redaction, warn, fastify.initialConfig.requestIdLogLabel ?? 'reqId')
+  const logs = collectLogs(config.logs, { logger: fastify.log, requestIdLabel: fastify.initialConfig.requestIdLogLabel ?? 'reqId', telemetry, exceptions, redaction, warn })
   if (logs === undefined && config.logs !== false) {
     process.emitWarning(
       'No log lines will reach Application Insights: the Fastify logger is off or not pino. Create Fastify with { logger: true } or a pino loggerInstance, or say { logs: false } to silence this.',

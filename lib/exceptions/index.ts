@@ -2,11 +2,11 @@
 import type { Attributes, Context, Span } from '@opentelemetry/api'
 import type { LogRecord, SeverityNumber } from '@opentelemetry/api-logs'
 import type { SerializedError } from '../logs/pino/serialized-error'
-import { Severity } from '../logs/severity'
+import { Severity } from '../rows/severity'
 import { isError } from '../rows/hostile'
 import { LIMITS, cut, fieldValue, propertyName, propertyValue } from '../rows/properties'
 import type { Redactor } from '../rows/redaction'
-import { Fate, type Operation, operationOf } from '../tracing/operation'
+import { RowDecision, type Operation, operationOf } from '../tracing/operation'
 import { describe, extraFields } from './describe'
 import { createRecordedTexts, messagesOf } from './recorded'
 import { createReportedErrors } from './reported'
@@ -81,10 +81,10 @@ export function createExceptions (sink: RecordSink, clientErrors: boolean, seria
       if (exception === undefined || exception === null || operation?.silent === true) return
       const occurrence: Occurrence = { error: exception, context, severity: Severity.ERROR }
       if (isError(exception)) report(occurrence)
-      else recorded.hold(span, exception, operation, () => { report(occurrence) })
+      else recorded.buffer(span, exception, operation, () => { report(occurrence) })
     },
     markThrown (operation, error) {
-      if (operation.fate === Fate.Dropped || reported.claim(error, operation)) return
+      if (operation.decision === RowDecision.Drop || reported.claim(error, operation)) return
       operation.errors ??= new Set()
       operation.errors.add(error)
     },

@@ -13,7 +13,7 @@ interface RecordedText {
 
 export interface RecordedTexts {
   /** @param report makes the row, when nothing else has */
-  hold: (span: Span, exception: unknown, operation: Operation | undefined, report: () => void) => void
+  buffer: (span: Span, exception: unknown, operation: Operation | undefined, report: () => void) => void
   /** The error has its row: what was recorded of it needs none. */
   release: (error: unknown, operation: Operation | undefined) => void
   /** The operation has ended: what no error has taken up is reported now. */
@@ -22,12 +22,12 @@ export interface RecordedTexts {
   drain: () => void
 }
 
-const MAX_HELD = 100
+const MAX_BUFFERED = 100
 // In milliseconds. Outside of an operation nothing says when the error will not come any more, and a session may last for hours.
 const WAITS = { outside: 1_000, within: 10_000 }
 
 export function createRecordedTexts (waits = WAITS): RecordedTexts {
-  const held = new WeakMap<Operation, RecordedText[]>()
+  const buffered = new WeakMap<Operation, RecordedText[]>()
   const ended = new WeakSet<Operation>()
   let outside: RecordedText[] = []
   let timer: NodeJS.Timeout | undefined
@@ -41,40 +41,40 @@ export function createRecordedTexts (waits = WAITS): RecordedTexts {
   }
 
   function expire (operation: Operation, text: RecordedText): void {
-    const texts = held.get(operation)
+    const texts = buffered.get(operation)
     if (texts?.includes(text) !== true) return
-    held.set(operation, texts.filter(other => other !== text))
+    buffered.set(operation, texts.filter(other => other !== text))
     text.report()
   }
 
   return {
-    hold (span, exception, operation, report) {
+    buffer (span, exception, operation, report) {
       const text: RecordedText = { span, message: typeof exception === 'string' ? exception : readText(exception, 'message') ?? '', report }
       if (operation === undefined || ended.has(operation)) {
-        if (outside.push(text) >= MAX_HELD) drain()
+        if (outside.push(text) >= MAX_BUFFERED) drain()
         else timer ??= setTimeout(drain, waits.outside).unref()
         return
       }
-      const texts = held.get(operation) ?? []
-      if (texts.length >= MAX_HELD) {
+      const texts = buffered.get(operation) ?? []
+      if (texts.length >= MAX_BUFFERED) {
         report()
         return
       }
-      held.set(operation, [...texts, text])
+      buffered.set(operation, [...texts, text])
       setTimeout(expire, waits.within, operation, text).unref()
     },
     release (error, operation) {
-      const texts = operation === undefined ? undefined : held.get(operation)
+      const texts = operation === undefined ? undefined : buffered.get(operation)
       if (outside.length === 0 && texts === undefined) return
       const messages = new Set(messagesOf(error))
       const isOther = (text: RecordedText): boolean => !isAbout(text, message => messages.has(message))
       outside = outside.filter(isOther)
-      if (texts !== undefined) held.set(operation!, texts.filter(isOther))
+      if (texts !== undefined) buffered.set(operation!, texts.filter(isOther))
     },
     settle (operation, isKnown) {
       ended.add(operation)
-      const texts = held.get(operation)
-      held.delete(operation)
+      const texts = buffered.get(operation)
+      buffered.delete(operation)
       for (const text of texts ?? []) if (!isAbout(text, isKnown)) text.report()
     },
     drain

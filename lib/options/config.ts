@@ -9,12 +9,11 @@ import {
   guardedCredential, guardedLogRecordProcessor, guardedPredicate, guardedProperties, guardedSampler, guardedSpanProcessor, withoutUndefined
 } from './guarded'
 import type {
-  AppInsightsOptions, DependencyOptions, ExceptionOptions, FinishedCall, LogLine, LogOptions, MetricOptions, OutgoingCall, Properties, RequestOptions
+  AppInsightsOptions, DependencyOptions, ExceptionOptions, FinishedCall, Instrumentation, LogLine, LogOptions, MetricOptions, OutgoingCall, Properties, RequestOptions
 } from './interfaces'
 import { validated } from './validation'
 import { FAI_ERR_CONNECTION_STRING_MISSING } from '../errors'
 import { SECRET_HEADERS, SECRET_QUERY_NAMES } from '../rows/redaction'
-import type { Instrumentation } from '../tracing/instrumentations'
 import type { Warn } from '../warnings'
 
 export type Ignore =
@@ -26,6 +25,13 @@ export type Ignore =
 export type CallChoice = readonly string[] | ((call: OutgoingCall) => boolean | undefined)
 
 /** The app's functions in it are guarded: they do not throw, and give undefined, or the default, where they fail. */
+export interface LogsConfig {
+  readonly level: string | undefined
+  readonly filter: ((line: LogLine) => boolean) | undefined
+  readonly redact: readonly string[]
+  readonly requestLogs: boolean
+}
+
 export interface Config {
   readonly connection: Connection
   readonly serviceName: string | undefined
@@ -51,12 +57,7 @@ export interface Config {
     readonly clientAddress: boolean
     readonly enrich: ((request: FastifyRequest, reply: FastifyReply) => Properties | undefined) | undefined
   }
-  readonly logs: {
-    readonly level: string | undefined
-    readonly filter: ((line: LogLine) => boolean) | undefined
-    readonly redact: readonly string[]
-    readonly requestLogs: boolean
-  } | false
+  readonly logs: LogsConfig | false
   readonly exceptions: Readonly<Required<ExceptionOptions>> | false
   readonly dependencies: {
     /** Calls that make no rows. */

@@ -1,12 +1,20 @@
 /** What the user may give: every option, with its unit and default. Types only. */
 import type { TokenCredential } from '@azure/core-auth'
+import type { MeterProvider, TracerProvider } from '@opentelemetry/api'
 import type { LogRecordProcessor } from '@opentelemetry/sdk-logs'
 import type { Sampler, SpanProcessor } from '@opentelemetry/sdk-trace-base'
 import type { FastifyReply, FastifyRequest } from 'fastify'
-import type { Instrumentation } from '../tracing/instrumentations'
 
 export type PropertyValue = string | number | boolean
 export type Properties = Record<string, PropertyValue>
+
+/** What every instrumentation of OpenTelemetry has. */
+export interface Instrumentation {
+  instrumentationName: string
+  setTracerProvider: (provider: TracerProvider) => void
+  setMeterProvider: (provider: MeterProvider) => void
+  enable: () => void
+}
 
 export interface RequestOptions {
   /**

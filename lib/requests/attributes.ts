@@ -4,22 +4,13 @@ import type { Attributes } from '@opentelemetry/api'
 import { cut } from '../rows/cut'
 import type { Connection } from './connection'
 import { isAuthority } from './forwarded'
+import { OTHER, knownMethod } from '../rows/methods'
 import type { RequestOperation } from './operation'
 import type { RawRequest } from './refused'
 import type { Redactor } from '../rows/redaction'
 
 /** Azure's limit of a url, in characters. */
 export const MAX_URL = 2_048
-
-export const OTHER = '_OTHER'
-
-// What the conventions know; any other would let a client invent names.
-export const METHODS: readonly string[] = Object.freeze(['GET', 'HEAD', 'POST', 'PUT', 'DELETE', 'CONNECT', 'OPTIONS', 'TRACE', 'PATCH', 'QUERY', OTHER])
-const known = new Set(METHODS)
-
-export function knownMethod (method: string | undefined): string {
-  return known.has(method!) ? method! : OTHER
-}
 
 /** The attributes of a request's row, with the headers that the app asks for. */
 export function requestAttributes ({ tracing, request, reply, route, connection }: RequestOperation, status: number | undefined, attributes: Attributes): void {
