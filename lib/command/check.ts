@@ -5,6 +5,7 @@ import { request as requestHttps } from 'node:https'
 import { hostname } from 'node:os'
 import { parseArgs } from 'node:util'
 import { type Connection, parseConnectionString } from '../options/connection-string'
+import { wrongUsage } from './arguments'
 import { EmulatorClient } from './client'
 import { cost } from './cost'
 
@@ -41,10 +42,8 @@ export async function check (args: string[]): Promise<number> {
     return 0
   }
   const timeout = Number(parsed.values.timeout) * 1_000
-  if (!(timeout > 0 && timeout < 2 ** 31) || parsed.positionals.length > 1) {
-    process.stderr.write(USAGE)
-    return 2
-  }
+  if (!(timeout > 0 && timeout < 2 ** 31)) return wrongUsage('--timeout must be a number of seconds', USAGE)
+  if (parsed.positionals.length > 1) return wrongUsage('More than one connection string: put it in quotes, because of its semicolons', USAGE)
 
   const given = parsed.positionals[0] ?? process.env.APPLICATIONINSIGHTS_CONNECTION_STRING
   if (given === undefined || given.trim() === '') {

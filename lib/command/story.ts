@@ -28,6 +28,8 @@ const SEVERITIES = ['verbose', 'info', 'warning', 'error', 'critical']
 const MAX_FRAMES = 8
 const MAX_LOGS = 40
 const MAX_CALLS = 40
+/** Characters of a message, and of a line. */
+const MAX_MESSAGE = 1_000
 
 /** @param rows of one operation, in any order; at least one */
 export function storyOf (operationId: string, rows: readonly Row[], page: string): Story {
@@ -37,11 +39,11 @@ export function storyOf (operationId: string, rows: readonly Row[], page: string
   /** What the request has said already need not be said with every row; nor Fastify's number of it. */
   const ownProperties = ({ customDimensions }: Row): Record<string, string> =>
     Object.fromEntries(Object.entries(customDimensions).filter(([name, value]) => name !== 'reqId' && !name.startsWith('_MS.') && !shared.has(`${name}=${value}`)))
-  const offset = ({ timestamp }: Row): number => Date.parse(timestamp) - began
+  const offset = ({ timestamp }: Row): number => Date.parse(timestamp) - began || 0
   const of = (...types: string[]): Row[] => inOrder.filter(({ type }) => types.includes(type))
   const root = isRoot(inOrder)
   const requests = of('request').sort((a, b) => Number(root(b)) - Number(root(a)))
-  const logs = of('trace').map(row => ({ offset: offset(row), severity: SEVERITIES[row.severityLevel ?? 1] ?? 'info', message: row.message ?? '', properties: ownProperties(row) }))
+  const logs = of('trace').map(row => ({ offset: offset(row), severity: SEVERITIES[row.severityLevel ?? 1] ?? 'info', message: short(row.message), properties: ownProperties(row) }))
   const calls = of('dependency').map(row => ({
     offset: offset(row), name: row.name ?? '', target: row.target, type: row.dependencyType ?? '', result: row.resultCode ?? '', success: row.success !== false, duration: row.duration ?? 0
   }))
@@ -84,7 +86,7 @@ function errorOf (row: Row, offset: number, { logMessage: logged, ...properties 
   const own = all.filter(line => !/[\\/]node_modules[\\/]|\(node:|at node:|\(internal\/|<anonymous>\)?$/.test(line))
   return {
     type: row.exceptionType ?? 'Error',
-    message: row.outerMessage ?? '',
+    message: short(row.outerMessage),
     offset,
     logged,
     frames: own.slice(0, MAX_FRAMES),
@@ -92,6 +94,14 @@ function errorOf (row: Row, offset: number, { logMessage: logged, ...properties 
     causes: lines.map(line => line.trim()).filter(line => /^(?:\[?cause\]?:|caused by:?)/i.test(line)).map(line => line.replace(/^[^:]*:\s*/, '').replace(/\s*\{$/, '')),
     properties
   }
+}
+
+function short (text = ''): string {
+  return text.length > MAX_MESSAGE ? `${text.slice(0, MAX_MESSAGE)}…` : text
+}
+
+function line (text: string): string {
+  return printable(text, MAX_MESSAGE)
 }
 
 /** For a terminal, an issue or an assistant. @param paint SGR code and text → text */
@@ -110,10 +120,10 @@ export function storyText (story: Story, paint: (code: number, text: string) => 
     ['Events', story.events.map(event => `${at(event.offset)}  ${event.name}${fields(event.properties)}`)]
   ]
   return [
-    paint(story.failed ? 31 : 32, printable(title)),
-    printable(about),
+    paint(story.failed ? 31 : 32, line(title)),
+    line(about),
     paint(2, story.page),
-    ...sections.filter(([, lines]) => lines.length > 0).flatMap(([name, lines]) => ['', paint(1, name), ...lines.map(line => `  ${printable(line)}`)])
+    ...sections.filter(([, lines]) => lines.length > 0).flatMap(([name, lines]) => ['', paint(1, name), ...lines.map(text => `  ${line(text)}`)])
   ].join('\n') + '\n'
 }
 

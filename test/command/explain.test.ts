@@ -140,5 +140,11 @@ t.test('unknown commands and options are named, and --version is the package\'s'
     t.match(await run([name, '--nope']), { code: 2, err: /--nope/ }, name)
     t.match(await run([name, '--help']), { code: 0, out: new RegExp(`^Usage: fastify-app-insights ${name}`), err: '' }, name)
   }
+  t.match(await run(['query']), { code: 2, err: /^Which query\?/ })
+  t.match(await run(['query', 'requests', '|', 'count']), { code: 2, err: /^More than one query/ })
+  t.match(await run(['query', 'requests', '--json', '--csv']), { code: 2, err: /^Give --json or --csv/ })
+  t.match(await run(['check', '--timeout', 'long']), { code: 2, err: /^--timeout must be/ })
+  t.match(await run(['check', 'InstrumentationKey=a', 'IngestionEndpoint=b']), { code: 2, err: /^More than one connection string/ })
+  t.match(await run(['emulator', 'start']), { code: 2, err: /^Unexpected argument 'start'/ })
   t.match(await run(['--help']), { code: 0, out: /explain[^]*mcp/ })
 })

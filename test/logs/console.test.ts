@@ -115,3 +115,20 @@ t.test('whoever has replaced a method meanwhile keeps theirs, and hostile values
   await app.close()
   t.equal(console.info, theirs)
 })
+
+t.test('with two apps in a process, a line is a row of one of them', async t => {
+  silence(t)
+  const [one, other] = [await start(t, { options: { logs: { console: true } }, routes: app => { app.get('/', async () => { console.log('in one') }) } }),
+    await start(t, { options: { logs: { console: true } }, routes: app => { app.get('/', async () => { console.log('in the other') }) } })]
+  const none = await start(t, { routes: app => { app.get('/', async () => { console.log('in none') }) } })
+  for (const { send } of [one, other, none]) await send('/')
+  console.log('outside')
+  await one.app.close()
+  await other.send('/')
+  console.log('still outside')
+  await other.flush()
+  const lines = ({ emulator }: typeof one): string[] => emulator.items({ type: 'trace', customDimensions: { logger: 'console' } }).map(({ message }) => message)
+  t.same(lines(one), ['in one', 'outside'])
+  t.same(lines(other), ['in the other', 'in the other', 'still outside'])
+  t.same(lines(none), [])
+})

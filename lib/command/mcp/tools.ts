@@ -64,7 +64,8 @@ export function createTools (client: EmulatorClient): Tool[] {
         await pause(POLL, undefined, { signal })
       }
       const last = rows[0]?.itemId ?? after
-      return { text: `${rows.length === 0 ? 'No rows.' : rows.map(withIds).reverse().join('\n')}\nLast itemId: ${last}`, data: { last, rows: rows.map(brief).reverse() } }
+      const isCut = rows.length === limit && (after as number) > 0
+      return { text: `${rows.length === 0 ? 'No rows.' : rows.map(withIds).reverse().join('\n')}${isCut ? `\nThere may be more since #${String(after)}: these are the newest ${String(limit)}.` : ''}\nLast itemId: ${last}`, data: { last, rows: rows.map(brief).reverse() } }
     }),
 
     tool('compare', 'Without a snapshot, takes one. With it, compares requests and exceptions before and after: counts, failures, durations, new exceptions.', {
