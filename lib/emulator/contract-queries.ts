@@ -25,15 +25,19 @@ const TABLES: Readonly<Record<RowType, readonly string[]>> = {
   availability: ['availabilityResults', 'AppAvailabilityResults']
 }
 
-/** By the text of a query: what it names, and no row has any more. */
+/** By the text of a query: what it names, and no row of its tables has any more. */
 export function brokenQueries (before: readonly ContractRow[], now: readonly ContractRow[], queries: ReadonlyMap<string, string>): BrokenQuery[] {
-  const texts = missing(before, now, row => [row.name, row.message, row.exceptionType, row.operation, row.role, row.target, row.resultCode])
-  const dimensions = missing(before, now, row => [...row.customDimensions ?? [], ...row.customMeasurements ?? []].map(name => name.replace(/\?$/, '')))
-  const kinds = missing(before, now, row => [row.type]) as RowType[]
+  const lost = missing(before, now, row => [row.type]) as RowType[]
   return [...queries].flatMap(([name, text]) => {
     const query = withoutComments(text)
+    const asked = (Object.keys(TABLES) as RowType[]).filter(kind => TABLES[kind].some(table => isWord(table, query)))
+    // A query of no table that we know, such as `search`, asks all of them.
+    const isAsked = ({ type }: ContractRow): boolean => asked.length === 0 || asked.includes(type)
+    const [then, since] = [before.filter(isAsked), now.filter(isAsked)]
+    const texts = missing(then, since, row => [row.name, row.message, row.exceptionType, row.operation, row.role, row.target, row.resultCode])
+    const dimensions = missing(then, since, row => [...row.customDimensions ?? [], ...row.customMeasurements ?? []].map(key => key.replace(/\?$/, '')))
     const reasons = [
-      ...kinds.filter(kind => TABLES[kind].some(table => isWord(table, query))).map(kind => `no row is left of ${TABLES[kind][0]}`),
+      ...lost.filter(kind => asked.includes(kind)).map(kind => `no row is left of ${TABLES[kind][0]}`),
       ...texts.filter(value => isLiteral(value, query)).map(value => `no row says '${value}' any more`),
       ...dimensions.filter(key => isDimension(key, query)).map(key => `no row has the dimension ${key} any more`)
     ]
