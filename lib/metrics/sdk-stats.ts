@@ -42,6 +42,7 @@ type Totals = Map<string, { name: string, attributes: Attributes, total: number 
 export class SdkStats {
   readonly #stats: () => DeliveryStats
   readonly #version: string
+  readonly #platform: string
   readonly #interval: number
   #reported: Totals = new Map()
   /** Milliseconds since 1970. */
@@ -51,6 +52,7 @@ export class SdkStats {
   constructor (stats: () => DeliveryStats, version: string, env: NodeJS.ProcessEnv) {
     this.#stats = stats
     this.#version = version
+    this.#platform = platformOf(env)
     const seconds = Number(env.APPLICATIONINSIGHTS_SDKSTATS_EXPORT_INTERVAL)
     this.#interval = seconds > 0 ? seconds * 1_000 : INTERVAL
   }
@@ -80,7 +82,7 @@ export class SdkStats {
     }
     for (const [kind, { delivered, retried, dropped }] of Object.entries(kinds)) {
       const type = TELEMETRY_TYPES[kind as Kind]
-      const of = (more: Attributes): Attributes => ({ ...both('telemetry_type', type), ...more, language: 'node', version: this.#version, ...both('compute_type', 'unknown') })
+      const of = (more: Attributes): Attributes => ({ ...both('telemetry_type', type), ...more, language: 'node', version: this.#version, ...both('compute_type', this.#platform) })
       add('Item_Success_Count', delivered, of({}))
       // Which status they were retried for is not counted.
       add('Item_Retry_Count', retried, of({ ...both('retry.code', 'UNKNOWN'), ...both('retry.reason', 'Unknown reason') }))
@@ -91,6 +93,13 @@ export class SdkStats {
     }
     return totals
   }
+}
+
+/** By what each of them sets. */
+function platformOf (env: NodeJS.ProcessEnv): string {
+  if (env.FUNCTIONS_WORKER_RUNTIME) return 'functions'
+  if (env.WEBSITE_SITE_NAME) return 'appsvc'
+  return env.AKS_ARM_NAMESPACE_ID || env.KUBERNETES_SERVICE_HOST ? 'aks' : 'unknown'
 }
 
 /** The documented name of a dimension, and the one that Azure's exporter for Node.js has for it. */

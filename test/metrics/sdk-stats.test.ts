@@ -53,6 +53,9 @@ t.test('an interval reports what has come since the last, and every reason has a
   now += 60_000
   t.same(counts.take(false).map(point => point[3]), [2])
   t.same(counts.take(true), [], 'nothing has come since')
+  for (const [env, platform] of [[{}, 'unknown'], [{ WEBSITE_SITE_NAME: 'shop' }, 'appsvc'], [{ WEBSITE_SITE_NAME: 'shop', FUNCTIONS_WORKER_RUNTIME: 'node' }, 'functions'], [{ KUBERNETES_SERVICE_HOST: '10.0.0.1' }, 'aks']] as const) {
+    t.match(new SdkStats(() => stats, '1.2.3', env).take(true)[0]![2], { compute_type: platform, computeType: platform })
+  }
   for (const [index, reason] of REASONS.entries()) {
     stats.exceptions.dropped = { [reason]: index + 1 }
     const [point] = new SdkStats(() => ({ ...emptyStats(), exceptions: stats.exceptions }), '1.2.3', {}).take(true)

@@ -1,5 +1,5 @@
 /** docs/privacy.md against what is really sent, and against the tables that there are. */
-import { readFileSync } from 'node:fs'
+import { readFileSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
 import { STORED } from '../../dist/emulator/kql/tables.js'
@@ -68,6 +68,12 @@ async function planted (t: Parameters<typeof start>[0], options: object): Promis
 
 t.test('by default exactly that is sent which the table says', async t => {
   t.same(await planted(t, {}), ['address', 'agent', 'query', 'field', 'redacted', 'audited'])
+})
+
+t.test('the examples have no personal data', async t => {
+  const files = (readdirSync(join(docs, 'examples'), { recursive: true }) as string[]).filter(name => /\.(?:[cm]?[jt]s|ya?ml)$|Dockerfile$/.test(name))
+  t.ok(files.length > 20)
+  for (const name of files) t.notMatch(read(join('examples', name)), /[\w.]+@[\w-]+\.\w{2,}|setUser\(|setSession\(/, name)
 })
 
 t.test('with the options of the guide, none of it is', async t => {

@@ -1,5 +1,5 @@
 /** Containers and processes: docs/examples/container, cluster and worker-threads, run as a platform would run them. */
-import { type ChildProcess, spawn } from 'node:child_process'
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync, readFileSync, readdirSync } from 'node:fs'
 import { dirname, join } from 'node:path'
@@ -7,14 +7,16 @@ import { type Emulator, startEmulator } from 'fastify-app-insights/emulator'
 import t, { type Test } from 'tap'
 import { parseAllDocuments } from 'yaml'
 import { examples } from '../fixtures/example'
+import { temporary } from '../fixtures/telemetry'
 
 interface Running { child: ChildProcess, urls: string[], output: () => string, ended: Promise<[number | null, NodeJS.Signals | null]> }
 
 /** Without the test runner's preloads, which listen for signals themselves. Resolves when `servers` listen. */
-async function run (t: Test, file: string, env: NodeJS.ProcessEnv, servers = 1, flags: string[] = []): Promise<Running> {
+async function run (t: Test, file: string, env: NodeJS.ProcessEnv, servers = 1, flags: string[] = [], within: string[] = []): Promise<Running> {
   const inherited = Object.fromEntries(Object.entries(process.env).filter(([name]) => !/^(?:NODE_|TAP|_TAPJS|APPLICATIONINSIGHTS_)/.test(name)))
   // tap's own spawn() puts its preload into NODE_OPTIONS; env(1) takes it out again, and becomes the program.
-  const child = spawn('env', ['-u', 'NODE_OPTIONS', process.execPath, ...flags, join(examples, file)], { env: { ...inherited, PORT: '0', HOST: '127.0.0.1', ...env }, stdio: ['ignore', 'pipe', 'pipe'] })
+  const [command, ...args] = [...within, 'env', '-u', 'NODE_OPTIONS', process.execPath, ...flags, join(examples, file)]
+  const child = spawn(command!, args, { env: { ...inherited, PORT: '0', HOST: '127.0.0.1', ...env }, stdio: ['ignore', 'pipe', 'pipe'] })
   t.teardown(() => { child.kill('SIGKILL') })
   let output = ''
   const ended = once(child, 'close') as Running['ended']
@@ -84,6 +86,41 @@ t.test('a read-only root file system: the volume keeps rows through an outage, a
   second.child.kill('SIGTERM')
   t.same(await second.ended, [0, null])
   isComplete(t, emulator, 15)
+})
+
+/** Its own process ids and a read-only root, with one folder that can be written to: what a container is made of. */
+function contained (volume: string): string[] {
+  return ['unshare', '--mount', '--pid', '--fork', '--kill-child', 'sh', '-c',
+    `mount --make-rprivate / && mount --bind '${volume}' '${volume}' && mount -o remount,bind,ro / && exec "$@"`, 'sh']
+}
+
+function canContain (): boolean {
+  if (process.platform !== 'linux') return false
+  const [command, ...args] = contained(temporary(t))
+  return spawnSync(command!, [...args, 'true']).status === 0
+}
+
+t.test('as process 1, with a root that really is read-only', { skip: canContain() ? false : 'needs the right to make namespaces' }, async t => {
+  const emulator = await emulated(t)
+  const volume = temporary(t)
+  const env = { APPLICATIONINSIGHTS_CONNECTION_STRING: emulator.connectionString, TELEMETRY_DIRECTORY: volume }
+  const stop = async ({ child, ended }: Running): Promise<void> => {
+    // The one process that unshare has started, which is process 1 there: a signal that it did not handle would be ignored.
+    const [server] = readFileSync(`/proc/${child.pid!}/task/${child.pid!}/children`, 'utf8').trim().split(' ').map(Number)
+    process.kill(server!, 'SIGTERM')
+    t.same(await ended, [0, null])
+  }
+  emulator.respondWith(503)
+  const first = await run(t, 'container/server.mjs', env, 1, [], contained(volume))
+  await get(first.urls[0]!, 0, 10)
+  await stop(first)
+  t.notMatch(first.output(), /"level":50/, 'no error in the log')
+  t.ok(readdirSync(volume, { recursive: true }).length > 0, 'the rows wait in the volume')
+  emulator.respondWith()
+  const second = await run(t, 'container/server.mjs', env, 1, [], contained(volume))
+  await emulator.waitFor({ type: 'request' }, { count: 10, timeout: 60_000 })
+  await stop(second)
+  isComplete(t, emulator, 10)
 })
 
 t.test('without any folder to write to, rows are sent all the same, and the app says once that none will be kept', async t => {
