@@ -1,6 +1,6 @@
 /**
  * JSON-RPC messages of an MCP client → answers.
- * @see https://modelcontextprotocol.io/specification/2025-06-18
+ * @see https://modelcontextprotocol.io/specification/2025-11-25
  */
 import { isObject } from '../../emulator/fields'
 import { ClientError } from '../client'
@@ -22,7 +22,7 @@ interface Failure { code: number, message: string }
 const { version } = require('../../../package.json') as { version: string }
 
 /** Newest first. */
-const PROTOCOLS = ['2025-06-18', '2025-03-26', '2024-11-05']
+const PROTOCOLS = ['2025-11-25', '2025-06-18', '2025-03-26', '2024-11-05']
 const PARSE_ERROR = -32700
 const INVALID_REQUEST = -32600
 const METHOD_NOT_FOUND = -32601
@@ -109,13 +109,13 @@ export function createSession (tools: readonly Tool[], send: (message: object) =
     if (tool === undefined) throw new RpcError(INVALID_PARAMS, `Unknown tool: ${isObject(params) ? String(params.name) : ''}`)
     const given = (params as { arguments?: unknown }).arguments ?? {}
     const problem = problemOf(given, tool)
-    if (problem !== undefined) throw new RpcError(INVALID_PARAMS, `Invalid arguments of ${tool.name}: ${problem}`)
+    // What the model can put right is a result, not a failure of the protocol.
+    if (problem !== undefined) return failed(`Invalid arguments of ${tool.name}: ${problem}`)
     try {
       const { text, data } = await tool.run(given as Record<string, unknown>, signal)
       return { content: [{ type: 'text', text }], ...(data === undefined ? {} : { structuredContent: data }) }
     } catch (error) {
-      // What the model can put right is a result, not a failure of the protocol.
-      if (error instanceof ClientError) return { content: [{ type: 'text', text: error.message }], isError: true }
+      if (error instanceof ClientError) return failed(error.message)
       throw error
     }
   }
@@ -151,6 +151,10 @@ function problemOf (args: unknown, { inputSchema }: Tool): string | undefined {
     if (allowed !== undefined && !allowed.includes(value as string)) return `${name} must be one of ${allowed.join(', ')}`
   }
   return undefined
+}
+
+function failed (text: string): ToolResult {
+  return { content: [{ type: 'text', text }], isError: true }
 }
 
 function failure (id: Id | null, error: Failure): object {
