@@ -117,10 +117,12 @@ t.test('as process 1, with a root that really is read-only', { skip: canContain(
   t.notMatch(first.output(), /"level":50/, 'no error in the log')
   t.ok(readdirSync(volume, { recursive: true }).length > 0, 'the rows wait in the volume')
   emulator.respondWith()
-  const second = await run(t, 'container/server.mjs', env, 1, [], contained(volume))
-  await emulator.waitFor({ type: 'request' }, { count: 10, timeout: 60_000 })
-  await stop(second)
-  isComplete(t, emulator, 10)
+  // Two of them share the volume, and each is process 1.
+  const next = await Promise.all([1, 2].map(async () => await run(t, 'container/server.mjs', env, 1, [], contained(volume))))
+  for (const [index, { urls }] of next.entries()) await get(urls[0]!, 10 + index * 5, 5)
+  await emulator.waitFor({ type: 'request' }, { count: 20, timeout: 60_000 })
+  for (const running of next) await stop(running)
+  isComplete(t, emulator, 20)
 })
 
 t.test('without any folder to write to, rows are sent all the same, and the app says once that none will be kept', async t => {
