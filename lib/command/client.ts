@@ -40,13 +40,11 @@ export class EmulatorClient {
     return found
   }
 
-  /** Operation id of the request, call or error that failed last. */
+  /** Operation id of what failed last: of the service's own failures; of any, such as a 404, if there are none. */
   async lastFailure (signal?: AbortSignal): Promise<string | undefined> {
-    for (const type of ['request', undefined]) {
-      const row = (await this.rows({ failed: true, type }, 100, { signal })).find(({ operation_Id: id }) => id !== undefined && id !== '')
-      if (row !== undefined) return row.operation_Id
-    }
-    return undefined
+    const failed = (await this.rows({ failed: true }, PAGE, { signal })).filter(({ operation_Id: id }) => id !== undefined && id !== '')
+    const found = failed.find(isOwnFailure) ?? failed.find(({ type }) => type === 'request') ?? failed[0]
+    return found?.operation_Id
   }
 
   async query (kql: string, signal?: AbortSignal): Promise<Answer> {
@@ -89,4 +87,9 @@ export class EmulatorClient {
     if (!(response.headers.get('content-type') ?? '').includes('json')) throw new ClientError(`${this.url} is no emulator of fastify-app-insights (HTTP ${response.status})`)
     return response
   }
+}
+
+/** Not what a client has asked wrongly: a browser's favicon.ico would hide every other failure. */
+function isOwnFailure ({ type, resultCode, severityLevel }: Row): boolean {
+  return type === 'exception' || (type === 'request' && Number(resultCode) >= 500) || (type === 'trace' && (severityLevel ?? 0) >= 3)
 }

@@ -9,7 +9,7 @@ const USAGE = `Usage: fastify-app-insights explain [operationId | --last-failure
   Without an operation id, it is the last that failed. Plain text, made to be pasted into an issue or an assistant.
   Exits with 0 where there is an operation, with 1 where there is none or no emulator answers, with 2 for wrong usage.
 
-  --last-failure  the operation that failed last
+  --last-failure  the operation that failed last; one answered with 4xx only where there is no other
   --json          the same as JSON
   --url <url>     the emulator's address (default ${DEFAULT_URL})
   --help          this text

@@ -42,6 +42,8 @@ t.test('explain tells the story of the last failure, and of any operation', asyn
   const { emulator, send, flush } = await shop(t)
   await send('/fine')
   await send('/checkout?coupon=x', { method: 'POST', headers: { 'content-type': 'application/json' }, body: '{"items":null}' })
+  // What a browser asks for by itself is no failure of the service's.
+  await send('/favicon.ico')
   await flush()
   const [request] = emulator.items({ type: 'request', name: 'POST /checkout' })
   const { code, out, err } = await run(['explain', '--last-failure', '--url', emulator.url])
@@ -77,6 +79,9 @@ t.test('explain says what is missing, and no received text steers the terminal',
   const emulator = await startEmulator()
   t.teardown(async () => await emulator.close())
   t.match(await run(['explain', '--url', emulator.url]), { code: 1, out: '', err: 'Nothing has failed so far\n' })
+  const missing = { name: 'x', time: new Date().toISOString(), iKey: '0', tags: { 'ai.operation.id': 'c'.repeat(32) }, data: { baseType: 'RequestData', baseData: { ver: 2, id: 'b', name: 'GET /nowhere', duration: '00:00:01', responseCode: '404', success: false } } }
+  await fetch(`${emulator.url}/v2.1/track`, { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify([missing]) })
+  t.match(await run(['explain', '--url', emulator.url]), { code: 0, out: /^GET \/nowhere failed with 404/ }, 'where there is nothing else')
   t.match(await run(['explain', 'abc', '--url', emulator.url]), { code: 1, err: /no rows of this operation/ })
   t.match(await run(['explain', '--url', 'http://127.0.0.1:9']), { code: 1, err: /No emulator answers at http:\/\/127\.0\.0\.1:9 \(.*npx fastify-app-insights emulator/ })
   t.match(await run(['explain', 'a', '--last-failure']), { code: 2, err: /not both/ })
