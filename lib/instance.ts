@@ -5,7 +5,7 @@ import { ParentBasedSampler, type ReadableSpan } from '@opentelemetry/sdk-trace-
 import { type CloseReport, type Delivery, type DeliveryStats, type FlushReport, createDelivery } from './delivery'
 import type { Exceptions } from './exceptions'
 import type { WholeLine } from './logs/line-reporter'
-import { ORIGINAL_LINE, RecordProcessor } from './logs/record-processor'
+import { RecordProcessor } from './logs/record-processor'
 import { Severity } from './rows/severity'
 import { Metrics } from './metrics'
 import { type AvailabilityResult, availabilityRecord } from './logs/availability'
@@ -122,9 +122,10 @@ export class Instance {
   }
 
   /** A log line that is taken apart where it is sent from. */
-  line ({ text, message, severityNumber, ...notes }: WholeLine, where: Context): void {
-    this.#records.next = notes
-    this.#logger.emit({ context: where, timestamp: notes.timestamp, severityNumber, body: message, attributes: { [ORIGINAL_LINE]: text } })
+  line (line: WholeLine, where: Context): void {
+    const { message, severityNumber, timestamp } = line
+    this.#records.next = line
+    this.#logger.emit({ context: where, timestamp, severityNumber, body: message })
     this.#records.next = undefined
   }
 
