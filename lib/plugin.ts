@@ -172,7 +172,24 @@ function start (fastify: FastifyInstance, config: Config, warn: Warn, warnOnce: 
     warnOnce(`requests.headers and requests.responseHeaders never take credentials: ${config.requests.refusedHeaders.join(', ')} left out.`)
   }
 
-  fastify.decorate('appInsights', Object.freeze<AppInsights>({
+  fastify.decorate('appInsights', publicFace(telemetry, logs))
+
+  fastify.addHook('onClose', async () => {
+    stopRequests()
+    unfollowNest()
+    calls?.stop()
+    logs?.stop()
+    leaveConsole?.()
+    const { sent, spooled, lost } = await telemetry.close()
+    unwatch()
+    leave()
+    if (sent + spooled + lost > 0) say(log, lost > 0 ? 'warn' : 'debug', 'Telemetry closed', { sent, spooled, lost })
+  })
+}
+
+/** `fastify.appInsights`. */
+function publicFace (telemetry: Instance, logs: LogCollector | undefined): AppInsights {
+  return Object.freeze<AppInsights>({
     get tracer () { return guardTracer(telemetry.tracer) },
     trackEvent: (name, properties, measurements) => telemetry.event(context.active(), name, properties, measurements),
     trackException: (error, properties) => telemetry.trackException(context.active(), error, properties),
@@ -185,18 +202,6 @@ function start (fastify: FastifyInstance, config: Config, warn: Warn, warnOnce: 
       return await telemetry.flush()
     },
     stats: () => telemetry.stats()
-  }))
-
-  fastify.addHook('onClose', async () => {
-    stopRequests()
-    unfollowNest()
-    calls?.stop()
-    logs?.stop()
-    leaveConsole?.()
-    const { sent, spooled, lost } = await telemetry.close()
-    unwatch()
-    leave()
-    if (sent + spooled + lost > 0) say(log, lost > 0 ? 'warn' : 'debug', 'Telemetry closed', { sent, spooled, lost })
   })
 }
 
