@@ -20,6 +20,8 @@ import { guardTracer } from './tracing/guarded-tracer'
 import { nameOf } from './rows/hostile'
 import { SILENT_REQUEST } from './tracing/operation'
 import { type AppInsightsOptions, type Config, type Properties, type PropertyValue, type RouteConfig, readOptions } from './options'
+import type { AvailabilityResult } from './logs/availability'
+import { followConsole } from './logs/console'
 import { quietChild } from './logs/pino/internals'
 import { join } from './globals'
 import { sharedTracerProvider } from './globals/tracer-provider'
@@ -42,6 +44,11 @@ export interface AppInsights {
    * @param error an Error, or whatever was thrown
    */
   trackException: (error: unknown, properties?: Properties) => void
+  /**
+   * A row in `availabilityResults`: the result of a synthetic check of your own. Never sampled out; tied to the active
+   * operation, if there is one.
+   */
+  trackAvailability: (result: AvailabilityResult) => void
   /**
    * Runs `work` as an operation of its own, a job for example: a `requests` row of that name, whose id and name all
    * rows from within carry. An error makes it a failed one with one exception, and is thrown on.
@@ -136,6 +143,7 @@ function start (fastify: FastifyInstance, config: Config, warn: Warn, warnOnce: 
   const redaction = createRedaction(config, telemetry.redactor)
   const { exceptions } = telemetry
   const logs = startLogs(fastify, config, telemetry, exceptions, redaction, warnOnce)
+  const leaveConsole = config.logs !== false && config.logs.console ? followConsole(telemetry, warnOnce) : undefined
   // A child logger factory may hand out a logger that has nothing to do with the app's.
   const stopRequests = traceRequests(fastify, config, telemetry, exceptions, warnOnce, logs)
   if (config.requests.serverTiming) announceTrace(fastify)
@@ -160,6 +168,7 @@ function start (fastify: FastifyInstance, config: Config, warn: Warn, warnOnce: 
     get tracer () { return guardTracer(telemetry.tracer) },
     trackEvent: (name, properties, measurements) => telemetry.event(context.active(), name, properties, measurements),
     trackException: (error, properties) => telemetry.trackException(context.active(), error, properties),
+    trackAvailability: result => telemetry.availability(context.active(), result),
     operation: (name, work) => runOperation(telemetry, nameOf(name), work),
     trackMetric: (name, value, properties) => telemetry.metrics?.track(name, value, properties),
     get meter () { return telemetry.metrics === undefined ? NO_METER : guardMeter(telemetry.metrics.meterProvider().getMeter('fastify-app-insights')) },
@@ -174,6 +183,7 @@ function start (fastify: FastifyInstance, config: Config, warn: Warn, warnOnce: 
     stopRequests()
     for (const { stop } of parts) attempt(warnOnce, stop)
     logs?.stop()
+    leaveConsole?.()
     const { sent, spooled, lost } = await telemetry.close()
     unwatch()
     leave()
@@ -267,6 +277,7 @@ function decorateSilently (fastify: FastifyInstance): void {
     tracer: guardTracer(new ProxyTracerProvider().getTracer('fastify-app-insights')),
     trackEvent () {},
     trackException () {},
+    trackAvailability () {},
     operation: <T>(_name: string, work: (operation: OperationAppInsights) => T) => typeof work === 'function' ? work(SILENT_REQUEST as OperationAppInsights) : undefined as T,
     trackMetric () {},
     meter: NO_METER,
