@@ -25,6 +25,8 @@ interface ChartProps {
   pick?: (time: number) => void
   /** A moment to mark. */
   mark?: number
+  /** Draws lines on over times without a value: for what is measured now and then. */
+  connect?: boolean
 }
 
 const LEFT = 58
@@ -36,7 +38,7 @@ export function timesOf ({ from, width, parts }: Bins): number[] {
   return Array.from({ length: parts }, (_, part) => from + part * width)
 }
 
-export function TimeChart ({ label, times, series, kind, height = 150, show = count, pick, mark }: ChartProps) {
+export function TimeChart ({ label, times, series, kind, height = 150, show = count, pick, mark, connect = false }: ChartProps) {
   const [box, width] = useWidth()
   const [at, setAt] = useState<number>()
   const step = stepOf(times)
@@ -74,7 +76,7 @@ export function TimeChart ({ label, times, series, kind, height = 150, show = co
         <svg class='chart-svg' width={width} height={height} aria-hidden='true'>
           {marks.map(value => <g key={value}><line class='rule' x1={LEFT} x2={LEFT + inner.width} y1={y(value)} y2={y(value)} /><text class='tick' x={LEFT - 6} y={y(value) + 4} text-anchor='end'>{show(value)}</text></g>)}
           <TimeAxis first={first} end={end} x={x} width={inner.width} y={height - 6} />
-          {kind === 'bars' ? <Stack series={series} frame={frame} /> : <Lines series={series} frame={frame} filled={kind === 'area'} />}
+          {kind === 'bars' ? <Stack series={series} frame={frame} /> : <Lines series={series} frame={frame} filled={kind === 'area'} connect={connect} />}
           {at !== undefined && <rect class='cursor' x={kind === 'bars' ? x(times[at]) : x(times[at]) - 0.5} width={kind === 'bars' ? Math.max(1, x(times[at] + step) - x(times[at])) : 1} y={TOP} height={inner.height} />}
           {mark !== undefined && mark >= first && mark <= end && <line class='mark' x1={x(mark)} x2={x(mark)} y1={TOP - 4} y2={TOP + inner.height} />}
         </svg>
@@ -107,7 +109,7 @@ function Stack ({ series, frame: { x, y, step, times } }: { series: readonly Ser
   )
 }
 
-function Lines ({ series, frame, filled }: { series: readonly Series[], frame: Frame, filled: boolean }) {
+function Lines ({ series, frame, filled, connect }: { series: readonly Series[], frame: Frame, filled: boolean, connect: boolean }) {
   const { x, y, times, bottom } = frame
   const below = new Array<number>(times.length).fill(0)
   return (
@@ -116,14 +118,18 @@ function Lines ({ series, frame, filled }: { series: readonly Series[], frame: F
         let path = ''
         let area = ''
         let gap = true
+        const given = values.filter(value => value !== null).length
         values.forEach((value, at) => {
-          if (value === null) { gap = true; return }
+          if (value === null) {
+            gap ||= !connect
+            return
+          }
           const height = filled ? (below[at] += value) : value
           path += `${gap ? 'M' : 'L'}${x(times[at]).toFixed(1)} ${y(height).toFixed(1)}`
           gap = false
         })
         if (filled && path !== '') area = `M${x(times[0]).toFixed(1)} ${y(bottom)}${path.replace(/M/g, 'L')}L${x(times[times.length - 1]).toFixed(1)} ${y(bottom)}Z`
-        const alone = (at: number) => values[at] !== null && (values[at - 1] ?? null) === null && (values[at + 1] ?? null) === null
+        const alone = (at: number) => !(connect && given > 1) && values[at] !== null && (values[at - 1] ?? null) === null && (values[at + 1] ?? null) === null
         return (
           <g key={name}>
             {area !== '' && <path class={`area ${color}`} d={area} />}
@@ -138,7 +144,7 @@ function Lines ({ series, frame, filled }: { series: readonly Series[], frame: F
 
 function TimeAxis ({ first, end, x, width, y }: { first: number, end: number, x: (time: number) => number, width: number, y: number }) {
   const { marks, apart } = niceTimes(first, end, Math.max(2, Math.floor(width / 90)))
-  return <>{marks.map(time => <text key={time} class='tick' x={x(time)} y={y} text-anchor='middle'>{tick(time, apart)}</text>)}</>
+  return <>{marks.map(time => <text key={time} class='tick' x={x(time)} y={y} text-anchor={x(time) > x(end) - 22 ? 'end' : x(time) < x(first) + 22 ? 'start' : 'middle'}>{tick(time, apart)}</text>)}</>
 }
 
 function Tip ({ series, at, time, left, width, show }: { series: readonly Series[], at: number, time: number, left: number, width: number, show: (value: number) => string }) {

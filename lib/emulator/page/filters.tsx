@@ -22,6 +22,11 @@ export function Filters ({ params, counts }: { params: URLSearchParams, counts: 
   return (
     <form class='filters' role='search' onSubmit={event => event.preventDefault()}>
       <SearchBox text={text} />
+      <label class='check'><input type='checkbox' checked={params.has('failed')} onChange={event => change({ failed: event.currentTarget.checked ? '1' : undefined })} /> Failed only</label>
+      <select aria-label='Severity' value={params.get('severity') ?? ''} onChange={event => change({ severity: event.currentTarget.value })}>
+        <option value=''>Any severity</option>
+        {SEVERITIES.slice(1).map((name, index) => <option key={name} value={index + 1}>{name}{index < 3 ? ' and up' : ''}</option>)}
+      </select>
       <div class='chips' role='group' aria-label='Kinds'>
         {shown.map(kind => (
           <button
@@ -31,11 +36,6 @@ export function Filters ({ params, counts }: { params: URLSearchParams, counts: 
           </button>
         ))}
       </div>
-      <label class='check'><input type='checkbox' checked={params.has('failed')} onChange={event => change({ failed: event.currentTarget.checked ? '1' : undefined })} /> Failed only</label>
-      <select aria-label='Severity' value={params.get('severity') ?? ''} onChange={event => change({ severity: event.currentTarget.value })}>
-        <option value=''>Any severity</option>
-        {SEVERITIES.slice(1).map((name, index) => <option key={name} value={index + 1}>{name}{index < 3 ? ' and up' : ''}</option>)}
-      </select>
       <Terms text={text} params={params} />
     </form>
   )

@@ -49,7 +49,7 @@ function Drawing ({ map: { nodes, edges } }: { map: ServiceMap }) {
   return (
     <svg class='chart-svg' width={width} height={height} role='group' aria-label='Application map'>
       <defs>
-        {['ok', 'failing'].map(state => <marker key={state} id={`arrow-${state}`} class={state} viewBox='0 0 8 8' refX='7' refY='4' markerWidth='7' markerHeight='7' orient='auto-start-reverse'><path d='M0 0L8 4L0 8z' /></marker>)}
+        {['ok', 'failing'].map(state => <marker key={state} id={`arrow-${state}`} class={state} viewBox='0 0 8 8' refX='7' refY='4' markerWidth='10' markerHeight='10' markerUnits='userSpaceOnUse' orient='auto-start-reverse'><path d='M0 0L8 4L0 8z' /></marker>)}
       </defs>
       {edges.map(edge => <Arrow key={`${edge.from} ${edge.to}`} edge={edge} from={boxes.get(edge.from)} to={boxes.get(edge.to)} down={down} />)}
       {[...boxes.values()].map(box => <Node key={box.id} box={box} />)}
@@ -79,8 +79,8 @@ function Arrow ({ edge, from, to, down }: { edge: MapEdge, from: Box | undefined
     <a href={edgeLink(edge)} class={`arrow ${state}`} aria-label={`${from.name} to ${to.name}: ${spoken(edge)}`}>
       <path class='hit' d={path} />
       <path class='line' d={path} marker-end={`url(#arrow-${state})`} stroke-width={Math.min(5, 1.2 + Math.log10(Math.max(1, edge.calls)))} />
-      <text x={x} y={y - 8} text-anchor='middle'>{count(edge.calls)}{edge.failed > 0 ? `, ${percent(edge.failed / edge.calls)} failed` : ''}</text>
-      <text x={x} y={y + 6} text-anchor='middle'>{duration(edge.p95)}</text>
+      <text x={x} y={y - 20} text-anchor='middle'>{count(edge.calls)}{edge.failed > 0 ? `, ${percent(edge.failed / edge.calls)} failed` : ''}</text>
+      <text x={x} y={y - 7} text-anchor='middle'>{duration(edge.p95)}</text>
     </a>
   )
 }

@@ -37,7 +37,7 @@ function Metric ({ metric, times, shown }: { metric: MetricSeries, times: number
     <section class='wide metric'>
       <h3>{name || '(no name)'} <small>{role}</small></h3>
       <p><b>{show(last)}</b> <span class='soft'>{show(min)} to {show(max)}, <a href={href('search', { type, text: terms({ name }) })}>{plural(rows, 'row')}</a></span></p>
-      <TimeChart label={name} times={times} kind='lines' height={110} show={show} series={[{ name: shown === 'sum' ? 'Sum' : 'Average', color: 'c0', values: metric[shown] }]} />
+      <TimeChart label={name} times={times} kind='lines' connect height={110} show={show} series={[{ name: shown === 'sum' ? 'Sum' : 'Average', color: 'c0', values: metric[shown] }]} />
     </section>
   )
 }
