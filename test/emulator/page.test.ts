@@ -1,39 +1,11 @@
 /// <reference lib="dom" />
-import { readFileSync } from 'node:fs'
-import { mkdir } from 'node:fs/promises'
-import { startEmulator, type Emulator } from 'fastify-app-insights/emulator'
-import type { Browser, BrowserContextOptions, Page } from 'playwright-core'
+import type { Browser } from 'playwright-core'
 import t, { type Test } from 'tap'
 import { launch, missing } from '../fixtures/chromium'
-import { dependency, envelope, exception, post, request, trace } from '../fixtures/envelopes'
+import { dependency, exception, post, request, trace } from '../fixtures/envelopes'
+import { clean, operation, scene } from '../fixtures/page'
 
-const axe = readFileSync(require.resolve('axe-core/axe.min.js'), 'utf8')
 const HOSTILE = '<img src=x onerror="window.hacked=1"><script>window.hacked=1</script>"\'&{{7*7}}</textarea><svg onload=alert(1)>\u202egnp.exe'
-/** A folder to put the documentation's pictures into. */
-const SCREENSHOTS = process.env.SCREENSHOTS
-const PICTURES = ['row', 'operation', 'performance', 'failures', 'narrow operation dark']
-
-interface Opened {
-  emulator: Emulator
-  page: Page
-  go: (hash: string) => Promise<void>
-}
-
-/** An operation over two services, with a failure in the second. */
-function operation (at: number, id: string) {
-  const tags = (after: number, role: string, parent?: string) => ({
-    time: new Date(at + after).toISOString(),
-    tags: { 'ai.operation.id': id, 'ai.operation.name': 'GET /orders/:id', 'ai.cloud.role': role, ...(parent ? { 'ai.operation.parentId': parent } : {}) }
-  })
-  return [
-    trace('reading the order', { properties: { tenant: 'acme' } }, tags(4, 'shop', `${id}a`)),
-    request({ id: `${id}c`, name: 'GET /stock', responseCode: '503', success: false, duration: '00:00:00.1400000' }, tags(70, 'stock', `${id}b`)),
-    exception({}, tags(190, 'stock', `${id}c`)),
-    dependency({ id: `${id}b`, name: 'GET /stock', duration: '00:00:00.1900000' }, tags(48, 'shop', `${id}a`)),
-    envelope('EventData', { name: 'OrderFailed' }, tags(290, 'shop', `${id}a`)),
-    request({ id: `${id}a`, name: 'GET /orders/:id', duration: '00:00:00.3200000', responseCode: '500', success: false }, tags(0, 'shop'))
-  ]
-}
 
 t.test('the page', { skip: missing() }, async t => {
   const browser = await launch()
@@ -41,47 +13,6 @@ t.test('the page', { skip: missing() }, async t => {
   // One test at a time: windows share the machine.
   await views(t, browser)
 })
-
-interface Scene extends Opened {
-  t: Test
-}
-
-/** A test in a window of its own, on an emulator of its own. Nothing may go wrong in it unseen. */
-async function scene (t: Test, browser: Browser, name: string, { hash = '', ...options }: BrowserContextOptions & { hash?: string }, play: (scene: Scene) => Promise<void>): Promise<void> {
-  await t.test(name, async t => {
-    const emulator = await startEmulator()
-    const context = await browser.newContext({ viewport: { width: 1360, height: 800 }, ...options })
-    t.teardown(async () => {
-      await context.close()
-      await emulator.close()
-    })
-    const page = await context.newPage()
-    page.setDefaultTimeout(10_000)
-    const elsewhere: string[] = []
-    page.on('request', request => { if (!request.url().startsWith(emulator.url) && request.url() !== 'about:blank') elsewhere.push(request.url()) })
-    const wrong: string[] = []
-    page.on('pageerror', error => wrong.push(error.message))
-    page.on('console', message => { if (message.type() === 'error' && !message.text().includes('404')) wrong.push(message.text()) })
-    await page.goto(`${emulator.url}/${hash}`)
-    await play({ t, emulator, page, go: async hash => { await page.goto(`${emulator.url}/${hash}`) } })
-    t.strictSame(elsewhere, [], 'nothing was asked of another host')
-    t.strictSame(wrong, [], 'no error and no breach of the policy')
-  })
-}
-
-async function clean (t: Test, page: Page, what: string): Promise<void> {
-  // The page's policy refuses injected scripts, as it should: axe is evaluated by the debugger instead.
-  await page.evaluate(axe)
-  const violations = await page.evaluate(async () => {
-    const { axe } = globalThis as unknown as { axe: { run: () => Promise<{ violations: Array<{ id: string, impact: string, nodes: Array<{ html: string }> }> }> } }
-    return (await axe.run()).violations.filter(({ impact }) => impact === 'serious' || impact === 'critical').map(({ id, nodes }) => `${id}: ${nodes.slice(0, 3).map(node => node.html.slice(0, 160)).join(' | ')}`)
-  })
-  t.strictSame(violations, [], `axe finds nothing serious: ${what}`)
-  if (SCREENSHOTS && PICTURES.includes(what)) {
-    await mkdir(SCREENSHOTS, { recursive: true })
-    await page.screenshot({ path: `${SCREENSHOTS}/${what.replace(/\W+/g, '-')}.png` })
-  }
-}
 
 async function views (t: Test, browser: Browser): Promise<void> {
   await scene(t, browser, 'says how to begin, and shows a row soon after it came', {}, async ({ t, emulator, page }) => {
@@ -97,6 +28,11 @@ async function views (t: Test, browser: Browser): Promise<void> {
     await page.getByRole('button', { name: 'Resume' }).click()
     await page.getByRole('gridcell', { name: 'while paused' }).waitFor()
     await page.getByRole('button', { name: 'Clear', exact: true }).click()
+    await page.getByRole('button', { name: 'Cancel' }).click()
+    await page.getByRole('gridcell', { name: 'while paused' }).waitFor()
+    await page.getByRole('button', { name: 'Clear', exact: true }).click()
+    await page.getByRole('dialog').getByText('Delete 2 rows?').waitFor()
+    await page.getByRole('button', { name: 'Delete 2 rows' }).click()
     await page.getByText('Waiting for telemetry').waitFor()
   })
 
@@ -246,6 +182,7 @@ async function views (t: Test, browser: Browser): Promise<void> {
       t.ok(await page.evaluate(() => document.documentElement.scrollWidth <= document.documentElement.clientWidth), `${what} needs no sideways scrolling`)
       await clean(t, page, `${what} dark`)
     }
+    await page.getByText('More', { exact: true }).click()
     await page.getByRole('button', { name: /^Colours/ }).click()
     await page.waitForFunction(() => getComputedStyle(document.body).backgroundColor === 'rgb(250, 249, 248)')
     t.pass('and can be switched to light')
@@ -266,9 +203,11 @@ async function views (t: Test, browser: Browser): Promise<void> {
   await scene(t, browser, 'rows go out to a file and come back', {}, async ({ t, emulator, page }) => {
     await post(emulator.url, operation(Date.now(), 'op1'))
     await page.getByRole('gridcell', { name: 'reading the order' }).waitFor()
+    await page.getByText('More', { exact: true }).click()
     const [download] = await Promise.all([page.waitForEvent('download'), page.getByRole('link', { name: 'Export' }).click()])
     const file = await download.path()
     await page.getByRole('button', { name: 'Clear', exact: true }).click()
+    await page.getByRole('button', { name: 'Delete 6 rows' }).click()
     await page.getByText('Waiting for telemetry').waitFor()
     await page.getByLabel('File to import').setInputFiles(file)
     await page.getByText('6 rows imported').waitFor()

@@ -54,7 +54,7 @@ function Over ({ sums: { bins, over } }: { sums: FailureSums }) {
 /** How far it reaches and when it was last seen. */
 function reach<T extends Reach> (users: boolean): Array<Column<T> | false> {
   return [
-    { name: 'Impact', title: 'Operations that have it, and users where they are known', number: true, by: row => row.operations, show: row => <>{plural(row.operations, 'operation')}{users && row.users > 0 && <small>{plural(row.users, 'user')}</small>}</> },
+    { name: 'Impact', title: 'Operations that have it, and users where they are known', number: true, by: row => row.operations, show: row => <>{count(row.operations)}{users && row.users > 0 && <small>{plural(row.users, 'user')}</small>}</> },
     { name: 'Last seen', by: row => row.lastSeen, show: row => <span title={second(row.lastSeen)}>{ago(row.lastSeen)}</span> }
   ]
 }

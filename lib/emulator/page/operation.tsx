@@ -146,7 +146,7 @@ function Cells ({ step, folded, fold, found, from, width }: CellsProps) {
 
 function Mark ({ line, from, width }: { line: Line, from: number, width: number }) {
   const left = (line.time - from) / width * 100
-  const color = isBad(line) ? 'failed' : `kind-${line.type}`
+  const color = isBad(line) ? 'failed' : `kind-${line.type} severity-${line.severityLevel ?? 0}`
   if (line.duration === undefined) return <span class={`moment ${color}`} style={{ left: `clamp(5px, ${left}%, 100% - 5px)` }} />
   return <span class={`bar ${color}`} style={{ left: `${left}%`, width: `${line.duration / width * 100}%` }} />
 }

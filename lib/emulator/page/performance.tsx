@@ -4,6 +4,7 @@ import { terms } from '../search'
 import { Spark, TimeChart, timesOf } from './chart'
 import { count, duration, percent } from './format'
 import { change, href, scopeQuery } from './route'
+import { useNarrow } from './row'
 import { useAnswer, type ViewProps } from './server'
 import { Table, type Column } from './table'
 import { fromInput, toInput } from './zone'
@@ -19,7 +20,7 @@ export function Performance ({ route: { params }, state, paused }: ViewProps) {
   const split = Number(params.get('compare') ?? NaN)
 
   return (
-    <main class='sums' id='main'>
+    <main class='sums performance' id='main'>
       <header class='heading'>
         <h2>Performance</h2>
         <div class='chips' role='group' aria-label='Kind'>
@@ -83,8 +84,8 @@ function Figures ({ all, before }: { all: Sums, before: Sums | undefined }) {
   return (
     <dl class='figures'>
       <div><dt>Count</dt><dd>{count(all.count)}{before && <small>was {count(before.count)}</small>}</dd></div>
-      <div><dt>Failed</dt><dd class={all.failed > 0 ? 'bad' : undefined}>{percent(all.failed / Math.max(1, all.count))}{before && <small>was {percent(before.failed / Math.max(1, before.count))}</small>}</dd></div>
-      {(['p50', 'p95', 'p99'] as const).map(name => <div key={name}><dt>{name}</dt><dd><Change now={all[name]} then={before?.[name]} /></dd></div>)}
+      <div class='first'><dt>Failed</dt><dd class={all.failed > 0 ? 'bad' : undefined}>{percent(all.failed / Math.max(1, all.count))}{before && <small>was {percent(before.failed / Math.max(1, before.count))}</small>}</dd></div>
+      {(['p50', 'p95', 'p99'] as const).map(name => <div key={name} class={name === 'p95' ? 'first' : undefined}><dt>{name}</dt><dd><Change now={all[name]} then={before?.[name]} /></dd></div>)}
     </dl>
   )
 }
@@ -116,9 +117,11 @@ function Charts ({ sums: { bins, all }, split }: { sums: PerformanceSums, split:
 }
 
 function Operations ({ type, operations, before }: { type: string, operations: OperationSum[], before: OperationSum[] | undefined }) {
+  const narrow = useNarrow()
   const slowest = Math.max(1, ...operations.map(({ p95 }) => p95))
   const then = new Map(before?.map(operation => [`${operation.name} ${operation.role}`, operation]))
   const earlier = (row: OperationSum) => then.get(`${row.name} ${row.role}`)
+  const calls: Column<OperationSum> = { name: 'Count', number: true, by: row => row.count, show: row => <>{count(row.count)}{before && <small>was {count(earlier(row)?.count ?? 0)}</small>}</> }
   const percentile = (name: 'p50' | 'p95' | 'p99'): Column<OperationSum> => ({
     name,
     number: true,
@@ -132,9 +135,9 @@ function Operations ({ type, operations, before }: { type: string, operations: O
       columns={[
         { name: 'Operation', by: row => row.name, show: row => <a href={href('search', { type, text: terms({ name: row.name, cloud_RoleName: row.role }) })}><b>{row.name || '(no name)'}</b><small>{row.role}</small></a> },
         { name: 'Over time', wide: true, show: row => <Spark over={row.over} failed={row.failedOver} label={row.name} /> },
-        { name: 'Count', number: true, by: row => row.count, show: row => <>{count(row.count)}{before && <small>was {count(earlier(row)?.count ?? 0)}</small>}</> },
+        !narrow && calls,
         { name: 'Failed', number: true, by: row => row.failed, show: row => <span class={row.failed > 0 ? 'bad' : undefined}>{count(row.failed)}{before && <small>was {count(earlier(row)?.failed ?? 0)}</small>}</span> },
-        percentile('p50'), percentile('p95'), percentile('p99'),
+        percentile('p50'), percentile('p95'), percentile('p99'), narrow && calls,
         ...before ? [{ name: 'Change', title: 'Of p95, in milliseconds', number: true, by: (row: OperationSum) => row.p95 - (earlier(row)?.p95 ?? row.p95), show: (row: OperationSum) => earlier(row) === undefined ? 'new' : `${row.p95 < (earlier(row)?.p95 ?? 0) ? '−' : '+'}${duration(Math.abs(row.p95 - (earlier(row)?.p95 ?? 0)))}` }] : [],
         { name: 'Examples', wide: true, show: row => <span class='examples'><a href={href('search', { row: row.slowest })}>slowest</a>{row.lastFailed !== undefined && <a href={href('search', { row: row.lastFailed })}>last failed</a>}</span> }
       ]}

@@ -1,5 +1,6 @@
 /** What every view obeys: the time range, the role, and the zone that times are shown in. */
 import { change } from './route'
+import { useNarrow } from './row'
 import type { State } from './server'
 import { fromInput, isUtc, setUtc, toInput, zoneName } from './zone'
 
@@ -8,6 +9,7 @@ const RANGES: ReadonlyArray<[seconds: string, name: string]> = [
 ]
 
 export function Scope ({ params, state, zoneChanged }: { params: URLSearchParams, state: State | undefined, zoneChanged: () => void }) {
+  const narrow = useNarrow()
   const custom = params.has('from') || params.has('to')
   const roles = [...new Set([...state?.roles ?? [], ...params.getAll('role')])]
 
@@ -31,7 +33,7 @@ export function Scope ({ params, state, zoneChanged }: { params: URLSearchParams
         aria-label='Time zone' title='Every time on this page is in this zone' value={isUtc() ? 'utc' : 'local'}
         onChange={event => { setUtc(event.currentTarget.value === 'utc'); zoneChanged() }}
       >
-        <option value='local'>{isUtc() ? 'Local time' : `Local time (${zoneName()})`}</option>
+        <option value='local'>{isUtc() || narrow ? 'Local time' : `Local time (${zoneName()})`}</option>
         <option value='utc'>UTC</option>
       </select>
     </div>
