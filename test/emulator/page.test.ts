@@ -51,7 +51,7 @@ async function views (t: Test, browser: Browser): Promise<void> {
     await go('#/search')
     await page.getByLabel('Failed only').check()
     await count(4, 'failed')
-    await page.getByLabel('Role').selectOption('stock')
+    await page.getByLabel('Role', { exact: true }).selectOption('stock')
     await count(2, 'failed, of a role')
     await page.reload()
     await count(2, 'the address keeps it')
@@ -117,7 +117,7 @@ async function views (t: Test, browser: Browser): Promise<void> {
     const steps = await page.getByRole('grid', { name: 'Waterfall' }).getByRole('row').allTextContents()
     t.match(steps[1], /GET \/orders\/:id.*shop/)
     t.match(steps.find(step => step.includes('TypeError')), /stock/)
-    const indent = await page.locator('.step .what').evaluateAll(cells => cells.map(cell => parseInt((cell as HTMLElement).style.paddingLeft)))
+    const indent = await page.locator('.waterfall .line .what').evaluateAll(cells => cells.map(cell => parseInt((cell as HTMLElement).style.paddingLeft)))
     t.ok(Math.max(...indent) >= 48, 'what was called stands under its caller')
     await clean(t, page, 'operation')
     await post(emulator.url, [trace('a late line', {}, { tags: { 'ai.operation.id': 'op1', 'ai.operation.parentId': 'op1a' } })])
@@ -135,7 +135,7 @@ async function views (t: Test, browser: Browser): Promise<void> {
     await page.getByText('40 of 40 requests failed').waitFor()
     await clean(t, page, 'failures')
     await page.getByRole('link', { name: /TypeError/ }).click()
-    await page.getByText('exception: TypeError').waitFor()
+    await page.getByRole('button', { name: 'exceptionType=TypeError', exact: true }).waitFor()
     await page.getByText('readUser').first().waitFor()
   })
 
@@ -163,10 +163,10 @@ async function views (t: Test, browser: Browser): Promise<void> {
       dependency({ name: HOSTILE, target: HOSTILE, resultCode: HOSTILE }, { tags })
     ])
     const id = encodeURIComponent(HOSTILE)
-    for (const hash of ['#/search?row=1', '#/search?row=3', `#/search?text=${id}&role=${id}&name=${id}`, `#/operation?id=${id}&row=2`, '#/performance', '#/failures', '#/health']) {
+    for (const hash of ['#/search?row=1', '#/search?row=3', `#/search?text=${id}&role=${id}&name=${id}`, `#/operation?id=${id}&row=2`, '#/performance', '#/failures', '#/map', '#/health']) {
       await go(hash)
       await page.waitForFunction(() => document.querySelector('#main')?.textContent?.includes('<img src=x'))
-      t.equal(await page.evaluate(() => document.querySelectorAll('#app img:not([src="/icon.svg"]), #app script, #main svg:not(.bars), #app textarea, #app a[href^="javascript"]').length), 0, hash.slice(0, 20))
+      t.equal(await page.evaluate(() => document.querySelectorAll('#app img:not([src="/icon.svg"]), #app script, #main svg:not(.chart-svg), #app textarea, #app a[href^="javascript"]').length), 0, hash.slice(0, 20))
     }
     t.equal(await page.evaluate(() => (globalThis as unknown as { hacked?: number }).hacked), undefined)
   })
@@ -191,13 +191,13 @@ async function views (t: Test, browser: Browser): Promise<void> {
   await scene(t, browser, 'a hundred thousand rows scroll and filter with a few in the document', {}, async ({ t, emulator, page }) => {
     for (let batch = 0; batch < 20; batch++) await post(emulator.url, Array.from({ length: 5_000 }, (_, index) => trace(`line ${batch * 5_000 + index}`)), { gzip: true })
     await page.getByText('100,000 rows').first().waitFor()
-    await page.getByRole('gridcell', { name: 'line 99999', exact: true }).waitFor()
+    await page.getByRole('gridcell', { name: 'line 99999 GET /users/:id', exact: true }).waitFor()
     await page.getByRole('grid').focus()
     await page.keyboard.press('End')
-    await page.getByRole('gridcell', { name: 'line 0', exact: true }).waitFor()
+    await page.getByRole('gridcell', { name: 'line 0 GET /users/:id', exact: true }).waitFor()
     t.ok(await page.locator('.line').count() < 80)
     await page.getByLabel('Search everything').fill('line 77777')
-    await page.getByRole('gridcell', { name: 'line 77777', exact: true }).waitFor()
+    await page.getByRole('gridcell', { name: 'line 77777 GET /users/:id', exact: true }).waitFor()
   })
 
   await scene(t, browser, 'rows go out to a file and come back', {}, async ({ t, emulator, page }) => {
@@ -209,6 +209,7 @@ async function views (t: Test, browser: Browser): Promise<void> {
     await page.getByRole('button', { name: 'Clear', exact: true }).click()
     await page.getByRole('button', { name: 'Delete 6 rows' }).click()
     await page.getByText('Waiting for telemetry').waitFor()
+    await page.getByText('More', { exact: true }).click()
     await page.getByLabel('File to import').setInputFiles(file)
     await page.getByText('6 rows imported').waitFor()
     await page.getByRole('gridcell', { name: 'reading the order' }).waitFor()

@@ -103,7 +103,7 @@ function Pairs ({ heading, pairs, searchable }: PairsProps) {
           <div key={name}>
             <dt>{name}</dt>
             <dd>
-              {String(value)}
+              <span>{String(value)}</span>
               {searchable && String(value).length <= 200 && <button type='button' class='plain find' aria-label={`Find rows with this ${name}`} title='Find rows with this value' onClick={() => { location.hash = href('search', { text: searchable(name) }) }}>⌕</button>}
             </dd>
           </div>
