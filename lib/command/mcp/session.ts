@@ -99,30 +99,30 @@ export function createSession (tools: readonly Tool[], send: (message: object) =
       case 'initialize': return initialized(params)
       case 'ping': return {}
       case 'tools/list': return { tools: tools.map(({ name, description, inputSchema }) => ({ name, description, inputSchema, annotations: { readOnlyHint: true } })) }
-      case 'tools/call': return await callTool(params, signal)
+      case 'tools/call': return await callTool(tools, params, signal)
       default: throw new RpcError(METHOD_NOT_FOUND, `Method not found: ${method}`)
-    }
-  }
-
-  async function callTool (params: unknown, signal: AbortSignal): Promise<ToolResult> {
-    const tool = isObject(params) ? tools.find(({ name }) => name === params.name) : undefined
-    if (tool === undefined) throw new RpcError(INVALID_PARAMS, `Unknown tool: ${isObject(params) ? String(params.name) : ''}`)
-    const given = (params as { arguments?: unknown }).arguments ?? {}
-    const problem = problemOf(given, tool)
-    // What the model can put right is a result, not a failure of the protocol.
-    if (problem !== undefined) return failed(`Invalid arguments of ${tool.name}: ${problem}`)
-    try {
-      const { text, data } = await tool.run(given as Record<string, unknown>, signal)
-      return { content: [{ type: 'text', text }], ...(data === undefined ? {} : { structuredContent: data }) }
-    } catch (error) {
-      if (error instanceof ClientError) return failed(error.message)
-      throw error
     }
   }
 
   return {
     receive,
     async end () { while (open.size > 0) await Promise.all(open) }
+  }
+}
+
+async function callTool (tools: readonly Tool[], params: unknown, signal: AbortSignal): Promise<ToolResult> {
+  const tool = isObject(params) ? tools.find(({ name }) => name === params.name) : undefined
+  if (tool === undefined) throw new RpcError(INVALID_PARAMS, `Unknown tool: ${isObject(params) ? String(params.name) : ''}`)
+  const given = (params as { arguments?: unknown }).arguments ?? {}
+  const problem = problemOf(given, tool)
+  // What the model can put right is a result, not a failure of the protocol.
+  if (problem !== undefined) return failed(`Invalid arguments of ${tool.name}: ${problem}`)
+  try {
+    const { text, data } = await tool.run(given as Record<string, unknown>, signal)
+    return { content: [{ type: 'text', text }], ...(data === undefined ? {} : { structuredContent: data }) }
+  } catch (error) {
+    if (error instanceof ClientError) return failed(error.message)
+    throw error
   }
 }
 
