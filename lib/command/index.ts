@@ -8,11 +8,11 @@ const COMMANDS: Record<string, (args: string[]) => Promise<number>> = { check, e
 
 const USAGE = `Usage: fastify-app-insights <command>
 
-  emulator   Application Insights on this machine: an ingestion endpoint and a page that shows the rows
+  emulator   runs Application Insights on this machine: an ingestion endpoint and a page that shows the rows
              fastify-app-insights emulator --help
-  check      sends one row of each kind to Application Insights and says what it answered
+  check      sends one row of each kind to Application Insights and shows its response
              fastify-app-insights check --help
-  query      asks the running emulator in KQL, the language of the portal's Logs page
+  query      runs a KQL query on the running emulator
              fastify-app-insights query --help
 `
 
