@@ -2,9 +2,8 @@
 import { type Attributes, type Context, ROOT_CONTEXT, trace } from '@opentelemetry/api'
 import type { LogRecordProcessor, SdkLogRecord } from '@opentelemetry/sdk-logs'
 import type { Delivery, LineOrigin } from '../delivery'
-import { PROCESSED_EXCEPTION } from '../metrics/names'
 import { OPERATION_NAME } from '../rows/attribute-names'
-import { markProcessed, markSampleRate } from '../rows/marks'
+import { PROCESSED_EXCEPTION, markProcessed, markSampleRate } from '../rows/marks'
 import { RowDecision, type Operation, operationOf, rateOf } from '../tracing/operation'
 import { isOwn, ownSpan } from '../tracing/own-spans'
 import { type Redactor, redactAttributes, redactRecord } from '../rows/redaction'
@@ -12,11 +11,10 @@ import { isForAzure } from '../tracing/span-processor'
 import { foreignRecord } from './foreign-record'
 import { type LineFormat, addMissing } from '../rows/line'
 
-/** The line as it was written, redacted. @see https://opentelemetry.io/docs/specs/semconv/general/logs/ */
-export const ORIGINAL_LINE = 'log.record.original'
-
 /** What a line's record does not say about it. */
 export interface LineNotes {
+  /** As it was written, redacted. */
+  readonly text: string
   /** The logger's value. */
   readonly level: number
   /** Milliseconds since 1970, as written in the line. */
@@ -108,12 +106,12 @@ export class RecordProcessor implements LogRecordProcessor {
     if (!operation.buffer(() => this.#deliverLine(record, notes, operation, name, attributes))) leaveOut(operation)
   }
 
-  #deliverLine (record: SdkLogRecord, { level, timestamp, format }: LineNotes, operation: Operation | undefined, operationName: string | undefined, attributes: Attributes | undefined): void {
+  #deliverLine (record: SdkLogRecord, { text, level, timestamp, format }: LineNotes, operation: Operation | undefined, operationName: string | undefined, attributes: Attributes | undefined): void {
     const { redactor, delivery } = this.#target
     if (attributes !== undefined) redactAttributes(attributes, redactor)
     const { spanContext: span } = record
     delivery.line({
-      text: record.attributes[ORIGINAL_LINE] as string,
+      text,
       timestamp,
       level,
       severityNumber: record.severityNumber!,

@@ -35,6 +35,8 @@ export interface RequestOptions {
   serverTiming?: boolean
   /** `false` leaves client addresses out of every row: `client_IP` is empty, and Azure can't look up a location. @default true */
   clientAddress?: boolean
+  /** `false` leaves the caller's user agent out of every row. Azure derives browser and operating system from it. @default true */
+  userAgent?: boolean
   /** Returns custom properties for the request's row; called once, when the request has ended. */
   enrich?: (request: FastifyRequest, reply: FastifyReply) => Properties | undefined | void
 }
@@ -56,6 +58,8 @@ export interface LogOptions {
   redact?: string[]
   /** Also sends Fastify's own "incoming request" and "request completed". @default false */
   requestLogs?: boolean
+  /** Also reports `console.debug`, `log`, `info`, `warn` and `error`, which still write where they did. @default false */
+  console?: boolean
 }
 
 export interface ExceptionOptions {
@@ -104,6 +108,11 @@ export interface MetricOptions {
   interval?: number
   /** Reports the process's event loop, heap, garbage collection, CPU and memory. @default true */
   runtime?: boolean
+  /**
+   * Reports how many rows were sent, dropped and retried to Azure's SDK stats workbook, every 15 minutes.
+   * @default true; false if the endpoint is on this machine, `statsbeat` is false, or the environment variable APPLICATIONINSIGHTS_SDKSTATS_DISABLED is set
+   */
+  sdkStats?: boolean
 }
 
 export interface IgnoreOptions {

@@ -27,7 +27,7 @@ const RECLAIM_AT = 0.85
 /** Workers that die before they have started, in a row: none can be. */
 const MAX_FAILED_STARTS = 2
 /** Workers that die without having sent or stored anything, in a row: it may be the rows, and the oldest is given up. */
-const MAX_VAIN_DEATHS = 5
+const MAX_FAILED_RUNS = 5
 
 export class WorkerLink implements Link {
   readonly inherited = new Counters()
@@ -41,7 +41,7 @@ export class WorkerLink implements Link {
   /** Dead workers whose files nobody has taken over. */
   #predecessors: string[] = []
   #failedStarts = 0
-  #vainDeaths = 0
+  #failedRuns = 0
   #restart: NodeJS.Timeout | undefined
   #idle: NodeJS.Timeout | undefined
   #isDrained = false
@@ -176,7 +176,7 @@ export class WorkerLink implements Link {
           this.#failedStarts = 0
           this.#predecessors = []
         },
-        progressed: () => { this.#vainDeaths = 0 },
+        progressed: () => { this.#failedRuns = 0 },
         token: request => { this.#askForToken(session, request) },
         ended: why => this.#ended(session, why)
       })
@@ -206,7 +206,7 @@ export class WorkerLink implements Link {
     if (wasMeant && left.length === 0) return
     for (const client of this.#clients.values()) client.notice(`the worker thread died: ${why}${session.hasStarted ? '' : ' (it never started)'}`)
     this.#waiting.unshift(...left)
-    if (++this.#vainDeaths > MAX_VAIN_DEATHS) this.#giveUpOldest()
+    if (++this.#failedRuns > MAX_FAILED_RUNS) this.#giveUpOldest()
     if (!session.hasStarted && ++this.#failedStarts >= MAX_FAILED_STARTS) this.#fallBack(why)
     else if (this.#session !== undefined) for (const batch of this.#waiting.splice(0)) this.#session.take(batch)
     else if (this.#hasWork()) this.#restartLater()
@@ -219,7 +219,7 @@ export class WorkerLink implements Link {
 
   #restartLater (): void {
     clearTimeout(this.#restart)
-    this.#restart = setTimeout(() => this.#start(), restartPause(this.#vainDeaths - 1))
+    this.#restart = setTimeout(() => this.#start(), restartPause(this.#failedRuns - 1))
     this.#restart.unref()
   }
 
