@@ -227,7 +227,7 @@ export class WorkerLink implements Link {
     const { timing } = this.#settings
     const fallback = this.#fallback = new LocalLink({ ...this.#settings, timing: { ...timing, ...LOCAL_TIMING } }, this.#clients, this.inherited, this.#predecessors)
     const [first] = this.#clients.values()
-    first?.warn(`the worker thread cannot be started (${why}): rows are sent from the main thread, which costs it time. { worker: false } says that this is meant; docs/bundling.md tells how to have the thread.`)
+    first?.warn(`the worker thread cannot be started (${why}), so rows are sent from the main thread, which slows it down. Set { worker: false } if that is what you want; otherwise see docs/bundling.md.`)
     // First, so that it knows whose files it finds.
     if (this.#hasWork()) fallback.resume()
     for (const { id, sealed, counts } of this.#waiting.splice(0)) fallback.take(id, sealed, counts)
