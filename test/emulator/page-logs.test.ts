@@ -2,7 +2,7 @@
 import t, { type Test } from 'tap'
 import type { Browser } from 'playwright-core'
 import { launch, missing } from '../fixtures/chromium'
-import { exception, post, request, trace } from '../fixtures/envelopes'
+import { dependency, envelope, exception, post, request, trace } from '../fixtures/envelopes'
 import { clean, operation, scene } from '../fixtures/page'
 
 t.test('Logs', { skip: missing() }, async t => {
@@ -91,6 +91,9 @@ async function logs (t: Test, browser: Browser): Promise<void> {
     const examples = page.locator('.examples-box button')
     await page.getByRole('button', { name: 'Exceptions by problem' }).waitFor()
     t.notOk((await examples.allTextContents()).includes('Slowest operations'), 'there are no requests')
+    await post(emulator.url, [request(), dependency(), envelope('EventData', { name: 'OrderPlaced' }), envelope('MetricData', { metrics: [{ name: 'queue.length', value: 3, count: 1 }] })])
+    await page.getByRole('button', { name: 'The metric queue.length' }).waitFor()
+    t.equal(await examples.count(), 12)
     await emulator.query('print 1')
     for (const name of await examples.allTextContents()) {
       if (!await page.locator('.examples-box').evaluate(box => (box as HTMLDetailsElement).open)) await page.getByText('Examples', { exact: true }).click()
