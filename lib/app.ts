@@ -1,7 +1,8 @@
 /** The program that runs → `require` as its own files have it: its packages may be other copies than ours. */
 import { createRequire } from 'node:module'
-import { join } from 'node:path'
+import { resolve } from 'node:path'
 
 export function appRequire (): NodeJS.Require {
-  return createRequire(process.argv[1] ?? join(process.cwd(), 'index.js'))
+  // `node -` has a script name that is no path.
+  return createRequire(resolve(process.argv[1] ?? 'index.js'))
 }

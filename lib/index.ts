@@ -1,10 +1,12 @@
 /** The entry: the plugin and its public types, nothing else. */
 import type { FastifyPluginAsync } from 'fastify'
 import fp from 'fastify-plugin'
-import type * as connection from './delivery'
+import type * as decorators from './decorators'
+import type * as delivery from './delivery'
+import type * as availability from './logs/availability'
 import type * as options from './options'
 import * as plugin from './plugin'
-import type * as instance from './tracing/instance'
+import type * as instance from './instance'
 
 // An object or a string; `string` alone would make TypeScript accept any object.
 type Input = appInsightsPlugin.AppInsightsOptions | (string & Record<never, never>)
@@ -37,11 +39,12 @@ declare namespace appInsightsPlugin {
   export type Properties = options.Properties
   export type PropertyValue = options.PropertyValue
   export type RouteConfig = options.RouteConfig
-  export type AppInsights = plugin.AppInsights
-  export type OperationAppInsights = plugin.OperationAppInsights
-  export type RequestAppInsights = plugin.RequestAppInsights
+  export type AppInsights = decorators.AppInsights
+  export type AvailabilityResult = availability.AvailabilityResult
+  export type OperationAppInsights = decorators.OperationAppInsights
+  export type RequestAppInsights = decorators.RequestAppInsights
   export type Stats = instance.Stats
-  export type FlushReport = connection.FlushReport
+  export type FlushReport = delivery.FlushReport
 }
 
 // Node reads the names that `import { … }` may use from assignments of this form.

@@ -2,8 +2,8 @@
 import { context } from './tracing/context'
 import type { Exceptions } from './exceptions'
 import { operationOf } from './tracing/operation'
-import type { Instance } from './tracing/instance'
-import { Severity } from './logs/severity'
+import type { Instance } from './instance'
+import { Severity } from './rows/severity'
 
 export interface Watched {
   readonly telemetry: Instance

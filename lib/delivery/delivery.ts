@@ -4,7 +4,8 @@ import type { ReadableLogRecord } from '@opentelemetry/sdk-logs'
 import type { ResourceMetrics } from '@opentelemetry/sdk-metrics'
 import type { Connection } from '../options/connection-string'
 import type { DeliveryStats } from './counters'
-import type { PackableLine, PackableSpan } from './pack'
+import type { RowSpan } from '../rows/span'
+import type { PackableLine } from './packed'
 import type { Timing } from './timing'
 
 export interface DeliveryOptions {
@@ -43,7 +44,7 @@ export interface FlushReport extends CloseReport {
 
 /** Takes what is finished and sends it. No method throws; none but drainSync blocks. */
 export interface Delivery {
-  span: (span: PackableSpan) => void
+  span: (span: RowSpan) => void
   record: (record: ReadableLogRecord) => void
   line: (line: PackableLine) => void
   metrics: (metrics: ResourceMetrics) => void

@@ -4,7 +4,7 @@ import { QueuedDelivery } from './queue'
 
 export { emptyStats, type DeliveryStats, type Kind, type KindStats, type Reason } from './counters'
 export type { CloseReport, Delivery, DeliveryOptions, FlushReport } from './delivery'
-export { LINE_SEPARATOR, type LineOrigin, type PackableLine } from './pack'
+export { LINE_SEPARATOR, type LineOrigin, type PackableLine } from './packed'
 
 export function createDelivery (options: DeliveryOptions): Delivery {
   return new QueuedDelivery(options)

@@ -1,64 +1,15 @@
 /** Finished span or record → a few values in a flat array; a batch of them → one JSON string. */
-import type { Attributes, HrTime } from '@opentelemetry/api'
+import type { Attributes } from '@opentelemetry/api'
 import type { ReadableLogRecord } from '@opentelemetry/sdk-logs'
 import type { ResourceMetrics } from '@opentelemetry/sdk-metrics'
-import type { ReadableSpan } from '@opentelemetry/sdk-trace-base'
-import type { LineFormat } from '../logs/line'
 import { BASE_TYPE, PROCESSED, SAMPLE_RATE } from '../rows/attribute-names'
 import { cut } from '../rows/cut'
 import { LARGE_PROPERTIES, LARGE_PROPERTY_BYTES } from '../rows/limits'
 import { processedBy, sampleRateOf } from '../rows/marks'
+import type { RowSpan } from '../rows/span'
 import { countsOf, type Counts } from './counters'
-
-/** Names of attributes, and what else many items share, are written once per batch. */
-export interface PackedBatch { shapes: string[][], values: unknown[], origins?: LineOrigin[] }
-
-/** As much of a finished span as a row needs. */
-export type PackableSpan = Pick<ReadableSpan, 'spanContext' | 'parentSpanContext' | 'name' | 'kind' | 'startTime' | 'duration' | 'status' | 'attributes' | 'events' | 'links'>
-
-/** What many log lines have in common. */
-export interface LineOrigin {
-  readonly format: LineFormat
-  /** Of every row of the instance. */
-  readonly properties: Attributes
-}
-
-/** A log line as it was written: where it is sent from it is taken apart. */
-export interface PackableLine {
-  /** Redacted, with its line break, and no other. */
-  readonly text: string
-  /** Milliseconds since 1970, as they stand in the text. */
-  readonly timestamp: number
-  /** The logger's value. */
-  readonly level: number
-  readonly severityNumber: number
-  readonly origin: LineOrigin
-  readonly traceId: string | undefined
-  readonly spanId: string | undefined
-  readonly operationName: string | undefined
-  /** In percent. */
-  readonly rate: number | undefined
-  /** Of the operation. */
-  readonly attributes: Attributes | undefined
-}
-
-/** Stands before every whole line, after all the rest. JSON does not hold it as it is. */
-export const LINE_SEPARATOR = '\u001e'
-
-export const SPAN = 0
-export const SPAN_WITH_MORE = 1
-export const RECORD = 2
-export const METRICS = 3
-export const LINE = 4
-/** Before a span or a record, of the next one. */
-export const MARKS = 5
-
-export const REQUESTS = 0
-export const DEPENDENCIES = 1
-export const TRACES = 2
-export const EXCEPTIONS = 3
-export const EVENTS = 4
-export const METRIC_POINTS = 5
+import { EXCEPTIONS, METRIC_POINTS, TRACES, kindOfRecord, kindOfSpan } from './kinds'
+import { LINE, LINE_SEPARATOR, MARKS, METRICS, RECORD, SPAN, SPAN_WITH_MORE, type LineOrigin, type PackableLine, type PackedBatch, type PackedMetric } from './packed'
 
 const SHAPES_LOOKED_AT = 8
 // A message has 32 K at most and most properties 8 K; what is longer need not travel.
@@ -66,26 +17,6 @@ const LONGEST = 65_536
 const LONGEST_ROW = 262_144
 const NONE: Attributes = Object.freeze({})
 
-/** SERVER and CONSUMER spans are requests: the exporter's rule. */
-export function kindOfSpan (spanKind: number): number {
-  return spanKind === 1 || spanKind === 4 ? REQUESTS : DEPENDENCIES
-}
-
-/** Its type may be missing, as of an error whose class has no name. */
-export function isException (attributes: ReadableLogRecord['attributes']): boolean {
-  return attributes['exception.type'] !== undefined || attributes['exception.message'] !== undefined || attributes['exception.stacktrace'] !== undefined
-}
-
-/** The exporter's rules, in its order. */
-export function kindOfRecord (attributes: ReadableLogRecord['attributes']): number {
-  if (isException(attributes)) return EXCEPTIONS
-  if (attributes['microsoft.custom_event.name']) return EVENTS
-  const base = attributes[BASE_TYPE]
-  if (base) return base === 'ExceptionData' ? EXCEPTIONS : base === 'MessageData' ? TRACES : EVENTS
-  return AVAILABILITY.every(name => attributes[name]) ? EVENTS : TRACES
-}
-
-const AVAILABILITY = ['microsoft.availability.id', 'microsoft.availability.name', 'microsoft.availability.duration', 'microsoft.availability.success']
 const BASE_TYPES = new Set<unknown>(['AvailabilityData', 'ExceptionData', 'MessageData', 'PageViewData', 'EventData'])
 
 /** The older SDK's records have a whole row as their body. A field of that name in any other record is a field. */
@@ -118,7 +49,7 @@ export class Packer {
   #origins: LineOrigin[] = []
   #lines: string[] = []
 
-  span (span: PackableSpan): void {
+  span (span: RowSpan): void {
     const { traceId, spanId } = span.spanContext()
     const more = span.events.length > 0 || span.links.length > 0
     const values = this.#values
@@ -273,13 +204,6 @@ function flat (attributes: Attributes | undefined): Record<string, unknown> {
     flattened[name] = typeof value === 'string' || typeof value === 'boolean' || (typeof value === 'number' && Number.isFinite(value)) ? value : text(value)
   }
   return flattened
-}
-
-/** The part of a metric that the exporter reads. */
-export interface PackedMetric {
-  descriptor: { name: string }
-  dataPointType: number
-  dataPoints: Array<{ attributes: Record<string, unknown>, value: unknown, startTime: HrTime, endTime: HrTime }>
 }
 
 function packMetrics (metrics: ResourceMetrics): PackedMetric[] {

@@ -1,18 +1,16 @@
 /** One instance's items: let in or refused, packed, and handed over a batch at a time. */
-import { randomBytes } from 'node:crypto'
-import type { TokenCredential } from '@azure/core-auth'
 import type { ReadableLogRecord } from '@opentelemetry/sdk-logs'
 import type { ResourceMetrics } from '@opentelemetry/sdk-metrics'
 import { clearTimeout, monotonic, setTimeout } from './clock'
 import { Counters, add, countsOf, total, type Counts, type DeliveryStats, type Reason } from './counters'
 import type { CloseReport, Delivery, DeliveryOptions, FlushReport } from './delivery'
-import { kindOfRecord, kindOfSpan, DEPENDENCIES, METRIC_POINTS, Packer, TRACES, type PackableLine, type PackableSpan } from './pack'
-import { spoolDirectory, whyUnusable } from './spool'
-import { LOCAL_TIMING, TIMING } from './timing'
+import { kindOfRecord, kindOfSpan, DEPENDENCIES, METRIC_POINTS, TRACES } from './kinds'
+import { Packer } from './pack'
+import type { RowSpan } from '../rows/span'
+import type { PackableLine } from './packed'
+import { joinLink, leaveLink, releaseLink, settingsOf, type SharedLink } from './shared-links'
+import { whyUnusable } from './spool'
 import { Troubles } from './troubles'
-import type { Client, Link, LinkSettings } from './worker/link'
-import { LocalLink } from './worker/local-link'
-import { WorkerLink } from './worker/worker-link'
 
 // What is made a string at once, which holds up the event loop for a tenth of a millisecond.
 const BATCH_ITEMS = 256
@@ -22,7 +20,6 @@ const BATCH_CHARACTERS = 512 * 1024
 // All in milliseconds.
 const BATCH_WAIT = 200
 const FLUSH_TIMEOUT = 30_000
-const FORGET_AFTER = 5_000
 const POLL_EVERY = 5
 // Of the time of close(), what is kept for writing to disk.
 const STORE_RESERVE = 1_000
@@ -30,17 +27,10 @@ const STORE_RESERVE = 1_000
 const LOW_SHARE = 0.9
 const WARN_SEVERITY = 13
 
-interface SharedLink { link: Link, clients: Map<number, Client>, users: number }
-
-// One per process on purpose: a thread and its memory are too expensive to have one for each instance.
-const links = new Map<string, SharedLink>()
-const credentials = new WeakMap<TokenCredential, number>()
-const PROCESS = randomBytes(8).toString('hex')
 let lastId = 0
 
 export class QueuedDelivery implements Delivery {
   readonly #id = ++lastId
-  readonly #key: string
   readonly #shared: SharedLink
   readonly #packer = new Packer()
   readonly #counters = new Counters()
@@ -61,9 +51,7 @@ export class QueuedDelivery implements Delivery {
     this.#batchItems = options.worker ? BATCH_ITEMS : LOCAL_BATCH_ITEMS
     this.#troubles = new Troubles(this.#counters, options.warn)
     const settings = settingsOf(options)
-    const { connection, credential, ...rest } = settings
-    this.#key = JSON.stringify([connection.connectionString, credentialId(credential), rest])
-    this.#shared = join(this.#key, settings)
+    this.#shared = joinLink(settings)
     this.#shared.clients.set(this.#id, {
       resource: () => options.resource.attributes,
       counters: this.#counters,
@@ -75,7 +63,7 @@ export class QueuedDelivery implements Delivery {
     if (why !== undefined) this.#troubles.warn(`telemetry cannot wait on disk (${why}): what cannot be sent stays in memory. Set storageDirectory to a folder that is writable, or to false.`)
   }
 
-  span (span: PackableSpan): void {
+  span (span: RowSpan): void {
     const kind = kindOfSpan(span.kind)
     if (!this.#hasRoom(kind === DEPENDENCIES && span.status.code !== 2)) return this.#refuse(kind, 1)
     try {
@@ -208,14 +196,12 @@ export class QueuedDelivery implements Delivery {
   }
 
   async #close (timeout: number): Promise<CloseReport> {
-    const { link, clients } = this.#shared
+    const { link } = this.#shared
     this.post()
-    const isLast = --this.#shared.users === 0
+    const isLast = leaveLink(this.#shared)
     await link.settle('close', timeout - Math.min(STORE_RESERVE, timeout / 5), isLast ? undefined : this.#id)
     link.poll()
-    clients.delete(this.#id)
-    await link.release(this.#id)
-    if (this.#shared.users === 0 && links.get(this.#key) === this.#shared) setTimeout(forget, FORGET_AFTER, this.#key).unref()
+    await releaseLink(this.#shared, this.#id)
     this.#troubles.close()
     const left = this.#counters.unsettled(this.#recorded())
     if (total(left) > 0) {
@@ -226,44 +212,6 @@ export class QueuedDelivery implements Delivery {
   }
 }
 
-function settingsOf ({ connection, worker, storageDirectory, maxStorageBytes, statsbeat, credential, timing }: DeliveryOptions): LinkSettings {
-  return {
-    connection,
-    worker,
-    credential,
-    storage: storageDirectory === false ? undefined : spoolDirectory(connection, storageDirectory),
-    maxStorageBytes,
-    statsbeat,
-    process: PROCESS,
-    // Nothing is gained by compressing for this machine.
-    timing: { ...TIMING, ...(worker ? {} : LOCAL_TIMING), compress: !connection.loopback, ...timing }
-  }
-}
-
-/** All instances that send to the same place, in the same way, share what sends. */
-function join (key: string, settings: LinkSettings): SharedLink {
-  let shared = links.get(key)
-  if (shared === undefined) {
-    const clients = new Map<number, Client>()
-    shared = { link: new (settings.worker ? WorkerLink : LocalLink)(settings, clients), clients, users: 0 }
-    links.set(key, shared)
-  }
-  shared.users++
-  return shared
-}
-
-/** A connection string that is used no more. */
-function forget (key: string): void {
-  if (links.get(key)?.users === 0) links.delete(key)
-}
-
 function postLater (delivery: QueuedDelivery): void {
   delivery.post()
-}
-
-function credentialId (credential: TokenCredential | undefined): number {
-  if (credential === undefined) return 0
-  let id = credentials.get(credential)
-  if (id === undefined) credentials.set(credential, id = ++lastId)
-  return id
 }

@@ -1,7 +1,7 @@
 /** Outgoing HTTP call → CLIENT span, and the trace context in its headers: whoever makes the call, however it was imported. */
 import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import type { Config } from '../options'
-import type { Instance } from '../tracing/instance'
+import type { Instance } from '../instance'
 import type { Warn } from '../warnings'
 import { instrumentCopies, traceAzureSdk } from './azure'
 import { Calls } from './calls'

@@ -2,10 +2,11 @@
 import { type Context, type Span, type SpanContext, SpanKind, TraceFlags, ROOT_CONTEXT, trace } from '@opentelemetry/api'
 import { parseTraceParent } from '@opentelemetry/core'
 import type { ReadableSpan } from '@opentelemetry/sdk-trace-base'
-import { MAX_URL, OTHER, knownMethod, parseAuthority } from '../requests/attributes'
+import { MAX_URL, parseAuthority } from '../requests/attributes'
+import { OTHER, knownMethod } from '../rows/methods'
 import { operationOf } from '../tracing/operation'
 import { cut } from '../rows/cut'
-import type { Instance } from '../tracing/instance'
+import type { Instance } from '../instance'
 import { injectContext } from '../tracing/propagation'
 import { innermostMethod } from './azure/client-method'
 

@@ -2,11 +2,11 @@
 import type { Attributes, Context, Span } from '@opentelemetry/api'
 import type { LogRecord, SeverityNumber } from '@opentelemetry/api-logs'
 import type { SerializedError } from '../logs/pino/serialized-error'
-import { Severity } from '../logs/severity'
+import { Severity } from '../rows/severity'
 import { isError } from '../rows/hostile'
 import { LIMITS, cut, fieldValue, propertyName, propertyValue } from '../rows/properties'
 import type { Redactor } from '../rows/redaction'
-import { Fate, type Operation, operationOf } from '../tracing/operation'
+import { RowDecision, type Operation, operationOf } from '../tracing/operation'
 import { describe, extraFields } from './describe'
 import { createRecordedTexts, messagesOf } from './recorded'
 import { createReportedErrors } from './reported'
@@ -49,6 +49,7 @@ export interface RecordSink {
 }
 
 const MAX_TYPE = 1_024
+const NO_ERRORS: readonly unknown[] = Object.freeze([])
 
 /** @param serialize the error as the app's logger would write it */
 export function createExceptions (sink: RecordSink, clientErrors: boolean, serialize: (error: unknown, operation: Operation | undefined) => SerializedError): Exceptions {
@@ -81,16 +82,16 @@ export function createExceptions (sink: RecordSink, clientErrors: boolean, seria
       if (exception === undefined || exception === null || operation?.silent === true) return
       const occurrence: Occurrence = { error: exception, context, severity: Severity.ERROR }
       if (isError(exception)) report(occurrence)
-      else recorded.hold(span, exception, operation, () => { report(occurrence) })
+      else recorded.buffer(span, exception, operation, () => { report(occurrence) })
     },
     markThrown (operation, error) {
-      if (operation.fate === Fate.Dropped || reported.claim(error, operation)) return
+      if (operation.decision === RowDecision.Drop || reported.claim(error, operation)) return
       operation.errors ??= new Set()
       operation.errors.add(error)
     },
     pendingOf: operation => operation?.errors,
     reportPending (operation, statusCode) {
-      const errors = [...operation.errors ?? []]
+      const errors = operation.errors === undefined ? NO_ERRORS : [...operation.errors]
       const isOfClient = statusCode !== undefined && statusCode >= 400 && statusCode < 500
       if (clientErrors || !isOfClient) {
         for (const error of errors) {

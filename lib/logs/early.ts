@@ -1,20 +1,21 @@
-/** Lines of a request's logger that are written before the request has its operation → held until it has, or for a while. */
+/** Lines of a request's logger that are written before the request has its operation → buffered until it has, or for a while. */
 import { type Context } from '@opentelemetry/api'
 import { context } from '../tracing/context'
-import { type Line, bindingsOf } from './pino'
+import type { Line } from './pino'
+import { bindingsOf } from './pino/internals'
 
 export interface EarlyLines {
-  /** @returns false where the line is nothing to wait with */
-  readonly hold: (line: Line) => boolean
+  /** @returns false if the line needs no buffering, or there is no more room */
+  readonly buffer: (line: Line) => boolean
   /** The request of this logger has its operation, whose context is given. */
   readonly release: (requestLogger: object, where: Context) => void
-  /** Nobody waits any longer: as they are. */
+  /** Nothing waits any longer. */
   readonly releaseAll: () => void
 }
 
-interface Held { readonly line: Line, readonly where: Context }
+interface BufferedLine { readonly line: Line, readonly where: Context }
 
-// A hook before ours may wait for another service. Whose operation is not known by then will not have one.
+// A hook before ours may wait for another service. A request without an operation by then won't get one.
 const LONGEST_WAIT = 5_000 // milliseconds
 const MAX_LINES = 1_000
 
@@ -24,18 +25,18 @@ const MAX_LINES = 1_000
  * @param record must not throw
  */
 export function createEarlyLines (appLogger: object, label: string, record: (line: Line) => void): EarlyLines {
-  const held = new Map<object, Held[]>()
-  // Loggers with such a field, and no request's.
+  const buffered = new Map<object, BufferedLine[]>()
+  // Loggers that have such a field and belong to no request.
   const others = new WeakSet<object>()
   const binding = `${JSON.stringify(label)}:`
   let count = 0
   let timer: NodeJS.Timeout | undefined
 
-  function hold (line: Line): boolean {
+  function buffer (line: Line): boolean {
     const logger = requestLoggerOf(line.logger)
     if (logger === undefined || others.has(logger) || count >= MAX_LINES) return false
-    const lines = held.get(logger)
-    if (lines === undefined) held.set(logger, [{ line, where: context.active() }])
+    const lines = buffered.get(logger)
+    if (lines === undefined) buffered.set(logger, [{ line, where: context.active() }])
     else lines.push({ line, where: context.active() })
     count++
     timer ??= setTimeout(giveUp, LONGEST_WAIT).unref()
@@ -53,29 +54,29 @@ export function createEarlyLines (appLogger: object, label: string, record: (lin
     return undefined
   }
 
-  function take (logger: object): readonly Held[] {
-    const lines = held.get(logger) ?? []
-    held.delete(logger)
+  function take (logger: object): readonly BufferedLine[] {
+    const lines = buffered.get(logger) ?? []
+    buffered.delete(logger)
     count -= lines.length
     return lines
   }
 
   function giveUp (): void {
     timer = undefined
-    for (const logger of held.keys()) others.add(logger)
+    for (const logger of buffered.keys()) others.add(logger)
     releaseAll()
   }
 
   function releaseAll (): void {
-    for (const logger of [...held.keys()]) {
+    for (const logger of [...buffered.keys()]) {
       for (const { line, where } of take(logger)) context.with(where, record, undefined, line)
     }
   }
 
   return {
-    hold,
+    buffer,
     release (requestLogger, where) {
-      if (held.size === 0) return
+      if (buffered.size === 0) return
       for (const { line } of take(requestLogger)) context.with(where, record, undefined, line)
     },
     releaseAll () {

@@ -4,7 +4,7 @@ import type { LogRecord } from '@opentelemetry/api-logs'
 import type { Properties } from '../options'
 import { nameOf } from '../rows/hostile'
 import { cut, toAttributes, toMeasurements } from '../rows/properties'
-import { Severity } from './severity'
+import { Severity } from '../rows/severity'
 
 const MAX_NAME = 512
 

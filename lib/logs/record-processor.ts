@@ -2,77 +2,83 @@
 import { type Attributes, type Context, ROOT_CONTEXT, trace } from '@opentelemetry/api'
 import type { LogRecordProcessor, SdkLogRecord } from '@opentelemetry/sdk-logs'
 import type { Delivery, LineOrigin } from '../delivery'
-import { PROCESSED_EXCEPTION } from '../metrics'
 import { OPERATION_NAME } from '../rows/attribute-names'
-import { markProcessed, markSampleRate } from '../rows/marks'
-import { Fate, type Operation, operationOf, rateOf } from '../tracing/operation'
+import { PROCESSED_EXCEPTION, markProcessed, markSampleRate } from '../rows/marks'
+import { RowDecision, type Operation, operationOf, rateOf } from '../tracing/operation'
 import { isOwn, ownSpan } from '../tracing/own-spans'
 import { type Redactor, redactAttributes, redactRecord } from '../rows/redaction'
 import { isForAzure } from '../tracing/span-processor'
 import { foreignRecord } from './foreign-record'
-import { type LineFormat, addMissing } from './line'
+import { type LineFormat, addMissing } from '../rows/line'
 
-/** The line as it was written, redacted. @see https://opentelemetry.io/docs/specs/semconv/general/logs/ */
-export const ORIGINAL_LINE = 'log.record.original'
-
-/** What the attributes of a line's record do not say of it. */
+/** What a line's record does not say about it. */
 export interface LineNotes {
+  /** As it was written, redacted. */
+  readonly text: string
   /** The logger's value. */
   readonly level: number
-  /** Milliseconds since 1970, as they stand in it. */
+  /** Milliseconds since 1970, as written in the line. */
   readonly timestamp: number
   /** The same object for all lines of a logger. */
   readonly format: LineFormat
 }
 
 export interface RecordTarget {
-  /** Of the logger that our own records come from. */
+  /** Of the logger that makes the plugin's own records. */
   readonly scope: string
   readonly redactor: Redactor
   /** Of every row. */
   readonly properties: Attributes
   readonly delivery: Pick<Delivery, 'line' | 'record'>
-  /** Counts a row that is an exception, or stands for several. */
+  /** Counts an exception's row, which may stand for several. */
   exception: ((weight: number) => void) | undefined
-  /** Sampling, or `ignore`, has kept a row from being sent. */
+  /** Counts a row that sampling or `ignore` leaves out. */
   leaveOut: (operation: Operation | undefined) => void
 }
 
-export interface RecordProcessor extends LogRecordProcessor {
-  /** Of the line whose record is emitted next: it is taken apart where it is sent from. */
+/** A record of the plugin's own logger, or of any other of its provider's. */
+export class RecordProcessor implements LogRecordProcessor {
+  /** Set for the record of a whole line, which is emitted next. */
   next: LineNotes | undefined
-}
+  readonly #target: RecordTarget
+  readonly #origins = new WeakMap<LineFormat, LineOrigin>()
 
-export function createRecordProcessor ({ scope, redactor, properties, delivery, exception, leaveOut }: RecordTarget): RecordProcessor {
-  const origins = new WeakMap<LineFormat, LineOrigin>()
+  constructor (target: RecordTarget) {
+    this.#target = target
+  }
 
-  function onEmit (record: SdkLogRecord, where: Context = ROOT_CONTEXT): void {
-    const notes = processor.next
-    processor.next = undefined
+  onEmit (record: SdkLogRecord, where: Context = ROOT_CONTEXT): void {
+    const notes = this.next
+    this.next = undefined
     const operation = operationOf(where)
     if (operation !== undefined) correlate(record, where, operation)
-    if (notes === undefined) take(record, where, operation)
-    else takeLine(record, notes, where, operation)
+    if (notes === undefined) this.#take(record, where, operation)
+    else this.#takeLine(record, notes, where, operation)
   }
 
-  function take (record: SdkLogRecord, where: Context, operation: Operation | undefined): void {
+  async forceFlush (): Promise<void> {}
+  async shutdown (): Promise<void> {}
+
+  #take (record: SdkLogRecord, where: Context, operation: Operation | undefined): void {
+    const { properties, redactor, leaveOut } = this.#target
     const attributes = record.attributes as Attributes
-    if (operation === undefined) {
-      addMissing(attributes, properties)
-      redactRecord(record, redactor)
-      if (isSampledOut(where)) leaveOut(operation)
-      else deliver(record, undefined)
-      return
+    if (operation !== undefined) {
+      attributes[OPERATION_NAME] = operation.name
+      if (operation.attributes !== undefined) addMissing(attributes, operation.attributes)
     }
-    attributes[OPERATION_NAME] = operation.name
-    if (operation.attributes !== undefined) addMissing(attributes, operation.attributes)
     addMissing(attributes, properties)
     redactRecord(record, redactor)
-    if (operation.fate === Fate.Kept) deliver(record, operation)
-    else if (!operation.hold(() => deliver(record, operation))) leaveOut(operation)
+    if (operation === undefined) {
+      if (isSampledOut(where)) leaveOut(operation)
+      else this.#deliver(record, undefined)
+      return
+    }
+    if (operation.decision === RowDecision.Keep) this.#deliver(record, operation)
+    else if (!operation.buffer(() => this.#deliver(record, operation))) leaveOut(operation)
   }
 
-  function deliver (record: SdkLogRecord, operation: Operation | undefined): void {
+  #deliver (record: SdkLogRecord, operation: Operation | undefined): void {
+    const { scope, redactor, exception, delivery } = this.#target
     const sent = record.instrumentationScope.name.startsWith(scope) ? record : foreignRecord(record, redactor)
     const rate = rateOf(operation)
     markSampleRate(sent.attributes, rate)
@@ -83,33 +89,33 @@ export function createRecordProcessor ({ scope, redactor, properties, delivery, 
     delivery.record(sent)
   }
 
-  function takeLine (record: SdkLogRecord, notes: LineNotes, where: Context, operation: Operation | undefined): void {
+  #takeLine (record: SdkLogRecord, notes: LineNotes, where: Context, operation: Operation | undefined): void {
+    const { leaveOut } = this.#target
     if (operation === undefined) {
       if (isSampledOut(where)) leaveOut(operation)
-      else deliverLine(record, notes, undefined, undefined, undefined)
+      else this.#deliverLine(record, notes, undefined, undefined, undefined)
       return
     }
     const { name } = operation
-    if (operation.fate === Fate.Kept) {
-      deliverLine(record, notes, operation, name, operation.attributes)
+    if (operation.decision === RowDecision.Keep) {
+      this.#deliverLine(record, notes, operation, name, operation.attributes)
       return
     }
-    // As they are now: what is set later belongs to later rows.
+    // A copy: what is set later belongs to later rows.
     const attributes = operation.attributes === undefined ? undefined : { ...operation.attributes }
-    if (!operation.hold(() => deliverLine(record, notes, operation, name, attributes))) leaveOut(operation)
+    if (!operation.buffer(() => this.#deliverLine(record, notes, operation, name, attributes))) leaveOut(operation)
   }
 
-  function deliverLine (record: SdkLogRecord, { level, timestamp, format }: LineNotes, operation: Operation | undefined, operationName: string | undefined, attributes: Attributes | undefined): void {
+  #deliverLine (record: SdkLogRecord, { text, level, timestamp, format }: LineNotes, operation: Operation | undefined, operationName: string | undefined, attributes: Attributes | undefined): void {
+    const { redactor, delivery } = this.#target
     if (attributes !== undefined) redactAttributes(attributes, redactor)
-    let origin = origins.get(format)
-    if (origin === undefined) origins.set(format, origin = { format, properties })
     const { spanContext: span } = record
     delivery.line({
-      text: record.attributes[ORIGINAL_LINE] as string,
+      text,
       timestamp,
       level,
       severityNumber: record.severityNumber!,
-      origin,
+      origin: this.#originOf(format),
       traceId: span?.traceId,
       spanId: span?.spanId,
       operationName,
@@ -118,8 +124,11 @@ export function createRecordProcessor ({ scope, redactor, properties, delivery, 
     })
   }
 
-  const processor: RecordProcessor = { next: undefined, onEmit, forceFlush: async () => {}, shutdown: async () => {} }
-  return processor
+  #originOf (format: LineFormat): LineOrigin {
+    let origin = this.#origins.get(format)
+    if (origin === undefined) this.#origins.set(format, origin = { format, properties: this.#target.properties })
+    return origin
+  }
 }
 
 /** Another tracer's span may be active, of another trace. */

@@ -1,12 +1,7 @@
 /** A logger's level → severity. */
 import type { SeverityNumber } from '@opentelemetry/api-logs'
-import { comparisonOf, levelsOf } from './pino'
-
-/**
- * OpenTelemetry's scale. Its package has the same, with a logs API beside it, and is not loaded for twenty numbers.
- * @see https://opentelemetry.io/docs/specs/otel/logs/data-model/#field-severitynumber
- */
-export const Severity = Object.freeze({ TRACE: 1, DEBUG: 5, INFO: 9, INFO2: 10, WARN: 13, ERROR: 17, FATAL: 21 }) satisfies Partial<typeof SeverityNumber>
+import { Severity } from '../rows/severity'
+import { comparisonOf, levelsOf } from './pino/internals'
 
 const NAMED: Readonly<Record<string, SeverityNumber>> = Object.freeze({
   trace: Severity.TRACE,

@@ -1,5 +1,5 @@
 /** The options: what the user may give, and what is read of it. */
 export { parseConnectionString } from './connection-string'
 export { checkRouteConfig } from './validation'
-export { type CallChoice, type Config, type Ignore, readOptions } from './config'
+export { type CallChoice, type Config, type Ignore, type LogsConfig, readOptions } from './config'
 export type * from './interfaces'

@@ -2,8 +2,10 @@
 import type { Socket } from 'node:net'
 import type { Attributes } from '@opentelemetry/api'
 import { cut } from '../rows/cut'
+import type { Config } from '../options'
 import type { Connection } from './connection'
 import { isAuthority } from './forwarded'
+import { OTHER, knownMethod } from '../rows/methods'
 import type { RequestOperation } from './operation'
 import type { RawRequest } from './refused'
 import type { Redactor } from '../rows/redaction'
@@ -11,21 +13,11 @@ import type { Redactor } from '../rows/redaction'
 /** Azure's limit of a url, in characters. */
 export const MAX_URL = 2_048
 
-export const OTHER = '_OTHER'
-
-// What the conventions know; any other would let a client invent names.
-export const METHODS: readonly string[] = Object.freeze(['GET', 'HEAD', 'POST', 'PUT', 'DELETE', 'CONNECT', 'OPTIONS', 'TRACE', 'PATCH', 'QUERY', OTHER])
-const known = new Set(METHODS)
-
-export function knownMethod (method: string | undefined): string {
-  return known.has(method!) ? method! : OTHER
-}
-
 /** The attributes of a request's row, with the headers that the app asks for. */
 export function requestAttributes ({ tracing, request, reply, route, connection }: RequestOperation, status: number | undefined, attributes: Attributes): void {
   const { config, telemetry } = tracing
   const { raw } = request
-  httpAttributes(raw, connection, route, telemetry.redactor, attributes)
+  httpAttributes(raw, connection, route, telemetry, attributes)
   if (status !== undefined) attributes['http.response.status_code'] = status
   for (const name of config.requests.headers) {
     const value = raw.headers[name]
@@ -37,8 +29,11 @@ export function requestAttributes ({ tracing, request, reply, route, connection 
   }
 }
 
+/** As much of the instance as a request's attributes need. */
+export interface Recorder { readonly redactor: Redactor, readonly config: Pick<Config, 'requests'> }
+
 /** @see https://opentelemetry.io/docs/specs/semconv/http/http-spans/#http-server-span */
-export function httpAttributes (raw: RawRequest, { socket, scheme, host, clientAddress }: Connection, route: string, redactor: Redactor, attributes: Attributes): void {
+export function httpAttributes (raw: RawRequest, { socket, scheme, host, clientAddress }: Connection, route: string, { redactor, config }: Recorder, attributes: Attributes): void {
   const method = knownMethod(raw.method)
   attributes['http.request.method'] = method
   // Without it the exporter would name the operation by the raw path.
@@ -56,7 +51,7 @@ export function httpAttributes (raw: RawRequest, { socket, scheme, host, clientA
   if (clientAddress !== undefined) attributes['client.address'] = clientAddress
   if (isSynthetic(raw)) attributes['user_agent.synthetic.type'] = 'test'
   const agent = raw.headers['user-agent']
-  if (agent !== undefined) attributes['user_agent.original'] = agent
+  if (agent !== undefined && config.requests.userAgent) attributes['user_agent.original'] = agent
 }
 
 interface HttpServer { readonly authority: string, readonly address: string, readonly port: number | undefined }

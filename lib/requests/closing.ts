@@ -1,14 +1,15 @@
 /** The end of a request → its row and its number, once: response, abort and shutdown race. */
-import { isSynthetic, knownMethod, requestAttributes } from './attributes'
+import { isSynthetic, requestAttributes } from './attributes'
+import { knownMethod } from '../rows/methods'
 import { RequestOperation, type Response } from './operation'
 import { type Outcome, isSuccess } from './outcome'
 import type { RawRequest } from './refused'
-import { markCertain, markCounted, setStatus, writableAttributes } from './span'
+import { markForceKept, markCounted, setStatus, writableAttributes } from './span'
 import { statusWritten } from './status-line'
 import { toAttributes } from '../rows/properties'
 import { kOperation } from '../tracing/operation'
 import { isForAzure } from '../tracing/span-processor'
-import type { Instance } from '../tracing/instance'
+import type { Instance } from '../instance'
 
 export function closeResponse (this: Response): void {
   const operation = this[kOperation]
@@ -38,13 +39,13 @@ export function closeOperation (operation: RequestOperation): void {
   if (attributes !== undefined) requestAttributes(operation, outcome.status, attributes)
   setStatus(span, outcome.status, success)
   const slow = config.keepSlowerThan !== undefined && elapsed > config.keepSlowerThan
-  operation.certain = (config.keepErrors && !success) || slow || (operation.ignored && !success)
-  if (operation.certain) markCertain(span)
-  if (!operation.ignored || operation.certain) {
+  operation.forceKeep = (config.keepErrors && !success) || slow || (operation.ignored && !success)
+  if (operation.forceKeep) markForceKept(span)
+  if (!operation.ignored || operation.forceKeep) {
     countRequest(operation, outcome, success, elapsed)
     if (telemetry.metrics !== undefined) markCounted(span)
   }
-  operation.decide(operation.certain || (isForAzure(span) && !operation.ignored))
+  operation.decide(operation.forceKeep || (isForAzure(span) && !operation.ignored))
   span.end()
 }
 

@@ -8,11 +8,11 @@ import { type RequestOperation, operationOfRequest } from './operation'
 import { type RequestTracing, kRequestTracing } from './tracing'
 import { traceUnrouted } from './unrouted'
 import type { Exceptions } from '../exceptions'
-import { createBindingCheck } from '../logs/pino'
+import { createBindingCheck } from '../logs/pino/internals'
 import { type Config, checkRouteConfig } from '../options'
 import { SILENT_REQUEST, kOperation } from '../tracing/operation'
 import { type PublicOperation, publicOperation } from '../tracing/public-operation'
-import type { Instance } from '../tracing/instance'
+import type { Instance } from '../instance'
 
 /** What is to be done with each request's logger. */
 export interface RequestLines {

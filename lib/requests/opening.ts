@@ -2,7 +2,7 @@
 import { type Context } from '@opentelemetry/api'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { context } from '../tracing/context'
-import { knownMethod } from './attributes'
+import { knownMethod } from '../rows/methods'
 import { closeOperation, closeResponse, countResponse } from './closing'
 import { connectionOf } from './connection'
 import { UNMATCHED } from './ignore'
@@ -11,9 +11,9 @@ import { RequestOperation, type Response, type SpanOrigin, type WithOperation, s
 import { callerContext, otherTracer, startRequestSpan } from './span'
 import { watchStatusLine } from './status-line'
 import type { RequestTracing } from './tracing'
-import { Fate, SILENT_REQUEST, bindSpan, kOperation } from '../tracing/operation'
+import { RowDecision, SILENT_REQUEST, bindSpan, kOperation } from '../tracing/operation'
 import { baggageOf } from '../tracing/propagation'
-import { RateSampler, fixedRate, kHold, kRouteSampler } from '../tracing/sampler'
+import { RateSampler, fixedRate, kBuffer, kRouteSampler } from '../tracing/sampler'
 import type { RouteConfig } from '../options'
 import { isForAzure } from '../tracing/span-processor'
 import { suppressTracing } from '@opentelemetry/core'
@@ -33,7 +33,7 @@ export function openOperation (tracing: RequestTracing, request: FastifyRequest,
   const ignored = silenced || tracing.isIgnored(request, method, route)
   const isSilent = ignored && (silenced || !tracing.keepsFailuresOfIgnored)
   const origin = isSilent ? silentOrigin(active) : originOf(tracing, request, reply, name, route, active, ignored, typeof own === 'object' ? own : undefined)
-  const keepsAddress = tracing.config.requests.clientAddress && origin.fate !== Fate.Dropped
+  const keepsAddress = tracing.config.requests.clientAddress && origin.decision !== RowDecision.Drop
   const connection = connectionOf(request, reply?.raw, keepsAddress)
   const operation = new RequestOperation(tracing, request, reply, name, route, origin, connection, ignored)
   if (isSilent) tracing.telemetry.ignored++
@@ -47,20 +47,20 @@ export function openOperation (tracing: RequestTracing, request: FastifyRequest,
 }
 
 function silentOrigin (active: Context): SpanOrigin {
-  return { span: SILENT_REQUEST.span, parent: suppressTracing(active), fate: Fate.Dropped }
+  return { span: SILENT_REQUEST.span, parent: suppressTracing(active), decision: RowDecision.Drop }
 }
 
 function originOf (tracing: RequestTracing, request: FastifyRequest, reply: FastifyReply | undefined, name: string, route: string, active: Context, ignored: boolean, own: RouteConfig | undefined): SpanOrigin {
   const { config, telemetry } = tracing
   let parent = callerContext(request.raw, active)
-  if (ignored) parent = parent.setValue(kHold, true)
+  if (ignored) parent = parent.setValue(kBuffer, true)
   if (own !== undefined) parent = parent.setValue(kRouteSampler, samplerOf(own))
   const other = otherTracer(active)
   if (other !== undefined) tracing.warn(`Requests are also traced by ${other}, with a tracer provider of its own. If that one sends to Application Insights too, every request appears twice: switch it off for incoming requests.`)
   const attributes = config.sampler === undefined ? undefined : { 'http.request.method': request.raw.method, 'http.route': route, 'url.path': request.raw.url?.split('?')[0] }
   const span = startRequestSpan(telemetry, name, parent, Math.max(sinceArrival(request.raw), reply?.elapsedTime ?? 0), attributes)
-  const fate = !span.isRecording() ? Fate.Dropped : isForAzure(span) && !telemetry.holds && !ignored ? Fate.Kept : Fate.Undecided
-  return { span, parent, fate }
+  const decision = !span.isRecording() ? RowDecision.Drop : isForAzure(span) && !telemetry.buffers && !ignored ? RowDecision.Keep : RowDecision.Pending
+  return { span, parent, decision }
 }
 
 // The same object for all requests of a route.
@@ -82,8 +82,8 @@ function takeBaggage (operation: RequestOperation): void {
 
 /** The response's close ends it, or has already; an upgraded connection is answered without one. */
 function awaitEnd (operation: RequestOperation): void {
-  const { tracing: { telemetry }, reply, fate, span } = operation
-  const isDropped = fate === Fate.Dropped
+  const { tracing: { telemetry }, reply, decision, span } = operation
+  const isDropped = decision === RowDecision.Drop
   if (isDropped) telemetry.sampledOut++
   else telemetry.open.add(operation)
   if (!isDropped) {
@@ -107,7 +107,7 @@ function awaitHandshake (operation: RequestOperation): void {
   if (socket === undefined) return
   watchStatusLine(socket, status => {
     if (status !== SWITCHING_PROTOCOLS) return
-    if (operation.fate !== Fate.Dropped) closeOperation(operation)
+    if (operation.decision !== RowDecision.Drop) closeOperation(operation)
     else countResponse.call(operation.reply!.raw.off('close', countResponse))
   })
 }

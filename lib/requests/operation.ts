@@ -2,11 +2,11 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Context, Span } from '@opentelemetry/api'
 import type { FastifyReply, FastifyRequest } from 'fastify'
-import { knownMethod } from './attributes'
+import { knownMethod } from '../rows/methods'
 import type { Connection } from './connection'
 import { type Outcome, CLIENT_CLOSED_REQUEST, outcomeOf } from './outcome'
 import type { RequestTracing } from './tracing'
-import { type Fate, Operation, kOperation } from '../tracing/operation'
+import { type RowDecision, Operation, kOperation } from '../tracing/operation'
 
 export interface WithOperation { [kOperation]?: Operation | null }
 export type Response = ServerResponse & WithOperation
@@ -29,7 +29,7 @@ export function sinceArrival (raw: IncomingMessage): number {
 export interface SpanOrigin {
   readonly span: Span
   readonly parent: Context
-  readonly fate: Fate
+  readonly decision: RowDecision
 }
 
 export class RequestOperation extends Operation {
@@ -42,8 +42,8 @@ export class RequestOperation extends Operation {
   /** The response's finish was seen. */
   finished = false
 
-  constructor (tracing: RequestTracing, request: FastifyRequest, reply: FastifyReply | undefined, name: string, route: string, { span, parent, fate }: SpanOrigin, connection: Connection, ignored: boolean) {
-    super(tracing.telemetry, name, span, parent, fate, ignored)
+  constructor (tracing: RequestTracing, request: FastifyRequest, reply: FastifyReply | undefined, name: string, route: string, { span, parent, decision }: SpanOrigin, connection: Connection, ignored: boolean) {
+    super(tracing.telemetry, name, span, parent, decision, ignored)
     this.tracing = tracing
     this.request = request
     this.reply = reply

@@ -3,11 +3,10 @@ import { type Attributes, type Context, type Span, SpanKind, SpanStatusCode, tra
 import type { ReadableSpan } from '@opentelemetry/sdk-trace-base'
 import { context } from '../tracing/context'
 import { CLIENT_CLOSED_REQUEST } from './outcome'
-import { PROCESSED_REQUEST } from '../metrics'
-import { attributesOf, markProcessed, markSampleRate } from '../rows/marks'
+import { PROCESSED_REQUEST, attributesOf, markProcessed, markSampleRate } from '../rows/marks'
 import type { RawRequest } from './refused'
 import { SAMPLE_RATE } from '../rows/attribute-names'
-import type { Instance } from '../tracing/instance'
+import type { Instance } from '../instance'
 import { isOwn } from '../tracing/own-spans'
 import { incomingContext } from '../tracing/propagation'
 
@@ -52,7 +51,7 @@ export function markCounted (span: Span): void {
 }
 
 /** It is kept whatever the sampler said, and stands for itself alone. */
-export function markCertain (span: Span): void {
+export function markForceKept (span: Span): void {
   // For other destinations.
   span.setAttribute(SAMPLE_RATE, 100)
   markSampleRate(attributesOf(span), 100)

@@ -3,7 +3,7 @@ import type { Context } from '@opentelemetry/api'
 import type { FastifyBaseLogger, FastifyInstance, FastifyRequest } from 'fastify'
 import type { Exceptions } from '../exceptions'
 import type { Config } from '../options'
-import type { Instance } from '../tracing/instance'
+import type { Instance } from '../instance'
 
 export const kRequestTracing = Symbol('fastify-app-insights.request-tracing')
 

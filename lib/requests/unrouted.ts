@@ -4,7 +4,8 @@ import type { IncomingMessage, Server } from 'node:http'
 import type { Socket } from 'node:net'
 import type { FastifyInstance } from 'fastify'
 import { context } from '../tracing/context'
-import { httpAttributes, knownMethod } from './attributes'
+import { httpAttributes } from './attributes'
+import { knownMethod } from '../rows/methods'
 import { count } from './closing'
 import { rawConnection } from './connection'
 import { UNMATCHED, ignoresUnmatched } from './ignore'
@@ -100,7 +101,7 @@ function report ({ config, telemetry }: RequestTracing, raw: RawRequest, status:
   }
   if (telemetry.metrics !== undefined) markCounted(span)
   const attributes = { 'http.response.status_code': status }
-  httpAttributes(raw, connection, UNMATCHED, telemetry.redactor, attributes)
+  httpAttributes(raw, connection, UNMATCHED, telemetry, attributes)
   span.setAttributes(attributes)
   setStatus(span, status, success)
   span.end()

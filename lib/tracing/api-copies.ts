@@ -1,4 +1,4 @@
-/** Loaded copies of @opentelemetry/api → a warning, where they do not share what is registered. */
+/** Loaded copies of @opentelemetry/api → a warning if they don't share what is registered. */
 import { existsSync, readFileSync, realpathSync } from 'node:fs'
 import { join, sep } from 'node:path'
 import { appRequire } from '../app'
@@ -22,14 +22,26 @@ export function warnOfApiCopies (): void {
     { type: 'FastifyAppInsightsWarning', code: 'FAI_WARN_API_COPIES' })
 }
 
-/** Ours first. */
+/** Ours first. In a bundle ours has no folder, and the app shares it. */
 function findCopies (): Copy[] {
   const copies = new Map<string, Copy>()
-  add(copies, folderOf(require.resolve('@opentelemetry/api')))
+  const own = ownFolder()
+  if (own === undefined) return []
+  add(copies, own)
   for (const file of Object.keys(require.cache)) if (file.includes(NAME)) add(copies, folderOf(file))
   const ofApp = copyOfApp()
   if (ofApp !== undefined) add(copies, ofApp)
   return [...copies.values()]
+}
+
+function ownFolder (): string | undefined {
+  try {
+    const file: unknown = require.resolve('@opentelemetry/api')
+    // webpack gives the module's number instead.
+    return typeof file === 'string' && file.includes(NAME) ? folderOf(file) : undefined
+  } catch {
+    return undefined
+  }
 }
 
 function folderOf (file: string): string {

@@ -1,17 +1,10 @@
 /** The app's OpenTelemetry instrumentations → our providers, for modules loaded before them too. */
 import type { Context, MeterProvider, SpanOptions, Tracer, TracerProvider } from '@opentelemetry/api'
+import type { Instrumentation } from '../options'
 import { ignoreRejection } from '../options/guarded'
 import { type Warn, messageOf } from '../warnings'
 import { context } from './context'
 import { DeferredSpan } from './deferred-span'
-
-/** What every instrumentation of OpenTelemetry has. */
-export interface Instrumentation {
-  instrumentationName: string
-  setTracerProvider: (provider: TracerProvider) => void
-  setMeterProvider: (provider: MeterProvider) => void
-  enable: () => void
-}
 
 /** They stay enabled afterwards: they are the app's. */
 export function register (instrumentations: readonly Instrumentation[], tracerProvider: TracerProvider, meterProvider: (() => MeterProvider) | undefined, warn: Warn): void {

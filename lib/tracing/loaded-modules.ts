@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { join, sep } from 'node:path'
 import { type Warn, messageOf } from '../warnings'
-import type { Instrumentation } from './instrumentations'
+import type { Instrumentation } from '../options'
 import { loadedEsModules } from './loaded-es-modules'
 
 interface Target { name: string, moduleExports?: unknown, patch?: unknown }
@@ -163,7 +163,7 @@ function replacedIn (exports: unknown, before: Map<string, unknown>): Map<string
 /** Names of those functions that the package itself exports: what only its own files share, they ask for each time. */
 function publicAmong (replaced: Map<string, unknown>, { folder, name, module }: LoadedFile): string[] {
   if (replaced.size === 0) return []
-  const main = Object.values(require.cache).find(other => other?.filename.startsWith(folder + sep) === true && isMain(name.startsWith('@') ? name.split(sep, 2).join('/') : name.split(sep, 1)[0]!, folder, other.filename))
+  const main = Object.values(require.cache).find(other => other?.filename?.startsWith(folder + sep) === true && isMain(name.startsWith('@') ? name.split(sep, 2).join('/') : name.split(sep, 1)[0]!, folder, other.filename))
   const exports = (main ?? module).exports as Record<string, unknown>
   return [...replaced].filter(([name, value]) => exports[name] === value).map(([name]) => name)
 }

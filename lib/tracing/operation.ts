@@ -17,13 +17,13 @@ export const kContextOperation = createContextKey('fastify-app-insights.operatio
 export const kOperation = Symbol('fastify-app-insights.operation')
 
 /** What becomes of an operation's rows. */
-export const enum Fate {
+export const enum RowDecision {
   /** Sent. */
-  Kept,
+  Keep,
   /** Never sent: sampled out, or ignored. */
-  Dropped,
-  /** Held back until the request ends. */
-  Undecided
+  Drop,
+  /** Buffered until the request ends. */
+  Pending
 }
 
 /** The plugin's instance that an operation belongs to: as much of it as an operation needs. */
@@ -38,8 +38,15 @@ export interface Owner {
   trackException: (context: Context, error: unknown, properties?: Properties) => void
 }
 
-// A held operation may log without end; what is beyond this is dropped and counted.
-const MAX_HELD = 200
+/** An instrumentation has recorded a text or a copy of an error, which is thrown or logged a moment later, or is not. */
+export interface RecordedText {
+  readonly span: Span
+  readonly message: string
+  readonly report: () => void
+}
+
+// A pending operation may log without end. What is beyond this is dropped and counted.
+const MAX_BUFFERED = 200
 
 /** A span → the operation that it belongs to; held by its attributes, whose symbols nobody sends. */
 interface OperationSpan extends Span { readonly attributes?: Attributes & { [kOperation]?: Operation }, readonly name?: string }
@@ -54,27 +61,31 @@ export class Operation {
   readonly #firstName: string
   readonly span: Span
   readonly context: Context
-  fate: Fate
+  decision: RowDecision
   readonly ignored: boolean
   /** What the app has set for the later rows of this operation. */
   attributes: Attributes | undefined = undefined
   /** Rows that wait for the decision: finished spans and log records, each as the call that sends it. */
-  held: Array<() => void> | undefined = undefined
-  /** Kept whatever the sampler said, so that its rows stand for themselves alone. */
-  certain = false
+  buffered: Array<() => void> | undefined = undefined
+  /** Kept whatever the sampler said, so that each of its rows counts once. */
+  forceKeep = false
   /** Errors seen by onError and not yet reported: the request's end or a log line does. */
   errors: Set<unknown> | undefined = undefined
+  /** Texts given to `recordException` that wait for the error they tell of. */
+  recorded: RecordedText[] | undefined = undefined
+  /** Nothing waits for its end any longer. */
+  hasEnded = false
   /** What the app sees of this operation, when it has asked for it. */
   visible: object | undefined = undefined
   /** Of the request: tells how its errors are to be written where nobody logs them. */
   logger: object | undefined = undefined
 
   /** @param ignored a request that the app's `ignore`, or its route, leaves out, unless it fails */
-  constructor (owner: Owner, name: string, span: Span, context: Context, fate: Fate, ignored = false) {
+  constructor (owner: Owner, name: string, span: Span, context: Context, decision: RowDecision, ignored = false) {
     this.owner = owner
     this.#firstName = name
     this.span = span
-    this.fate = fate
+    this.decision = decision
     this.ignored = ignored
     this.context = trace.setSpan(context.setValue(kContextOperation, this), span)
   }
@@ -97,12 +108,12 @@ export class Operation {
 
   /** Nothing of this operation is ever sent: there is nothing to collect either. */
   get silent (): boolean {
-    return this.fate === Fate.Dropped
+    return this.decision === RowDecision.Drop
   }
 
   set (key: string, value: PropertyValue): void {
     // Whoever is not signed in, for example, has no plan to tell.
-    if (this.fate === Fate.Dropped || value === undefined || value === null) return
+    if (this.decision === RowDecision.Drop || value === undefined || value === null) return
     this.attributes ??= {}
     this.attributes[propertyName(textOf(key))] = propertyValue(value, propertyBytes(textOf(key)))
   }
@@ -139,11 +150,11 @@ export class Operation {
     return typeof work !== 'function' ? span : within(span, trace.setSpan(parent, span), work)
   }
 
-  /** @returns whether the row was taken; where not, the caller sends it itself. */
-  hold (send: () => void): boolean {
-    if (this.fate !== Fate.Undecided) return false
-    this.held ??= []
-    if (this.held.length < MAX_HELD) this.held.push(send)
+  /** @returns whether the row is buffered; if not, the caller drops it */
+  buffer (send: () => void): boolean {
+    if (this.decision !== RowDecision.Pending) return false
+    this.buffered ??= []
+    if (this.buffered.length < MAX_BUFFERED) this.buffered.push(send)
     else this.leaveOut()
     return true
   }
@@ -154,15 +165,15 @@ export class Operation {
     else this.owner.sampledOut += count
   }
 
-  /** The end of an undecided operation: its rows are sent or forgotten. */
+  /** The end of a pending operation: its rows are sent or dropped. */
   decide (keep: boolean): void {
-    if (this.fate !== Fate.Undecided) return
-    this.fate = keep ? Fate.Kept : Fate.Dropped
-    const held = this.held
-    this.held = undefined
-    if (held === undefined) return
-    if (!keep) this.leaveOut(held.length)
-    else for (const send of held) send()
+    if (this.decision !== RowDecision.Pending) return
+    this.decision = keep ? RowDecision.Keep : RowDecision.Drop
+    const buffered = this.buffered
+    this.buffered = undefined
+    if (buffered === undefined) return
+    if (!keep) this.leaveOut(buffered.length)
+    else for (const send of buffered) send()
   }
 }
 
@@ -201,7 +212,7 @@ export function bindSpan (span: Span | ReadableSpan, operation: Operation): void
 
 /** In percent, where a row of the operation stands for more than itself. */
 export function rateOf (operation: Operation | undefined): number | undefined {
-  if (operation === undefined || operation.certain) return undefined
+  if (operation === undefined || operation.forceKeep) return undefined
   const rate = sampleRateOf((operation.span as OperationSpan).attributes)
   return rate !== undefined && rate < 100 ? rate : undefined
 }

@@ -5,8 +5,8 @@ import { NOT_FOR_AZURE, SAMPLE_RATE } from '../rows/attribute-names'
 import { sampleRateOf } from '../rows/marks'
 import { isOwn } from './own-spans'
 
-/** Set in the context of a request that must be recorded, because its fate is decided at its end. */
-export const kHold = createContextKey('fastify-app-insights.hold')
+/** Set in the context of a request that must be recorded, because whether it is kept is decided at its end. */
+export const kBuffer = createContextKey('fastify-app-insights.buffer')
 
 /** Set in the context of a request whose route has a ratio of its own: a RateSampler. */
 export const kRouteSampler = createContextKey('fastify-app-insights.route-sampler')
@@ -77,17 +77,17 @@ export class RateSampler implements Sampler {
 /** Decides for the first span of an operation here; the others follow it. */
 export class OperationSampler implements Sampler {
   readonly #first: Sampler
-  readonly #hold: boolean
+  readonly #buffers: boolean
   readonly #azureOnly: boolean
 
   /**
    * @param first decides where there is no parent of ours
-   * @param hold what is sampled out is recorded all the same, until its end is known
+   * @param buffers what is sampled out is recorded all the same, until its end is known
    * @param azureOnly what is sampled out is so for Azure only
    */
-  constructor (first: Sampler, hold: boolean, azureOnly: boolean) {
+  constructor (first: Sampler, buffers: boolean, azureOnly: boolean) {
     this.#first = first
-    this.#hold = hold
+    this.#buffers = buffers
     this.#azureOnly = azureOnly
   }
 
@@ -104,8 +104,8 @@ export class OperationSampler implements Sampler {
     const first = context.getValue(kRouteSampler) as Sampler | undefined ?? this.#first
     const result = first.shouldSample(context, traceId, name, kind, attributes, links)
     if (this.#azureOnly && result.decision !== SamplingDecision.RECORD_AND_SAMPLED) return { ...result, decision: SamplingDecision.RECORD_AND_SAMPLED, attributes: { ...result.attributes, [SAMPLE_RATE]: NOT_FOR_AZURE } }
-    const hold = this.#hold || context.getValue(kHold) === true
-    if (hold && result.decision === SamplingDecision.NOT_RECORD) return { ...result, decision: SamplingDecision.RECORD }
+    const buffers = this.#buffers || context.getValue(kBuffer) === true
+    if (buffers && result.decision === SamplingDecision.NOT_RECORD) return { ...result, decision: SamplingDecision.RECORD }
     return result
   }
 

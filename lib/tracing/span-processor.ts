@@ -1,11 +1,11 @@
 /** A span starts → what its operation gives it; it ends → delivery, at once or when its operation is decided. */
 import { type Attributes, type Context, type Span as ApiSpan, SpanKind, TraceFlags, trace } from '@opentelemetry/api'
 import type { ReadableSpan, Span, SpanProcessor } from '@opentelemetry/sdk-trace-base'
-import type { PackableSpan } from '../delivery/pack'
 import { NOT_FOR_AZURE, OPERATION_NAME, SAMPLE_RATE } from '../rows/attribute-names'
 import { markSampleRate, sampleRateOf } from '../rows/marks'
 import { type Redactor, redactSpan } from '../rows/redaction'
-import { Fate, type Operation, bindSpan, operationOf, operationOfSpan } from './operation'
+import type { RowSpan } from '../rows/span'
+import { RowDecision, type Operation, bindSpan, operationOf, operationOfSpan } from './operation'
 import { interceptExceptions } from './recorded-exceptions'
 
 export interface SpanTarget {
@@ -14,7 +14,7 @@ export interface SpanTarget {
   /** Of every row. */
   readonly properties: Attributes
   readonly redactor: Redactor
-  deliver: (span: PackableSpan) => void
+  deliver: (span: RowSpan) => void
   /** An event of a span, which is a row of its own. */
   event: (event: ReadableSpan['events'][number], span: ReadableSpan, operation: Operation | undefined) => void
   /** Sampling has kept a row from being sent. */
@@ -61,13 +61,13 @@ export function createSpanProcessor ({ longest, properties, redactor, deliver, e
       else leaveOut(operation)
       return
     }
-    if (operation.fate === Fate.Kept) send(span, operation)
-    else if (!operation.hold(() => send(span, operation))) leaveOut(operation)
+    if (operation.decision === RowDecision.Keep) send(span, operation)
+    else if (!operation.buffer(() => send(span, operation))) leaveOut(operation)
   }
 
   function send (span: ReadableSpan, operation?: Operation): void {
-    // A row that is kept for certain stands for itself alone, whatever the sampler said at its start.
-    if (operation?.certain === true) markSampleRate(span.attributes, undefined)
+    // A row that is always kept counts once, whatever the sampler said at its start.
+    if (operation?.forceKeep === true) markSampleRate(span.attributes, undefined)
     // The app may have named the operation since; by an attribute it cannot.
     if (operation !== undefined && (span.kind !== SpanKind.SERVER || operation.isRenamed)) span.attributes[OPERATION_NAME] = operation.name
     else if (operation !== undefined && span.attributes[OPERATION_NAME] !== undefined) delete span.attributes[OPERATION_NAME]

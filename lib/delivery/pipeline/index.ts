@@ -1,7 +1,8 @@
 /** Sealed batches → bodies → the endpoint, by way of the disk where it is away. The same in a worker thread and without one. */
-import { clearInterval, clearTimeout, monotonic, setInterval, setTimeout } from '../clock'
+import { clearInterval, monotonic, setInterval } from '../clock'
 import { total, type Counts } from '../counters'
 import { Transport } from '../http/transport'
+import { Alarm } from './alarm'
 import { createBatch, createSource, itemsOf, type Batch, type Ledger, type Source } from './batch'
 import { CircuitBreaker } from './circuit-breaker'
 import { Conversions } from './conversions'
@@ -11,8 +12,8 @@ import { Notices, type NoticeEvents } from './notices'
 import { Sender } from './sender'
 import type { FileOwnership, PipelineSettings } from './settings'
 import { Spill, SPILL_ITEMS } from './spill'
-import { Storage } from './storage'
-import { Waiters, type Mode, type Waiter } from './waiters'
+import { createStorage, type Storage } from './storage'
+import { shouldGiveUp, Waiters, type Mode, type Waiter } from './waiters'
 
 export type { FileOwnership, PipelineSettings } from './settings'
 export type { Mode } from './waiters'
@@ -36,8 +37,7 @@ export class Pipeline {
   readonly #waiters = new Waiters()
   readonly #sources = new Map<number, Source>()
   readonly #maintenance: NodeJS.Timeout
-  #timer: NodeJS.Timeout | undefined
-  #timerAt = Infinity
+  readonly #alarm = new Alarm(() => this.#guarded(() => this.#pump()))
   /** The files have been handed on: none is touched until there is something new to send. */
   #hasReleasedFiles = false
   #stopped = false
@@ -47,7 +47,12 @@ export class Pipeline {
     this.#notices = new Notices(settings.connection.instrumentationKey, events)
     const { connection, statsbeat, timing } = settings
     this.#breaker = new CircuitBreaker(timing.backoffBase, timing.backoffMax)
-    this.#storage = this.#createStorage(inherited, ownership)
+    this.#storage = createStorage(settings, {
+      ...ownership,
+      inherited: createSource(0, {}, inherited),
+      sourceOf: id => this.#sources.get(id),
+      notice: message => this.#notices.notice(message)
+    })
     const leases = new Leases(events, this.#storage)
     this.#spill = new Spill(this.#storage, leases, timing.chunk)
     const shared = {
@@ -65,20 +70,6 @@ export class Pipeline {
       { ...shared, ready: batch => this.#sender.ready.push(batch) })
     this.#maintenance = setInterval(() => this.#maintain(), MAINTAIN_EVERY)
     this.#maintenance.unref()
-  }
-
-  #createStorage (inherited: Ledger, ownership: FileOwnership): Storage | undefined {
-    const { storage, maxStorageBytes, process } = this.#settings
-    if (storage === undefined) return undefined
-    return new Storage({
-      directory: storage,
-      maxBytes: maxStorageBytes,
-      ...ownership,
-      process,
-      inherited: createSource(0, {}, inherited),
-      sourceOf: id => this.#sources.get(id),
-      notice: message => this.#notices.notice(message)
-    })
   }
 
   open (id: number, resource: Record<string, unknown>, ledger: Ledger): void {
@@ -146,7 +137,7 @@ export class Pipeline {
     if (this.#stopped) return
     this.#stopped = true
     clearInterval(this.#maintenance)
-    clearTimeout(this.#timer)
+    this.#alarm.clear()
     for (const waiter of this.#waiters) this.#waiters.finish(waiter)
     this.#conversions.stop()
     this.#sender.stop()
@@ -160,19 +151,19 @@ export class Pipeline {
 
   #pump (): void {
     if (this.#stopped) return
-    if (this.#breaker.pausedUntil > monotonic()) return this.#wake(this.#breaker.pausedUntil)
-    this.#wake(this.#sender.sendReady())
+    if (this.#breaker.pausedUntil > monotonic()) return this.#alarm.set(this.#breaker.pausedUntil)
+    this.#alarm.set(this.#sender.sendReady())
     // What is new goes first: one file that the endpoint chokes on must not keep all else waiting behind it.
     this.#convertNext()
     if (!this.#takeFromDisk()) return
-    this.#wake(this.#sender.sendReady())
+    this.#alarm.set(this.#sender.sendReady())
     this.#convertNext()
   }
 
   #convertNext (): void {
     if (this.#sender.ready.length >= READY_AHEAD || !this.#sender.hasRoom) return
     const due = this.#conversions.due(this.#waiters.size > 0)
-    if (due > monotonic()) return this.#wake(due)
+    if (due > monotonic()) return this.#alarm.set(due)
     this.#conversions.next().catch(error => this.#reportInternalError(error))
   }
 
@@ -183,7 +174,7 @@ export class Pipeline {
     const { isTripped, hasSucceeded } = this.#breaker
     if (isTripped && this.#sender.inFlight.size + this.#conversions.current.length + this.#sender.ready.length > 0) return false
     if (storage.readableAt > monotonic()) {
-      this.#wake(storage.readableAt)
+      this.#alarm.set(storage.readableAt)
       return false
     }
     const { parallelFromDisk, claimEvery } = this.#settings.timing
@@ -196,18 +187,6 @@ export class Pipeline {
       else this.#sender.ready.push(batch)
     }
     return taken
-  }
-
-  #wake (at: number): void {
-    const now = monotonic()
-    if (at === Infinity || (this.#timerAt <= at && this.#timerAt > now)) return
-    clearTimeout(this.#timer)
-    this.#timerAt = at
-    this.#timer = setTimeout(() => {
-      this.#timerAt = Infinity
-      this.#guarded(() => this.#pump())
-    }, Math.max(1, at - now))
-    this.#timer.unref()
   }
 
   /** While the endpoint is away, memory is for the last moments only. */
@@ -243,7 +222,7 @@ export class Pipeline {
   #checkWaiters (): void {
     for (const waiter of this.#waiters) {
       if (this.#isIdle(waiter)) this.#waiters.finish(waiter)
-      else if (this.#shouldGiveUp(waiter)) this.#expire(waiter)
+      else if (shouldGiveUp(waiter, this.#breaker, this.#sender.inFlight.size > 0, this.#storage?.isUsable === true)) this.#expire(waiter)
     }
   }
 
@@ -254,13 +233,6 @@ export class Pipeline {
     if (mode !== 'flush' && source === undefined && this.#storage !== undefined && this.#storage.leases.size > 0) return false
     // A process that ends well uses its time to empty the disk too.
     return mode === 'drain' || this.#breaker.isTripped || !sources.some(each => each.ledger.sum('spooled') > 0)
-  }
-
-  /** To go on waiting helps nobody: what is left can be stored, or cannot be sent in time. */
-  #shouldGiveUp ({ mode, failuresLeft, deadline }: Waiter): boolean {
-    const mustWait = this.#breaker.isRetryAfter && this.#sender.inFlight.size === 0
-    if (failuresLeft > 0 && !mustWait) return false
-    return mode === 'flush' || this.#storage?.isUsable === true || (mustWait && this.#breaker.pausedUntil >= deadline)
   }
 
   #expire (waiter: Waiter): void {

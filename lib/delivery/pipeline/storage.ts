@@ -5,6 +5,7 @@ import { isSameCounts, type Reason } from '../counters'
 import { compress, expand, Spool, unknownCounts, whyUnusable, type Parcel, type SpoolFile } from '../spool'
 import { createBatch, shift, type Batch, type Lease, type Source } from './batch'
 import { countEnvelopes, envelopesOf } from './bodies'
+import type { PipelineSettings } from './settings'
 
 export interface StorageOptions {
   directory: string
@@ -17,6 +18,11 @@ export interface StorageOptions {
   inherited: Source
   sourceOf: (id: number) => Source | undefined
   notice: (message: string) => void
+}
+
+/** @returns undefined where nothing may be written to disk */
+export function createStorage ({ storage, maxStorageBytes, process }: PipelineSettings, options: Omit<StorageOptions, 'directory' | 'maxBytes' | 'process'>): Storage | undefined {
+  return storage === undefined ? undefined : new Storage({ ...options, directory: storage, maxBytes: maxStorageBytes, process })
 }
 
 // After the disk has refused something, in milliseconds.

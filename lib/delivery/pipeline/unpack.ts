@@ -5,13 +5,14 @@ import type { Resource } from '@opentelemetry/resources'
 import type { ReadableLogRecord } from '@opentelemetry/sdk-logs'
 import type { ResourceMetrics } from '@opentelemetry/sdk-metrics'
 import type { ReadableSpan } from '@opentelemetry/sdk-trace-base'
-import { addMissing, bodyOf, fieldsToAttributes, parseLine } from '../../logs/line'
+import { addMissing, bodyOf, fieldsToAttributes, parseLine } from '../../rows/line'
 import { BASE_TYPE, OPERATION_NAME, PROCESSED, SAMPLE_RATE } from '../../rows/attribute-names'
 import { completeException, fitAttribute, fitNames } from '../../rows/attributes'
 import { cut } from '../../rows/cut'
 import { NAME } from '../../rows/limits'
 import { RECORD_PROCESSED, RECORD_RATE } from './exporters'
-import { EXCEPTIONS, isException, kindOfRecord, kindOfSpan, LINE, LINE_SEPARATOR, MARKS, METRICS, METRIC_POINTS, RECORD, SPAN_WITH_MORE, TRACES, type PackedBatch, type PackedMetric } from '../pack'
+import { EXCEPTIONS, isException, kindOfRecord, kindOfSpan, METRIC_POINTS, TRACES } from '../kinds'
+import { LINE, LINE_SEPARATOR, MARKS, METRICS, RECORD, SPAN_WITH_MORE, type LineOrigin, type PackedBatch, type PackedMetric } from '../packed'
 import { countsOf, type Counts } from '../counters'
 
 const SCOPE: ReadableSpan['instrumentationScope'] = { name: 'fastify-app-insights' }
@@ -33,131 +34,162 @@ export function emptyUnpacked (): Unpacked {
 export function unpack (sealed: string, resource: Resource, into: Unpacked): void {
   const [packed, ...lines] = sealed.split(LINE_SEPARATOR)
   const { shapes, values, origins = [] } = JSON.parse(packed) as PackedBatch
-  let lineAt = 0
-  let at = 0
-  const next = <T>(): T => values[at++] as T
-
-  function attributes (): Record<string, string | number | boolean> {
-    const names = shapes[next<number>()]
-    const read: Record<string, string | number | boolean> = {}
-    for (let name = 0; name < names.length; name++) {
-      const value = next<string | number | boolean | null>()
-      if (value !== null && names[name] !== '__proto__') read[names[name]] = typeof value === 'string' ? fitAttribute(names[name], value) : value
-    }
-    return read
-  }
-
-  function time (): HrTime {
-    return [next<number>(), next<number>()]
-  }
-
-  function record (hrTime: HrTime, traceId: string | null, spanId: string | null, severityNumber: number, body: ReadableLogRecord['body'], attributes: ReadableLogRecord['attributes']): ReadableLogRecord {
-    return {
-      hrTime,
-      hrTimeObserved: hrTime,
-      spanContext: traceId === null ? undefined : { traceId, spanId: spanId ?? '', traceFlags: TraceFlags.SAMPLED },
-      severityNumber,
-      body,
-      resource,
-      instrumentationScope: SCOPE,
-      attributes,
-      droppedAttributesCount: 0
-    }
-  }
-
-  let rate: number | null = null
-  let processed: string | null = null
-  while (at < values.length) {
-    const type = next<number>()
+  const reader: Reader = { values, shapes, origins, lines, at: 0, lineAt: 0, resource }
+  let marks = NO_MARKS
+  while (reader.at < values.length) {
+    const type = next<number>(reader)
     if (type === MARKS) {
-      rate = next<number | null>()
-      processed = next<string | null>()
+      marks = { rate: next(reader), processed: next(reader) }
       continue
     }
-    if (type === RECORD) {
-      const traceId = next<string | null>()
-      const spanId = next<string | null>()
-      const body = next<string | null>()
-      const severityNumber = next<number>()
-      const hrTime = time()
-      const read = attributes()
-      if (isException(read)) completeException(read)
-      into.recordCounts[kindOfRecord(read)]++
-      const content = body === null ? undefined : read[BASE_TYPE] === undefined ? body : parsed(body)
-      if (rate !== null) read[RECORD_RATE] = rate
-      if (processed !== null) read[RECORD_PROCESSED] = processed
-      into.records.push(record(hrTime, traceId, spanId, severityNumber, content, read))
-    } else if (type === LINE) {
-      const traceId = next<string | null>()
-      const spanId = next<string | null>()
-      const severityNumber = next<number>()
-      const timestamp = next<number>()
-      const level = next<number>()
-      const { format, properties } = origins[next<number>()]
-      const name = next<string | null>()
-      const rate = next<number | null>()
-      const ofOperation = attributes()
-      const content = parseLine(lines[lineAt++], level, timestamp, format)
-      const read = fieldsToAttributes(content.fields)
-      // The nearer source has the word: a field of the line, then the request, then the instance.
-      addMissing(read, ofOperation)
-      addMissing(read, properties)
-      if (name !== null) read[OPERATION_NAME] = cut(name, NAME)
-      if (rate !== null) read[RECORD_RATE] = rate
-      into.recordCounts[TRACES]++
-      into.records.push(record(millisToHrTime(timestamp), traceId, spanId, severityNumber, bodyOf(content, format), read))
-    } else if (type === METRICS) {
-      const metrics = next<PackedMetric[]>()
-      for (const metric of metrics) {
-        into.metricCounts[METRIC_POINTS] += metric.dataPoints.length
-        // What is missing from the rows afterwards is counted.
-        metric.dataPoints = metric.dataPoints.filter(isFinitePoint)
-      }
-      into.metrics.push({ resource, scopeMetrics: [{ scope: SCOPE, metrics }] } as unknown as ResourceMetrics)
-    } else {
-      const context: SpanContext = { traceId: next(), spanId: next(), traceFlags: TraceFlags.SAMPLED }
-      const parent = next<string | null>()
-      const name = cut(next<string>(), NAME)
-      let kind = next<number>()
-      const startTime = time()
-      const duration = time()
-      const code = next<number>()
-      const read = attributes()
-      fitNames(read)
-      if (rate !== null) read[SAMPLE_RATE] = rate
-      if (processed !== null) read[PROCESSED] = processed
-      const events = type === SPAN_WITH_MORE ? next<Array<[string, HrTime, Record<string, string>]>>() : []
-      const links = type === SPAN_WITH_MORE ? next<Array<[string, string]>>() : []
-      // The exporter names a SERVER span by method and route alone: one that the app has named is a CONSUMER's to it.
-      if (kind === SpanKind.SERVER && read[OPERATION_NAME] !== undefined) {
-        kind = SpanKind.CONSUMER
-        if (read['client.address'] !== undefined) read['microsoft.client.ip'] = read['client.address']
-      }
-      into.spanCounts[kindOfSpan(kind)]++
-      for (const event of events) into.spanCounts[event[0] === 'exception' ? EXCEPTIONS : TRACES]++
-      into.spans.push({
-        name,
-        kind,
-        spanContext: () => context,
-        parentSpanContext: parent === null ? undefined : { traceId: context.traceId, spanId: parent, traceFlags: TraceFlags.SAMPLED },
-        startTime,
-        endTime: startTime,
-        duration,
-        status: { code },
-        attributes: read,
-        events: events.map(([name, time, attributes]) => ({ name, time, attributes })),
-        links: links.map(([traceId, spanId]) => ({ context: { traceId, spanId, traceFlags: TraceFlags.SAMPLED } })),
-        ended: true,
-        resource,
-        instrumentationScope: SCOPE,
-        droppedAttributesCount: 0,
-        droppedEventsCount: 0,
-        droppedLinksCount: 0
-      })
-    }
-    rate = null
-    processed = null
+    if (type === RECORD) readRecord(reader, marks, into)
+    else if (type === LINE) readLine(reader, into)
+    else if (type === METRICS) readMetrics(reader, into)
+    else readSpan(reader, type === SPAN_WITH_MORE, marks, into)
+    marks = NO_MARKS
   }
+}
+
+interface Reader {
+  readonly values: readonly unknown[]
+  readonly shapes: readonly string[][]
+  readonly origins: readonly LineOrigin[]
+  readonly lines: readonly string[]
+  /** The next value, and the next line. */
+  at: number
+  lineAt: number
+  readonly resource: Resource
+}
+
+/** What was said of an item before it: its sample rate, and which metrics have counted it. */
+interface Marks { readonly rate: number | null, readonly processed: string | null }
+
+const NO_MARKS: Marks = { rate: null, processed: null }
+
+function next<T> (reader: Reader): T {
+  return reader.values[reader.at++] as T
+}
+
+function readTime (reader: Reader): HrTime {
+  return [next<number>(reader), next<number>(reader)]
+}
+
+function readAttributes (reader: Reader): Record<string, string | number | boolean> {
+  const names = reader.shapes[next<number>(reader)]
+  const read: Record<string, string | number | boolean> = {}
+  for (const name of names) {
+    const value = next<string | number | boolean | null>(reader)
+    if (value !== null && name !== '__proto__') read[name] = typeof value === 'string' ? fitAttribute(name, value) : value
+  }
+  return read
+}
+
+function readRecord (reader: Reader, { rate, processed }: Marks, into: Unpacked): void {
+  const traceId = next<string | null>(reader)
+  const spanId = next<string | null>(reader)
+  const body = next<string | null>(reader)
+  const severityNumber = next<number>(reader)
+  const hrTime = readTime(reader)
+  const attributes = readAttributes(reader)
+  if (isException(attributes)) completeException(attributes)
+  into.recordCounts[kindOfRecord(attributes)]++
+  const content = body === null ? undefined : attributes[BASE_TYPE] === undefined ? body : parsed(body)
+  if (rate !== null) attributes[RECORD_RATE] = rate
+  if (processed !== null) attributes[RECORD_PROCESSED] = processed
+  into.records.push(toRecord(reader.resource, hrTime, traceId, spanId, severityNumber, content, attributes))
+}
+
+function readLine (reader: Reader, into: Unpacked): void {
+  const traceId = next<string | null>(reader)
+  const spanId = next<string | null>(reader)
+  const severityNumber = next<number>(reader)
+  const timestamp = next<number>(reader)
+  const level = next<number>(reader)
+  const { format, properties } = reader.origins[next<number>(reader)]
+  const name = next<string | null>(reader)
+  const rate = next<number | null>(reader)
+  const ofOperation = readAttributes(reader)
+  const content = parseLine(reader.lines[reader.lineAt++], level, timestamp, format)
+  const attributes = fieldsToAttributes(content.fields)
+  // The nearest source wins: a field of the line, then the request, then the instance.
+  addMissing(attributes, ofOperation)
+  addMissing(attributes, properties)
+  if (name !== null) attributes[OPERATION_NAME] = cut(name, NAME)
+  if (rate !== null) attributes[RECORD_RATE] = rate
+  into.recordCounts[TRACES]++
+  into.records.push(toRecord(reader.resource, millisToHrTime(timestamp), traceId, spanId, severityNumber, bodyOf(content, format), attributes))
+}
+
+function toRecord (
+  resource: Resource, hrTime: HrTime, traceId: string | null, spanId: string | null, severityNumber: number,
+  body: ReadableLogRecord['body'], attributes: ReadableLogRecord['attributes']
+): ReadableLogRecord {
+  return {
+    hrTime,
+    hrTimeObserved: hrTime,
+    spanContext: traceId === null ? undefined : { traceId, spanId: spanId ?? '', traceFlags: TraceFlags.SAMPLED },
+    severityNumber,
+    body,
+    resource,
+    instrumentationScope: SCOPE,
+    attributes,
+    droppedAttributesCount: 0
+  }
+}
+
+function readMetrics (reader: Reader, into: Unpacked): void {
+  const metrics = next<PackedMetric[]>(reader)
+  for (const metric of metrics) {
+    into.metricCounts[METRIC_POINTS] += metric.dataPoints.length
+    // What the rows lack afterwards is counted.
+    metric.dataPoints = metric.dataPoints.filter(isFinitePoint)
+  }
+  into.metrics.push({ resource: reader.resource, scopeMetrics: [{ scope: SCOPE, metrics }] } as unknown as ResourceMetrics)
+}
+
+function readSpan (reader: Reader, hasMore: boolean, { rate, processed }: Marks, into: Unpacked): void {
+  const context: SpanContext = { traceId: next(reader), spanId: next(reader), traceFlags: TraceFlags.SAMPLED }
+  const parent = next<string | null>(reader)
+  const name = cut(next<string>(reader), NAME)
+  const spanKind = next<number>(reader)
+  const startTime = readTime(reader)
+  const duration = readTime(reader)
+  const code = next<number>(reader)
+  const attributes = readAttributes(reader)
+  fitNames(attributes)
+  if (rate !== null) attributes[SAMPLE_RATE] = rate
+  if (processed !== null) attributes[PROCESSED] = processed
+  const events = hasMore ? next<Array<[string, HrTime, Record<string, string>]>>(reader) : []
+  const links = hasMore ? next<Array<[string, string]>>(reader) : []
+  const kind = exporterKind(spanKind, attributes)
+  into.spanCounts[kindOfSpan(kind)]++
+  for (const event of events) into.spanCounts[event[0] === 'exception' ? EXCEPTIONS : TRACES]++
+  into.spans.push({
+    name,
+    kind,
+    spanContext: () => context,
+    parentSpanContext: parent === null ? undefined : { traceId: context.traceId, spanId: parent, traceFlags: TraceFlags.SAMPLED },
+    startTime,
+    endTime: startTime,
+    duration,
+    status: { code },
+    attributes,
+    events: events.map(([name, time, attributes]) => ({ name, time, attributes })),
+    links: links.map(([traceId, spanId]) => ({ context: { traceId, spanId, traceFlags: TraceFlags.SAMPLED } })),
+    ended: true,
+    resource: reader.resource,
+    instrumentationScope: SCOPE,
+    droppedAttributesCount: 0,
+    droppedEventsCount: 0,
+    droppedLinksCount: 0
+  })
+}
+
+/** The exporter names a SERVER span by its method and route alone. One that the app has named has to be a CONSUMER's. */
+function exporterKind (kind: SpanKind, attributes: Record<string, string | number | boolean>): SpanKind {
+  if (kind !== SpanKind.SERVER || attributes[OPERATION_NAME] === undefined) return kind
+  if (attributes['client.address'] !== undefined) attributes['microsoft.client.ip'] = attributes['client.address']
+  return SpanKind.CONSUMER
 }
 
 /** NaN and Infinity have no form in JSON, and a sum that is neither is none: Azure would refuse the row, and 0 would not be true. */

@@ -1,7 +1,7 @@
 /** flush(), close() and the end of the process → until when there is something to wait for. */
 import { clearTimeout, monotonic, setTimeout } from '../clock'
 import type { Source } from './batch'
-import { FAILURES_TO_OPEN } from './circuit-breaker'
+import { FAILURES_TO_OPEN, type CircuitBreaker } from './circuit-breaker'
 
 /** flush waits; close and drain put what could not be sent on disk. */
 export type Mode = 'flush' | 'close' | 'drain'
@@ -76,4 +76,11 @@ export class Waiters {
     clearTimeout(waiter.timer)
     waiter.done()
   }
+}
+
+/** Waiting longer helps nobody: what is left can be stored, or can't be sent in time. */
+export function shouldGiveUp ({ mode, failuresLeft, deadline }: Waiter, breaker: CircuitBreaker, isSending: boolean, canStore: boolean): boolean {
+  const mustWait = breaker.isRetryAfter && !isSending
+  if (failuresLeft > 0 && !mustWait) return false
+  return mode === 'flush' || canStore || (mustWait && breaker.pausedUntil >= deadline)
 }

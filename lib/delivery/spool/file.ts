@@ -1,7 +1,7 @@
 /** Batches ↔ the bytes of a file, which are trusted only as far as they can be checked. */
 import { closeSync, constants, fstatSync, lstatSync, openSync, readSync, renameSync, unlinkSync, writeSync } from 'node:fs'
 import { gunzipSync, gzipSync } from 'node:zlib'
-import { KINDS, total, type Counts } from '../counters'
+import { countsOf, KINDS, total, type Counts } from '../counters'
 import { isOwn } from './directory'
 
 /** `packed` are sealed batches, a line each, and need their resource; `body` is what gets posted. */
@@ -24,7 +24,7 @@ const MAX_FILE = 64 * 1024 * 1024
 const MAX_UNPACKED = 64 * 1024 * 1024
 const MAX_HEADER = 256 * 1024
 /** More than is ever put into one file. */
-export const MAX_ITEMS = 100_000
+const MAX_ITEMS = 100_000
 // Windows has none of them.
 const { O_CREAT, O_EXCL, O_NOFOLLOW = 0, O_NONBLOCK = 0, O_RDONLY, O_WRONLY } = constants
 
@@ -124,4 +124,11 @@ export function expand (data: Buffer): Buffer {
 /** Fast before small: it is written while something is already wrong. */
 export function compress (data: Buffer | string): Buffer {
   return gzipSync(data, { level: 1 })
+}
+
+/** Of a file that cannot be read: its name still tells how many items are lost. */
+export function unknownCounts (items: number): Counts {
+  const counts = countsOf()
+  counts[2] = Math.min(items, MAX_ITEMS)
+  return counts
 }

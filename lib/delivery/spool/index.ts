@@ -3,12 +3,12 @@ import { randomBytes } from 'node:crypto'
 import { closeSync, futimesSync, lstatSync, readdirSync, renameSync } from 'node:fs'
 import { join } from 'node:path'
 import { monotonic, wallClock } from '../clock'
-import { countsOf, total, type Counts } from '../counters'
+import { total, type Counts } from '../counters'
 import { checkDirectory, prepareDirectory } from './directory'
-import { decode, encode, MAX_ITEMS, openMarker, readOwnFile, remove, sizeOf, writeWhole, type Parcel } from './file'
+import { decode, encode, openMarker, readOwnFile, remove, sizeOf, writeWhole, type Parcel } from './file'
 import { DEAD_AFTER, FREE, heartbeatName, isAlive, newOwner } from './owner'
 
-export { compress, expand, type Parcel } from './file'
+export { compress, expand, unknownCounts, type Parcel } from './file'
 export { spoolDirectory, whyUnusable } from './directory'
 export { newOwner } from './owner'
 
@@ -251,11 +251,4 @@ export class Spool {
       // Gone already.
     }
   }
-}
-
-/** Of a file that cannot be read: its name still tells how many items are lost. */
-export function unknownCounts (items: number): Counts {
-  const counts = countsOf()
-  counts[2] = Math.min(items, MAX_ITEMS)
-  return counts
 }

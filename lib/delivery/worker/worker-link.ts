@@ -1,13 +1,13 @@
 /** The pipeline in a worker thread, which is started when there is something to send, and replaced when it dies. */
 import { existsSync } from 'node:fs'
 import { atMost, clearTimeout, monotonic, setTimeout } from '../clock'
-import { Counters, total, type Counts } from '../counters'
+import { Counters, type Counts } from '../counters'
 import type { Mode } from '../pipeline'
-import { compress, Spool } from '../spool'
 import { LOCAL_TIMING } from '../timing'
-import { askCredential, plain, type Client, type Link, type LinkSettings, type Sealed } from './link'
+import { askCredential, type Client, type Link, type LinkSettings, type Sealed } from './link'
 import { LocalLink } from './local-link'
 import { WORKER_FILE, WorkerSession } from './session'
+import { storeSealed } from './store'
 
 // All of these in milliseconds.
 /** A test suite makes one app after the other, and each would wait for the exporter to load again. */
@@ -239,27 +239,12 @@ export class WorkerLink implements Link {
     if (this.#session !== session) return
     this.#session = undefined
     this.#abandoned.add(session)
-    for (const batch of session.reclaim()) this.#store(batch)
+    for (const batch of session.reclaim()) storeSealed(batch, this.#clients.get(batch.id), this.#settings)
   }
 
   /** There is no time left for the worker: what it was at work on may arrive twice, which is better than never. */
   #giveUp (session: WorkerSession): void {
-    for (const batch of session.giveUp()) this.#store(batch)
-  }
-
-  #store ({ id, sealed, counts }: Sealed): void {
-    const { storage, maxStorageBytes, process } = this.#settings
-    const client = this.#clients.get(id)
-    if (client === undefined || total(counts) === 0) return
-    try {
-      if (storage === undefined) throw new Error('there is no storage directory')
-      const spool = new Spool({ directory: storage, maxBytes: maxStorageBytes })
-      spool.write({ form: 'packed', data: compress(sealed), counts, resource: plain(client.resource()), origin: `${process}/${id}` })
-      spool.release()
-      client.counters.move(counts, null, 'spooled')
-    } catch {
-      client.counters.move(counts, null, storage === undefined ? 'closed' : 'storageFailed')
-    }
+    for (const batch of session.giveUp()) storeSealed(batch, this.#clients.get(batch.id), this.#settings)
   }
 }
 

@@ -3,8 +3,8 @@ import type * as CoreTracing from '@azure/core-tracing'
 import { createRequire } from 'node:module'
 import { join, sep } from 'node:path'
 import { type Context, ROOT_CONTEXT } from '@opentelemetry/api'
-import { instanceOf } from '../../tracing/members'
-import type { Instance } from '../../tracing/instance'
+import { instanceOf } from '../../globals/members'
+import type { Instance } from '../../instance'
 import { type Member, PROBE, createInstrumenter } from './instrumenter'
 
 type Copy = Pick<typeof CoreTracing, 'createTracingClient' | 'useInstrumenter'>

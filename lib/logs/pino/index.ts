@@ -1,7 +1,6 @@
 /** The app's logger → its lines, exactly as they are written. */
-import { hostname } from 'node:os'
 import type { FastifyBaseLogger } from 'fastify'
-import type { LineFormat } from '../line'
+import { findSymbol } from './internals'
 
 /** A line as it goes to the app's own destination, and what pino knew while it wrote it. */
 export interface Line {
@@ -19,21 +18,20 @@ export interface Line {
   readonly logger: object
 }
 
-/** Who takes the lines of a logger. */
-export interface Taker {
+/** Gets the lines of a logger. */
+export interface Subscriber {
   /** Must not throw: it runs inside the app's log call. */
-  readonly take: (line: Line) => void
+  readonly onLine: (line: Line) => void
   /** Whether a line of a logger that several apps share belongs here. */
   readonly claims: () => boolean
 }
 
 export interface Tap {
-  /** Takes the lines of a logger with a destination of its own as well. */
+  /** Adds a logger that has its own destination. */
   readonly follow: (logger: object) => void
   readonly stop: () => void
 }
 
-const HOSTNAME = hostname()
 const METADATA = Symbol.for('pino.metadata')
 const OUR_STREAM = Symbol('fastify-app-insights.stream')
 
@@ -55,45 +53,31 @@ interface Stream {
   [METADATA]?: boolean
 }
 
-interface Seat extends Taker { readonly logger: object, left: boolean }
-interface OurStream extends Stream { [OUR_STREAM]: { original: Stream, seats: Seat[] } }
-
-// Every copy of pino has symbols of its own, of the same description.
-export function findSymbol (object: object, description: string): symbol | undefined {
-  for (let owner: object | null = object; owner !== null; owner = Object.getPrototypeOf(owner) as object | null) {
-    const found = Object.getOwnPropertySymbols(owner).find(symbol => symbol.description === description)
-    if (found !== undefined) return found
-  }
-}
-
-/** What pino keeps under one of its symbols. */
-export function internal (object: object, description: string): unknown {
-  const symbol = findSymbol(object, description)
-  return symbol === undefined ? undefined : (object as Record<symbol, unknown>)[symbol]
-}
+interface Subscription extends Subscriber { readonly logger: object, isCancelled: boolean }
+interface OurStream extends Stream { [OUR_STREAM]: { original: Stream, subscriptions: Subscription[] } }
 
 /**
- * Hands every line of `logger`, of the logger it comes from and of all their children, older ones too, to `taker`,
- * when the app's own destination has had it. A logger that several apps share hands each line to one of them.
+ * Gives every line of `logger`, of the logger it comes from and of all their children, older ones too, to `subscriber`
+ * once the app's own destination has had it. Where several apps share a logger, each line goes to one of them.
  * @returns undefined where the logger is not pino
  */
-export function tap (logger: FastifyBaseLogger, taker: Taker): Tap | undefined {
+export function tap (logger: FastifyBaseLogger, subscriber: Subscriber): Tap | undefined {
   const symbol = findSymbol(logger, 'pino.stream')
   const place = symbol === undefined ? undefined : placeOf(logger, symbol)
   if (place === undefined) return undefined
-  const seat: Seat = { logger, left: false, take: taker.take, claims: taker.claims }
-  const stream = sit(place.owner, place.symbol, seat)
+  const subscription: Subscription = { logger, isCancelled: false, onLine: subscriber.onLine, claims: subscriber.claims }
+  const stream = subscribe(place.owner, place.symbol, subscription)
   return {
     follow (other) {
       // The usual case, and one that is met with every request.
       if ((other as Record<symbol, unknown>)[place.symbol] === stream) return
       const otherSymbol = findSymbol(other, 'pino.stream')
       const otherPlace = otherSymbol === undefined ? undefined : placeOf(other, otherSymbol)
-      if (otherPlace !== undefined) sit(otherPlace.owner, otherPlace.symbol, seat)
+      if (otherPlace !== undefined) subscribe(otherPlace.owner, otherPlace.symbol, subscription)
     },
     stop () {
-      seat.left = true
-      leave(place.owner, place.symbol)
+      subscription.isCancelled = true
+      unsubscribe(place.owner, place.symbol)
     }
   }
 }
@@ -110,26 +94,26 @@ function isOurs (stream: Stream | undefined): stream is OurStream {
   return stream !== undefined && Object.hasOwn(stream, OUR_STREAM)
 }
 
-function sit (owner: Record<symbol, Stream>, symbol: symbol, seat: Seat): Stream {
+function subscribe (owner: Record<symbol, Stream>, symbol: symbol, subscription: Subscription): Stream {
   const current = owner[symbol]!
-  if (!isOurs(current)) return (owner[symbol] = between(current, seat))
+  if (!isOurs(current)) return (owner[symbol] = createStream(current, subscription))
   const shared = current[OUR_STREAM]
-  if (!shared.seats.includes(seat)) shared.seats = [...shared.seats.filter(other => !other.left), seat]
+  if (!shared.subscriptions.includes(subscription)) shared.subscriptions = [...shared.subscriptions.filter(other => !other.isCancelled), subscription]
   return current
 }
 
-function leave (owner: Record<symbol, Stream>, symbol: symbol): void {
+function unsubscribe (owner: Record<symbol, Stream>, symbol: symbol): void {
   const current = owner[symbol]
-  // Somebody else may stand between by now: then ours only passes on.
+  // Somebody may have wrapped it meanwhile: then ours only passes on.
   if (!isOurs(current)) return
   const shared = current[OUR_STREAM]
-  shared.seats = shared.seats.filter(seat => !seat.left)
-  if (shared.seats.length === 0) owner[symbol] = shared.original
+  shared.subscriptions = shared.subscriptions.filter(each => !each.isCancelled)
+  if (shared.subscriptions.length === 0) owner[symbol] = shared.original
 }
 
-function between (original: Stream, first: Seat): OurStream {
+function createStream (original: Stream, first: Subscription): OurStream {
   const wantsMetadata = original[METADATA] === true
-  const shared = { original, seats: [first] }
+  const shared = { original, subscriptions: [first] }
   const own: OurStream = {
     [METADATA]: true,
     [OUR_STREAM]: shared,
@@ -157,7 +141,7 @@ function between (original: Stream, first: Seat): OurStream {
       } finally {
         writing--
         // Without a logger it is no line of pino's.
-        if (lastLogger !== undefined) hand(shared.seats, { text, level: lastLevel!, time: lastTime ?? '', message: typeof lastMsg === 'string' ? lastMsg : undefined, object: lastObj, logger: lastLogger })
+        if (lastLogger !== undefined) dispatch(shared.subscriptions, { text, level: lastLevel!, time: lastTime ?? '', message: typeof lastMsg === 'string' ? lastMsg : undefined, object: lastObj, logger: lastLogger })
       }
     }
   }
@@ -173,76 +157,14 @@ function between (original: Stream, first: Seat): OurStream {
   })) as OurStream
 }
 
-function hand (seats: Seat[], line: Line): void {
-  const seat = seats.length === 1 ? seats[0]! : choose(seats, line.logger)
-  if (seat !== undefined && !seat.left) seat.take(line)
+function dispatch (subscriptions: Subscription[], line: Line): void {
+  const subscription = subscriptions.length === 1 ? subscriptions[0]! : select(subscriptions, line.logger)
+  if (subscription !== undefined && !subscription.isCancelled) subscription.onLine(line)
 }
 
 /** The app whose logger it is, else the one whose request is running, else the first. */
-function choose (seats: Seat[], logger: object): Seat | undefined {
-  const there = seats.filter(seat => !seat.left)
-  return there.find(seat => seat.logger === logger || Object.prototype.isPrototypeOf.call(seat.logger, logger)) ??
-    there.find(seat => seat.claims()) ?? there[0]
-}
-
-export function formatOf (logger: object): LineFormat {
-  const text = (description: string, otherwise: string): string => {
-    const value = internal(logger, description)
-    return typeof value === 'string' && value !== '' ? value : otherwise
-  }
-  const nestedKey = text('pino.nestedKey', '')
-  return {
-    messageKey: text('pino.messageKey', 'msg'),
-    errorKey: text('pino.errorKey', 'err'),
-    nestedKey: nestedKey === '' ? undefined : nestedKey,
-    levels: levelsOf(logger),
-    pid: process.pid,
-    hostname: HOSTNAME
-  }
-}
-
-const NO_LEVELS: Readonly<Record<string, number>> = Object.freeze({})
-
-/** Level names to values, custom ones included; empty where the logger is not pino. */
-export function levelsOf (logger: object): Readonly<Record<string, number>> {
-  return (logger as { levels?: { values?: Record<string, number> } }).levels?.values ?? NO_LEVELS
-}
-
-/** Whether a line of level `current` is written where `wanted` is the level set: inverted levels compare otherwise. */
-export function comparisonOf (logger: object): (current: number, wanted: number) => boolean {
-  const comparison = internal(logger, 'pino.levelComp')
-  return typeof comparison === 'function'
-    ? (current, wanted) => comparison(current, wanted) !== false
-    : (current, wanted) => current >= wanted
-}
-
-/** What a logger's own bindings add to each of its lines, as a part of JSON. */
-export function bindingsOf (logger: object): string {
-  const bindings = internal(logger, 'pino.chindings')
-  return typeof bindings === 'string' ? bindings : ''
-}
-
-/** Tells whether a logger's own bindings name this request, so that it is not one logger for all of them. */
-export function createBindingCheck (): (logger: object, requestId: string) => boolean {
-  // Asked with every request, and most apps have one copy of pino.
-  let symbol: symbol | undefined
-  return (logger, requestId) => {
-    if (symbol === undefined || !(symbol in logger)) symbol = findSymbol(logger, 'pino.chindings')
-    const bindings = symbol === undefined ? undefined : (logger as Record<symbol, unknown>)[symbol]
-    // Fastify's own way to make the logger binds nothing after the id.
-    return typeof bindings === 'string' && (bindings.endsWith(`"${requestId}"`) || bindings.includes(JSON.stringify(requestId)))
-  }
-}
-
-const kQuiet = Symbol('fastify-app-insights.quiet')
-
-/** A logger for what the plugin itself has to say: its lines are not telemetry. */
-export function quietChild (logger: FastifyBaseLogger): FastifyBaseLogger {
-  const child = logger.child({})
-  if (child !== logger) Object.defineProperty(child, kQuiet, { value: true })
-  return child
-}
-
-export function isQuiet (logger: object): boolean {
-  return kQuiet in logger
+function select (subscriptions: Subscription[], logger: object): Subscription | undefined {
+  const active = subscriptions.filter(each => !each.isCancelled)
+  return active.find(each => each.logger === logger || Object.prototype.isPrototypeOf.call(each.logger, logger)) ??
+    active.find(each => each.claims()) ?? active[0]
 }

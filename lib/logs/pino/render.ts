@@ -1,7 +1,7 @@
 /** Fields → what a pino logger would write of them, without a line being written. */
 import { parseExactly } from '../../rows/exact-json'
 import { type Fields, isObject } from '../../rows/hostile'
-import { findSymbol, formatOf, internal, levelsOf } from '.'
+import { findSymbol, formatOf, internal, levelsOf } from './internals'
 
 type Stringifier = (value: unknown, safe: unknown) => string | undefined
 

@@ -3,8 +3,8 @@ import { ExactNumber, parseExactly, stringifyExactly } from '../../rows/exact-js
 import { type Fields, define, isArray, isError, isObject, isReference, readProperty } from '../../rows/hostile'
 import { propertyValue } from '../../rows/properties'
 import { describeFunction } from '../../rows/serialize'
-import type { LineFormat } from '../line'
-import { formatOf } from '.'
+import type { LineFormat } from '../../rows/line'
+import { formatOf } from './internals'
 import { hasFormatter, hasSerializer, redactionOf, render, streamHook } from './render'
 
 export interface SerializedError {

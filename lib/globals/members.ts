@@ -1,7 +1,7 @@
 /** The instances of this process → whose rows those of a context are. */
 import type { Context } from '@opentelemetry/api'
-import type { Instance } from './instance'
-import { operationOf } from './operation'
+import type { Instance } from '../instance'
+import { operationOf } from '../tracing/operation'
 
 // The OpenTelemetry API is one per process, so is the list of those who share it.
 const members = new Set<Instance>()

@@ -1,10 +1,10 @@
 /** A line's text → its message, its time and its fields. Any thread can do it: it needs nothing but what was written. */
 import { type Attributes } from '@opentelemetry/api'
-import { withoutConstants } from '../rows/dom-exception'
-import { parseExactly } from '../rows/exact-json'
-import { type Fields, define, isObject } from '../rows/hostile'
-import { LIMITS, cut, fieldValue, propertyName } from '../rows/properties'
-import { propertyBytes } from '../rows/limits'
+import { withoutConstants } from './dom-exception'
+import { parseExactly } from './exact-json'
+import { type Fields, define, isObject } from './hostile'
+import { LIMITS, cut, fieldValue, propertyName } from './properties'
+import { propertyBytes } from './limits'
 
 /** How a logger names the parts of its lines, and what it writes into each of them. */
 export interface LineFormat {

@@ -1,10 +1,10 @@
 /** Tracers of OpenTelemetry's API → the tracer of whichever instance the context belongs to. */
 import { type Context, type Span, type SpanOptions, type Tracer, type TracerOptions, type TracerProvider, INVALID_SPAN_CONTEXT, SpanKind, trace } from '@opentelemetry/api'
-import { context } from './context'
-import type { Instance } from './instance'
+import { context } from '../tracing/context'
+import type { Instance } from '../instance'
 import { instanceOf } from './members'
-import { operationOf } from './operation'
-import { OperationTracer } from './tracer'
+import { operationOf } from '../tracing/operation'
+import { OperationTracer } from '../tracing/tracer'
 
 export const sharedTracerProvider: TracerProvider = {
   getTracer (name: string, version?: string, options?: TracerOptions): Tracer {

@@ -4,9 +4,9 @@ import type { LogRecord, Logger, LoggerOptions, LoggerProvider } from '@opentele
 import { isTracingSuppressed } from '@opentelemetry/core'
 import { isWriting } from '../logs/pino'
 import { toAttributes } from '../rows/properties'
-import { Severity } from '../logs/severity'
-import { context } from './context'
-import type { Instance } from './instance'
+import { Severity } from '../rows/severity'
+import { context } from '../tracing/context'
+import type { Instance } from '../instance'
 import { instanceOf } from './members'
 
 export const sharedLoggerProvider: LoggerProvider = {

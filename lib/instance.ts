@@ -1,30 +1,32 @@
 /** Options → one running instance: its providers, its delivery, its metrics, and their end. */
 import { type Attributes, type Context, type Link, type Span, type SpanKind, type Tracer, ROOT_CONTEXT, trace } from '@opentelemetry/api'
-import type { LogRecord, Logger, SeverityNumber } from '@opentelemetry/api-logs'
+import type { LogRecord, Logger } from '@opentelemetry/api-logs'
 import { ParentBasedSampler, type ReadableSpan } from '@opentelemetry/sdk-trace-base'
-import { type CloseReport, type Delivery, type DeliveryStats, type FlushReport, createDelivery } from '../delivery'
-import type { Exceptions } from '../exceptions'
-import { type LineNotes, ORIGINAL_LINE, type RecordProcessor, createRecordProcessor } from '../logs/record-processor'
-import { Severity } from '../logs/severity'
-import { type Metrics, createMetrics } from '../metrics'
-import { eventRecord } from '../logs/event'
-import type { Config, Properties } from '../options'
-import { toAttributes } from '../rows/properties'
-import { type Redactor, createRedactor, redactAttributes, redactMetrics } from '../rows/redaction'
-import { type Warn, messageOf } from '../warnings'
-import { context } from './context'
-import { type Destinations, SPAN_EVENTS_SCOPE, bounded, guardDestinations } from './destinations'
-import { type Operation, operationOfSpan } from './operation'
-import { addOwnResource } from './own-spans'
-import { type Providers, createProviders, limitsOf } from './providers'
-import { onRecordedException } from './recorded-exceptions'
-import { detectRole, roleOf } from './resource'
-import { OperationSampler, RateSampler, adaptiveRate, fixedRate } from './sampler'
-import { createSpanProcessor } from './span-processor'
-import { OperationTracer } from './tracer'
+import { type CloseReport, type Delivery, type DeliveryStats, type FlushReport, createDelivery } from './delivery'
+import type { Exceptions } from './exceptions'
+import type { WholeLine } from './logs/line-reporter'
+import { RecordProcessor } from './logs/record-processor'
+import { Severity } from './rows/severity'
+import { Metrics } from './metrics'
+import { type AvailabilityResult, availabilityRecord } from './logs/availability'
+import { eventRecord } from './logs/event'
+import type { Config, Properties } from './options'
+import { toAttributes } from './rows/properties'
+import { type Redactor, createRedactor, redactAttributes, redactMetrics } from './rows/redaction'
+import type { Warn } from './warnings'
+import { context } from './tracing/context'
+import { type Destinations, SPAN_EVENTS_SCOPE, bounded, guardDestinations } from './tracing/destinations'
+import { type Operation, operationOfSpan } from './tracing/operation'
+import { addOwnResource } from './tracing/own-spans'
+import { type Providers, createProviders, limitsOf } from './tracing/providers'
+import { onRecordedException } from './tracing/recorded-exceptions'
+import { detectRole, roleOf } from './tracing/resource'
+import { OperationSampler, RateSampler, adaptiveRate, fixedRate } from './tracing/sampler'
+import { createSpanProcessor } from './tracing/span-processor'
+import { OperationTracer } from './tracing/tracer'
 
 // Outside of lib, which is the compiler's root.
-const { version } = require('../../package.json') as { version: string }
+const { version } = require('../package.json') as { version: string }
 const SCOPE = 'fastify-app-insights'
 
 /** Something the user may call to see that nothing is lost. */
@@ -37,18 +39,11 @@ export interface Stats extends DeliveryStats {
   readonly openRequests: number
 }
 
-/** A log line as it was written, redacted. */
-export interface WholeLine extends LineNotes {
-  readonly text: string
-  readonly message: string
-  readonly severityNumber: SeverityNumber
-}
-
 export class Instance {
   readonly config: Config
   readonly redactor: Redactor
   /** Whether what is sampled out waits for its end. */
-  readonly holds: boolean
+  readonly buffers: boolean
   /** Operations of requests that have begun and not ended. */
   readonly open = new Set<Operation>()
   sampledOut = 0
@@ -65,37 +60,40 @@ export class Instance {
   /** Where `trackException` goes. */
   readonly #tracked: Exceptions
   readonly #properties: Attributes
+  /** `cloud_RoleInstance` of every row. */
+  readonly #instance: string
   readonly #delivery: Delivery
   readonly #destinations: Destinations
   readonly #records: RecordProcessor
   readonly #logger: Logger
-  readonly #warnOnce: Warn
   #closed: Promise<CloseReport> | undefined
 
   /** @param warn may be called often, @param warnOnce tells each trouble once */
   constructor (config: Config, warn: Warn, warnOnce: Warn, exceptionsOf: (instance: Instance) => Exceptions) {
     const role = detectRole(config.serviceName, process.env)
     this.config = config
-    this.#warnOnce = warnOnce
     this.redactor = createRedactor(config.requests.redactQuery)
-    this.holds = config.keepErrors || config.keepSlowerThan !== undefined
+    this.buffers = config.keepErrors || config.keepSlowerThan !== undefined
     this.#properties = toAttributes(config.properties)
     redactAttributes(this.#properties, this.redactor)
+    this.#instance = String(role.attributes['service.instance.id'])
     this.#delivery = createDelivery({ ...config, resource: role, warn })
     this.metrics = config.metrics === false
       ? undefined
-      : createMetrics({
+      : new Metrics({
         ...config.metrics,
         resource: role,
         properties: this.#properties,
         role: roleOf(role),
-        instance: String(role.attributes['service.instance.id']),
+        instance: this.#instance,
         deliver: metrics => {
           redactMetrics(metrics, this.redactor)
           this.#delivery.metrics(metrics)
         },
         stats: () => this.#delivery.stats(),
-        sampledOut: () => this.sampledOut
+        sampledOut: () => this.sampledOut,
+        warn: warnOnce,
+        version
       })
     this.#destinations = guardDestinations(config.spanProcessors, config.logRecordProcessors, warnOnce)
     this.#records = this.#recordProcessor()
@@ -124,14 +122,19 @@ export class Instance {
   }
 
   /** A log line that is taken apart where it is sent from. */
-  line ({ text, message, severityNumber, ...notes }: WholeLine, where: Context): void {
-    this.#records.next = notes
-    this.#logger.emit({ context: where, timestamp: notes.timestamp, severityNumber, body: message, attributes: { [ORIGINAL_LINE]: text } })
+  line (line: WholeLine, where: Context): void {
+    const { message, severityNumber, timestamp } = line
+    this.#records.next = line
+    this.#logger.emit({ context: where, timestamp, severityNumber, body: message })
     this.#records.next = undefined
   }
 
   event (where: Context, name: string, properties?: Properties, measurements?: Record<string, number>): void {
     this.emit(eventRecord(where, name, properties, measurements))
+  }
+
+  availability (where: Context, result: AvailabilityResult): void {
+    this.emit(availabilityRecord(where, result, this.#instance))
   }
 
   trackException (where: Context, error: unknown, properties?: Properties): void {
@@ -165,14 +168,14 @@ export class Instance {
   /** The process is ending: blocks until what is pending is safe, at most for `closeTimeout`, or for `atMost` milliseconds. */
   drainSync (atMost: number): void {
     this.#tracked.drain()
-    this.metrics?.sendSync()
+    this.metrics?.sendSync(true)
     this.#delivery.drainSync(Math.min(this.config.closeTimeout, atMost), true)
   }
 
   async #sendMetrics (): Promise<void> {
     if (this.metrics === undefined) return
     // An instrument of the app's may answer late, or never.
-    await bounded(this.metrics.send().catch(error => this.#warnOnce(`Metrics could not be collected: ${messageOf(error)}`)), this.config.closeTimeout)
+    await bounded(this.metrics.send(), this.config.closeTimeout)
   }
 
   async #close (): Promise<CloseReport> {
@@ -192,7 +195,7 @@ export class Instance {
   #sampler (): OperationSampler {
     const { sampler, tracesPerSecond, samplingRatio, followCaller, sampleAzureOnly } = this.config
     const root = sampler ?? new RateSampler(tracesPerSecond === undefined ? fixedRate(samplingRatio) : adaptiveRate(tracesPerSecond))
-    return new OperationSampler(followCaller ? new ParentBasedSampler({ root }) : root, this.holds, sampleAzureOnly)
+    return new OperationSampler(followCaller ? new ParentBasedSampler({ root }) : root, this.buffers, sampleAzureOnly)
   }
 
   #spanProcessor (): ReturnType<typeof createSpanProcessor> {
@@ -216,7 +219,7 @@ export class Instance {
 
   #recordProcessor (): RecordProcessor {
     const { metrics } = this
-    return createRecordProcessor({
+    return new RecordProcessor({
       scope: SCOPE,
       redactor: this.redactor,
       properties: this.#properties,

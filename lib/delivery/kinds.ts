@@ -1,0 +1,31 @@
+/** A span or a record → the table that its row goes to, by the exporter's rules. Numbers are places in KINDS. */
+import type { ReadableLogRecord } from '@opentelemetry/sdk-logs'
+import { BASE_TYPE } from '../rows/attribute-names'
+
+export const REQUESTS = 0
+export const DEPENDENCIES = 1
+export const TRACES = 2
+export const EXCEPTIONS = 3
+export const EVENTS = 4
+export const METRIC_POINTS = 5
+
+/** SERVER and CONSUMER spans are requests: the exporter's rule. */
+export function kindOfSpan (spanKind: number): number {
+  return spanKind === 1 || spanKind === 4 ? REQUESTS : DEPENDENCIES
+}
+
+/** Its type may be missing, as of an error whose class has no name. */
+export function isException (attributes: ReadableLogRecord['attributes']): boolean {
+  return attributes['exception.type'] !== undefined || attributes['exception.message'] !== undefined || attributes['exception.stacktrace'] !== undefined
+}
+
+/** The exporter's rules, in its order. */
+export function kindOfRecord (attributes: ReadableLogRecord['attributes']): number {
+  if (isException(attributes)) return EXCEPTIONS
+  if (attributes['microsoft.custom_event.name']) return EVENTS
+  const base = attributes[BASE_TYPE]
+  if (base) return base === 'ExceptionData' ? EXCEPTIONS : base === 'MessageData' ? TRACES : EVENTS
+  return AVAILABILITY.every(name => attributes[name]) ? EVENTS : TRACES
+}
+
+const AVAILABILITY = ['microsoft.availability.id', 'microsoft.availability.name', 'microsoft.availability.duration', 'microsoft.availability.success']

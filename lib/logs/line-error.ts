@@ -1,0 +1,43 @@
+/** A line → the error that it brings, if any, and which of Fastify's own lines it is. */
+import { types } from 'node:util'
+import type { SeverityNumber } from '@opentelemetry/api-logs'
+import { isObject, readProperty } from '../rows/hostile'
+import type { LineFormat } from '../rows/line'
+import type { Line } from './pino'
+import { Severity } from '../rows/severity'
+
+/**
+ * Which of Fastify's own lines about a request this is: the request's row says the same. A prefix or a hook may have added
+ * to the message, and the app's objects are not touched for any other line.
+ */
+export function fastifyLine ({ message, object, logger }: Line): 'incoming' | 'completed' | undefined {
+  if (message === undefined) return undefined
+  if (message.includes('incoming request')) return readProperty(readProperty(object, 'req'), 'log') === logger ? 'incoming' : undefined
+  if (message.includes('request completed')) return readProperty(readProperty(object, 'res'), 'log') === logger ? 'completed' : undefined
+  return undefined
+}
+
+/** Whether Fastify's error handler wrote it. */
+export function isOfErrorHandler ({ message, object, logger }: Line, error: unknown): boolean {
+  if (readProperty(readProperty(object, 'res'), 'log') !== logger) return false
+  const text = readProperty(error, 'message')
+  return message === undefined || (typeof text === 'string' && message.includes(text))
+}
+
+/** The error of a line, by identity. Its text comes from the line alone. */
+export function liveError ({ object }: Line, { errorKey }: LineFormat, severity: SeverityNumber, expected: ReadonlySet<unknown> | undefined): { key: string, error: unknown } | undefined {
+  if (!isObject(object)) return undefined
+  const error = readProperty(object, errorKey)
+  if ((error !== undefined && error !== null) || (expected?.has(error) === true && Object.hasOwn(object, errorKey))) return { key: errorKey, error }
+  if (severity < Severity.ERROR) return undefined
+  for (const key of Object.keys(object)) {
+    const value = readProperty(object, key)
+    if (types.isNativeError(value)) return { key, error: value }
+  }
+  return undefined
+}
+
+/** `{ err: false }` is no error, `throw false` is one. */
+export function isReportable (error: unknown, expected: ReadonlySet<unknown> | undefined): boolean {
+  return Boolean(error) || expected?.has(error) === true
+}

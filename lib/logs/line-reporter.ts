@@ -1,0 +1,187 @@
+/** Log line → a trace row, or an exception row where the line brings an error. */
+import type { Attributes, Context } from '@opentelemetry/api'
+import type { LogRecord, SeverityNumber } from '@opentelemetry/api-logs'
+import { isTracingSuppressed } from '@opentelemetry/core'
+import { LINE_SEPARATOR } from '../delivery'
+import type { LogsConfig } from '../options'
+import { isObject, readProperty } from '../rows/hostile'
+import { context } from '../tracing/context'
+import { type Operation, kOperation, operationOf } from '../tracing/operation'
+import { type Content, type LineFormat, bodyOf, fieldsToAttributes, parseLine } from '../rows/line'
+import { isOfErrorHandler, isReportable, liveError } from './line-error'
+import { timeOf, valueOf } from './line-time'
+import type { Line } from './pino'
+import { levelsOf } from './pino/internals'
+import { type Redaction, type SerializedError, scrubbed, serializedInLine } from './pino/serialized-error'
+import type { LineNotes } from './record-processor'
+import { Severity } from '../rows/severity'
+import { createSeverities } from './severity'
+
+// In characters. What is longer is cut to what a row may hold before it travels.
+const LONGEST_WHOLE = 32_768
+
+/** A line that is not parsed here. */
+export interface WholeLine extends LineNotes {
+  readonly message: string
+  readonly severityNumber: SeverityNumber
+}
+
+/** Where lines go. */
+export interface LineSink {
+  /** Whether lines may go by `line()`: nobody else wants their fields. */
+  readonly takesLines: boolean
+  /** A line that is parsed where it is sent from. */
+  line: (line: WholeLine, where: Context) => void
+  emit: (record: LogRecord) => void
+}
+
+/** Where errors go. */
+export interface ErrorSink {
+  /** Whether errors answered with 4xx are reported too. */
+  readonly clientErrors: boolean
+  /** The errors of this operation that nobody has reported yet. */
+  pendingOf: (operation: Operation | undefined) => ReadonlySet<unknown> | undefined
+  /** @returns false if this error has its row already */
+  report: (error: LoggedError) => boolean
+}
+
+export interface LoggedError {
+  readonly error: unknown
+  /** The field it was logged in. */
+  readonly key: string
+  readonly serialized: SerializedError
+  readonly context: Context
+  readonly severity: SeverityNumber
+  readonly message: string | undefined
+  readonly attributes: Attributes
+  readonly timestamp: number
+}
+
+export interface LineReporterOptions {
+  readonly format: LineFormat
+  /** `false` reports nothing but errors. */
+  readonly logs: LogsConfig | false
+  readonly telemetry: LineSink
+  /** undefined where errors are no rows of their own. */
+  readonly exceptions: ErrorSink | undefined
+  readonly redaction: Redaction
+  /** A hook of the logger's may have made anything of a line: what it says is known only once it is parsed. */
+  readonly mustParse: boolean
+}
+
+export class LineReporter {
+  readonly #options: LineReporterOptions
+  readonly #severityOf = createSeverities()
+  readonly #sendsWhole: boolean
+
+  constructor (options: LineReporterOptions) {
+    this.#options = options
+    const { logs, telemetry, redaction, mustParse } = options
+    this.#sendsWhole = (logs === false || logs.filter === undefined) && redaction.paths === undefined && telemetry.takesLines && !mustParse
+  }
+
+  report (line: Line): void {
+    const { logs, exceptions, format } = this.#options
+    const active = context.active()
+    const operation = operationOfLogger(line.logger) ?? operationOf(active)
+    if (operation?.silent === true) return operation.leaveOut()
+    // Diagnostics of an export that somebody logs would cause another export.
+    if (operation === undefined && isTracingSuppressed(active)) return
+    // The active context may hold a span below the request's.
+    const where: Context = operation === undefined || operationOf(active) === operation ? active : operation.context
+    const severity = this.#severityOf(line.logger, line.level)
+    const live = liveError(line, format, severity, exceptions?.pendingOf(operation))
+    if (live !== undefined) return this.#reportError(line, live, severity, where, operation)
+    if (logs === false || this.#sendWhole(line, severity, where)) return
+    const content = this.#parse(line)
+    if (this.#isKept(line, content)) this.#emit(line, content, severity, where)
+  }
+
+  #reportError (line: Line, { key, error }: { key: string, error: unknown }, severity: SeverityNumber, where: Context, operation: Operation | undefined): void {
+    const { logs, exceptions, format, redaction } = this.#options
+    const content = this.#parse(line)
+    const serialized = serializedInLine(line.logger, format, key, error, content.fields, redaction)
+    content.message = scrubbed(content.message, serialized.secrets)
+    content.fields = scrubbed(content.fields, serialized.secrets)
+    if (!this.#isKept(line, content)) return
+    const ofFastify = isOfErrorHandler(line, error)
+    const pending = exceptions?.pendingOf(operation)
+    // Fastify logs a 4xx error at `info`: where those are reported, that line is the report.
+    const isException = severity >= Severity.ERROR || (ofFastify && exceptions?.clientErrors === true && pending?.has(error) === true)
+    if (exceptions !== undefined && isException && isReportable(error, pending)) {
+      const isReported = exceptions.report({
+        error,
+        key,
+        serialized,
+        context: where,
+        severity: Math.max(severity, Severity.ERROR),
+        timestamp: timeOf(valueOf(line.time)),
+        attributes: fieldsToAttributes(otherFields(content, key, ofFastify)),
+        message: content.message
+      })
+      // What Fastify's handler says a second time, the exception row has said.
+      if (isReported || ofFastify) return
+    }
+    if (logs !== false) this.#emit(line, content, severity, where)
+  }
+
+  /** Most lines need no look into them on this thread: whoever sends them parses them. @returns false where this one does */
+  #sendWhole (line: Line, severityNumber: SeverityNumber, where: Context): boolean {
+    const { format, redaction, telemetry } = this.#options
+    const { text, time, level, message, logger } = line
+    if (!this.#sendsWhole || message === undefined || message === '' || levelsOf(logger) !== format.levels) return false
+    const timestamp = Number(time)
+    // Any other form of time has to be read first.
+    if (!(timestamp >= 1e11 && timestamp < 1e14)) return false
+    if (typeof text !== 'string' || text.length > LONGEST_WHOLE || text.indexOf('\n') !== text.length - 1 || text.includes(LINE_SEPARATOR)) return false
+    // What has to be redacted in the line may stand in its message too.
+    if (redaction.line(text) !== text) return false
+    telemetry.line({ text, message, timestamp, level, severityNumber, format }, where)
+    return true
+  }
+
+  /** Redacted first. */
+  #parse (line: Line): Content {
+    const { format, redaction } = this.#options
+    const levels = levelsOf(line.logger)
+    return parseLine(redaction.line(String(line.text)), line.level, valueOf(line.time), levels === format.levels ? format : { ...format, levels }, redaction.paths)
+  }
+
+  #isKept ({ level }: Line, { message, fields }: Content): boolean {
+    const { logs } = this.#options
+    return logs === false || logs.filter === undefined || logs.filter({ level, message: message ?? '', fields })
+  }
+
+  #emit (line: Line, content: Content, severityNumber: SeverityNumber, where: Context): void {
+    const { telemetry, format } = this.#options
+    telemetry.emit({
+      context: where,
+      timestamp: timeOf(valueOf(line.time)),
+      severityNumber,
+      body: bodyOfLine(line, content, format),
+      attributes: fieldsToAttributes(content.fields)
+    })
+  }
+}
+
+export function operationOfLogger (logger: object): Operation | undefined {
+  return (logger as { [kOperation]?: Operation })[kOperation]
+}
+
+function otherFields ({ fields }: Content, errorKey: string, ofFastify: boolean): Content['fields'] {
+  const others = { ...fields }
+  delete others[errorKey]
+  if (ofFastify) {
+    // The request's row says the same.
+    delete others.req
+    delete others.res
+  }
+  return others
+}
+
+/** A line without a message still says what it is about. */
+function bodyOfLine ({ object }: Line, content: Content, format: LineFormat): string {
+  if (content.message !== undefined && content.message !== '') return bodyOf(content, format)
+  const isGiven = isObject(object) ? (name: string) => Object.hasOwn(object, name) : undefined
+  return bodyOf(content, format, readProperty(readProperty(object, format.errorKey), 'message'), isGiven)
+}
