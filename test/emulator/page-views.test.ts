@@ -143,7 +143,7 @@ async function views (t: Test, browser: Browser): Promise<void> {
     await page.getByLabel('Find in this operation').fill('shelf:shelf-444')
     await page.getByText(/^1 match/).waitFor()
     await page.keyboard.press('Enter')
-    await page.locator('.hit').getByText('step 444').waitFor()
+    await page.locator('.hit', { hasText: 'step 444' }).waitFor()
     await page.getByRole('button', { name: /^Requests/ }).click()
     await page.waitForFunction(() => document.querySelectorAll('.waterfall .line').length === 1)
     await page.getByRole('button', { name: /^Requests/ }).click()

@@ -76,7 +76,8 @@ function Arrow ({ edge, from, to, down }: { edge: MapEdge, from: Box | undefined
   const { path, x, y } = route(from, to, down)
   const state = edge.failed > 0 ? 'failing' : 'ok'
   return (
-    <a href={edgeLink(edge)} class={`arrow ${state}`} aria-label={`${from.name} to ${to.name}: ${spoken(edge)}`}>
+    <a href={edgeLink(edge)} class={`arrow ${state}`}>
+      <title>{`${from.name} to ${to.name}: ${spoken(edge)}`}</title>
       <path class='hit' d={path} />
       <path class='line' d={path} marker-end={`url(#arrow-${state})`} stroke-width={Math.min(5, 1.2 + Math.log10(Math.max(1, edge.calls)))} />
       <text aria-hidden='true' x={x} y={y - 20} text-anchor='middle'>{count(edge.calls)}{edge.failed > 0 ? `, ${percent(edge.failed / edge.calls)} failed` : ''}</text>
