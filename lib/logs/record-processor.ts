@@ -1,6 +1,7 @@
 /** A log record → what its operation gives it, and delivery, at once or when its operation is decided. */
 import { type Attributes, type Context, ROOT_CONTEXT, trace } from '@opentelemetry/api'
 import type { LogRecordProcessor, SdkLogRecord } from '@opentelemetry/sdk-logs'
+import type { LiveCounters } from '../live-metrics/counters'
 import type { Delivery, LineOrigin } from '../delivery'
 import { PROCESSED_EXCEPTION } from '../metrics/names'
 import { OPERATION_NAME } from '../rows/attribute-names'
@@ -32,6 +33,7 @@ export interface RecordTarget {
   /** Of every row. */
   readonly properties: Attributes
   readonly delivery: Pick<Delivery, 'line' | 'record'>
+  readonly live: LiveCounters | undefined
   /** Counts an exception's row, which may stand for several. */
   exception: ((weight: number) => void) | undefined
   /** Counts a row that sampling or `ignore` leaves out. */
@@ -80,10 +82,11 @@ export class RecordProcessor implements LogRecordProcessor {
   }
 
   #deliver (record: SdkLogRecord, operation: Operation | undefined): void {
-    const { scope, redactor, exception, delivery } = this.#target
+    const { scope, redactor, exception, live, delivery } = this.#target
     const sent = record.instrumentationScope.name.startsWith(scope) ? record : foreignRecord(record, redactor)
     const rate = rateOf(operation)
     markSampleRate(sent.attributes, rate)
+    if (live?.isWatched === true && isException(sent.attributes as Attributes)) live.exception(100 / (rate ?? 100))
     if (exception !== undefined && isException(sent.attributes as Attributes)) {
       exception(100 / (rate ?? 100))
       markProcessed(sent.attributes, PROCESSED_EXCEPTION)

@@ -72,6 +72,7 @@ export interface Config {
   } | false
   readonly instrumentations: readonly Instrumentation[]
   readonly metrics: Readonly<Required<MetricOptions>> | false
+  readonly liveMetrics: boolean
   readonly credential: TokenCredential | undefined
   readonly storageDirectory: string | false | undefined
   readonly maxStorageBytes: number
@@ -112,6 +113,7 @@ export function readOptions (input: unknown, env: NodeJS.ProcessEnv, warn: Warn)
     dependencies: readDependencies(options.dependencies ?? true, options.instrumentations ?? [], warn),
     instrumentations: Object.freeze([...options.instrumentations ?? []]),
     metrics: readMetrics(options.metrics ?? true),
+    liveMetrics: options.liveMetrics ?? true,
     credential: credential === undefined ? undefined : guardedCredential(credential),
     storageDirectory: options.storageDirectory,
     maxStorageBytes: options.maxStorageBytes ?? 50 * 1024 * 1024,

@@ -163,6 +163,11 @@ export interface AppInsightsOptions {
    * became of telemetry; and `trackMetric` and `meter`. `false` for none of them. @default true
    */
   metrics?: boolean | MetricOptions
+  /**
+   * Live Metrics: requests, failures, durations, dependencies, CPU and memory in the portal within a second, while
+   * somebody watches. @default true
+   */
+  liveMetrics?: boolean
   /** Microsoft Entra ID instead of the key alone, such as DefaultAzureCredential. */
   credential?: TokenCredential
   /** Where telemetry waits while Azure cannot be reached; `false` for nowhere. @default a private folder in the system's one for temporary files */
