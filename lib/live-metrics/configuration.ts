@@ -1,5 +1,5 @@
 /** What the service wants to see → checked tests, and what is wrong with the rest of it. */
-import { compileGroup, FilterError, isItemType, type Test } from './filters'
+import { compileGroup, FilterError, isItemType, ITEM_TYPES, type Test } from './filters'
 import type { Item, ItemType } from './items'
 import type { CollectionConfiguration, ConfigurationError, DerivedMetricInfo, DocumentStreamInfo, MetricPoint, QuotaInfo } from './protocol'
 
@@ -8,7 +8,7 @@ const AGGREGATIONS = new Set(['Sum', 'Avg', 'Min', 'Max'])
 // Of one configuration: what is beyond is a mistake, and must not take the worker's time.
 const MAX_METRICS = 100
 const MAX_STREAMS = 50
-const DEFAULT_QUOTA: Readonly<QuotaInfo> = Object.freeze({ InitialQuota: 20, MaxQuota: 20, QuotaAccrualRatePerSec: 20 })
+const DEFAULT_QUOTA: Readonly<QuotaInfo> = Object.freeze({ InitialQuota: 10, MaxQuota: 10, QuotaAccrualRatePerSec: 10 })
 
 /** A chart of what matches: filled as items come, emptied once a second. */
 class DerivedMetric {
@@ -61,26 +61,30 @@ class DerivedMetric {
 
 interface DocumentStream { readonly id: string, readonly groups: Array<{ type: ItemType, test: Test }>, readonly quota: Quota }
 
-/** So many documents at once, and so many more each second. */
+/** So many documents of each type at once, and so many more each second: one type must not keep out the others. */
 class Quota {
   readonly #info: QuotaInfo
-  #left: number
+  readonly #left = new Map<ItemType, number>()
 
   constructor (info: QuotaInfo) {
     this.#info = info
-    this.#left = Math.min(info.MaxQuota, info.InitialQuota ?? info.MaxQuota)
+    for (const type of ITEM_TYPES) this.#left.set(type, Math.min(info.MaxQuota, info.InitialQuota ?? info.MaxQuota))
   }
 
   get isEmpty (): boolean {
-    return this.#left < 1
+    return [...this.#left.values()].every(left => left < 1)
   }
 
-  spend (): void {
-    this.#left--
+  /** @returns false where none is left */
+  spend (type: ItemType): boolean {
+    const left = this.#left.get(type)!
+    if (left < 1) return false
+    this.#left.set(type, left - 1)
+    return true
   }
 
   accrue (seconds: number): void {
-    this.#left = Math.min(this.#info.MaxQuota, this.#left + this.#info.QuotaAccrualRatePerSec * seconds)
+    for (const [type, left] of this.#left) this.#left.set(type, Math.min(this.#info.MaxQuota, left + this.#info.QuotaAccrualRatePerSec * seconds))
   }
 }
 
@@ -110,16 +114,10 @@ export class Collection {
   /** @returns the document streams that want it; undefined where it is to be no document */
   add (item: Item): string[] | undefined {
     for (const metric of this.#metrics) metric.add(item)
-    if (this.#anything !== undefined) {
-      if (this.#anything.isEmpty) return undefined
-      this.#anything.spend()
-      return []
-    }
+    if (this.#anything !== undefined) return this.#anything.spend(item.type) ? [] : undefined
     const streams: string[] = []
     for (const { id, groups, quota } of this.#streams) {
-      if (quota.isEmpty || !groups.some(({ type, test }) => type === item.type && test(item))) continue
-      quota.spend()
-      streams.push(id)
+      if (groups.some(({ type, test }) => type === item.type && test(item)) && quota.spend(item.type)) streams.push(id)
     }
     return streams.length === 0 ? undefined : streams
   }

@@ -18,6 +18,7 @@ const COLUMNS: Readonly<Record<ItemType, ReadonlySet<string>>> = {
   Trace: new Set(['Message']),
   Event: new Set(['Name'])
 }
+export const ITEM_TYPES = Object.keys(COLUMNS) as ItemType[]
 const CUSTOM = 'CustomDimensions.'
 
 export function isItemType (type: unknown): type is ItemType {

@@ -23,7 +23,7 @@ export interface Item {
 type Values = Readonly<Record<string, unknown>>
 
 /** Names that have a column of their own, or that say how a row is to be read. */
-const NO_PROPERTY = /^(?:microsoft|_MS\.|http\.|url\.|server\.|client\.|network\.|net\.|user_agent\.|db\.|rpc\.|messaging\.system$|exception\.|enduser\.id$|session\.id$|error\.type$|ai\.)/
+const NO_PROPERTY = /^(?:microsoft|_MS\.|http\.|url\.|server\.|client\.|network\.|net\.|user_agent\.|db\.|rpc\.|messaging\.system$|peer\.service$|exception\.|enduser\.id$|session\.id$|error\.type$|ai\.)/
 // In bytes. A second's documents are one request, and people read the beginning.
 const LONGEST = 4_096
 const MAX_PROPERTIES = 50
@@ -45,7 +45,7 @@ export function spanItem (span: ReadableSpan): Item {
     ...shared,
     type: 'Dependency',
     success: status.code !== 2,
-    columns: { Name: name, Target: targetOf(attributes), Type: typeOf(span), Data: dataOf(attributes), ResultCode: code === '' ? '0' : code }
+    columns: { Name: callName(span), Target: targetOf(attributes), Type: typeOf(span), Data: dataOf(attributes), ResultCode: code === '' ? '0' : code }
   }
 }
 
@@ -87,6 +87,13 @@ function propertiesOf (attributes: Values): Record<string, string> {
 function textOf (value: unknown, otherwise: string): string {
   if (value === undefined || value === null) return otherwise
   return typeof value === 'object' ? JSON.stringify(value) : String(value)
+}
+
+/** As the row has it: the span's own name may be the method alone. */
+function callName ({ attributes, name }: ReadableSpan): string {
+  const method = attributes['http.request.method'] ?? attributes['http.method']
+  const url = textOf(attributes['url.full'] ?? attributes['http.url'], '')
+  return method === undefined || !URL.canParse(url) ? name : `${String(method)} ${new URL(url).pathname}`
 }
 
 function weightOf (rate: unknown): number {

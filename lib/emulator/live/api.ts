@@ -3,15 +3,8 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import { HttpError, sendJson } from '../http-error'
 import { readBody } from '../ingestion'
 import { readConfiguration } from './configuration'
-import type { LiveDocument, LiveServer, LiveService } from '.'
-
-/** What the page gets at every change. */
-export interface LiveState {
-  servers: LiveServer[]
-  /** The latest first. */
-  documents: LiveDocument[]
-  configuration: LiveService['configuration']
-}
+import type { LiveState } from './servers'
+import type { LiveService } from '.'
 
 const MAX_WATCHERS = 16
 const SHOWN_DOCUMENTS = 60

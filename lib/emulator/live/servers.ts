@@ -1,4 +1,5 @@
 /** Posts of Live Metrics → each server's last minute, and a sample of what it does. Everything in it is bounded. */
+import type { LiveConfiguration } from './configuration'
 
 export interface LiveDocument {
   /** Milliseconds since 1970, when it came. */
@@ -30,6 +31,14 @@ export interface LiveServer {
   points: LivePoint[]
   /** What it cannot do of the filters. */
   errors: string[]
+}
+
+/** What the page gets at every change. */
+export interface LiveState {
+  servers: LiveServer[]
+  /** The latest first. */
+  documents: LiveDocument[]
+  configuration: LiveConfiguration
 }
 
 const MAX_SERVERS = 64

@@ -5,13 +5,14 @@ import { connectionString, Copy } from './copy'
 import { Failures } from './failures'
 import { count, size } from './format'
 import { Health } from './health'
+import { Live } from './live'
 import { Operation } from './operation'
 import { Performance } from './performance'
 import { href, useRoute, type Route } from './route'
 import { Search } from './search'
 import { clearRows, useLive, type State } from './server'
 
-const VIEWS = { search: 'Search', performance: 'Performance', failures: 'Failures', health: 'Health' }
+const VIEWS = { search: 'Search', performance: 'Performance', failures: 'Failures', live: 'Live', health: 'Health' }
 const THEMES = ['', 'light', 'dark']
 
 function App () {
@@ -57,6 +58,7 @@ function View ({ route, ...rest }: { route: Route, state: State | undefined, pau
     case 'operation': return <Operation route={route} {...rest} />
     case 'performance': return <Performance route={route} {...rest} />
     case 'failures': return <Failures {...rest} />
+    case 'live': return <Live />
     case 'health': return <Health {...rest} />
     default: return <Search route={route} {...rest} />
   }
