@@ -44,6 +44,17 @@ const peers = {
       return { shutdown: shutdownAzureMonitor }
     }
   },
+  // Needs Node.js 22.
+  microsoft: {
+    label: '@microsoft/opentelemetry + instrumentation-pino',
+    full: true,
+    start (connectionString) {
+      const { useMicrosoftOpenTelemetry, shutdownMicrosoftOpenTelemetry } = require('@microsoft/opentelemetry')
+      useMicrosoftOpenTelemetry({ azureMonitor: { azureMonitorExporterOptions: { connectionString } }, samplingRatio: 1, tracesPerSecond: 0 })
+      addToGlobals([pino(), undici()])
+      return { shutdown: shutdownMicrosoftOpenTelemetry }
+    }
+  },
   autotelic: {
     label: '@autotelic/fastify-opentelemetry + instrumentation-pino',
     full: true,

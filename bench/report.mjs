@@ -6,6 +6,7 @@
 import { existsSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { cases } from './cases.mjs'
+import { choosing } from './choosing.mjs'
 import { bars, lines } from './svg.mjs'
 import { survived, text, withSpread } from './table.mjs'
 
@@ -13,7 +14,9 @@ const { number, percent, seconds } = text
 const file = process.argv[2] ?? fileURLToPath(new URL('results/full.json', import.meta.url))
 const results = JSON.parse(readFileSync(file, 'utf8'))
 const docs = fileURLToPath(new URL('../docs/', import.meta.url))
-const names = Object.keys(results.peers)
+const everybody = Object.keys(results.peers).filter(name => name !== 'bare')
+// Whoever was only asked what it sends is not in the comparison of speed.
+const names = Object.keys(results.peers).filter(name => results.bursts === undefined || results.bursts[name] !== undefined)
 const instrumented = names.filter(name => name !== 'bare')
 const peers = instrumented.filter(name => !name.startsWith('ours'))
 const label = name => results.peers[name]
@@ -234,17 +237,18 @@ for (const [name, svg] of Object.entries(plots)) if (svg) writeFileSync(docs + n
 
 if (results.cases) {
   const parts = ['# What each one sends', GENERATED,
-    'A dozen things that happen to a server, and the rows that each way to Application Insights sends about them: as they arrived, not as they were promised. Every app runs with Fastify\'s default logging. A request is written as “name” result code and success; traces are log lines. How each was set up stands in `bench/peers.cjs`, the routes in `bench/cases-app.cjs`.']
+    'A dozen things that happen to a server, and the rows that each way to Application Insights sends about them: as they arrived, not as they were promised. Every app runs with Fastify\'s default logging. A request is written as “name” result code and success; traces are log lines. How each was set up stands in `bench/peers.cjs`, the routes in `bench/cases-app.cjs`.',
+    ...choosing(results, table)]
   const all = [...cases, { name: 'esm', title: 'The app as an ES module, imports at the top, set up before Fastify is called, no flag for Node.js' }, { name: 'others', title: 'Hosts contacted beside the ingestion endpoint, within the first seconds' }]
   for (const { name, title } of all) {
     const groups = new Map()
-    for (const peer of instrumented) {
+    for (const peer of everybody) {
       const said = results.cases[peer]?.[name] ?? '–'
       groups.set(said, [...groups.get(said) ?? [], peer])
     }
     parts.push(`## ${title}`, table(['', 'sent'], [...groups].map(([said, same]) => [same.map(peer => bold(peer, label(peer))).join('<br>'), said.replaceAll('|', '\\|').replaceAll('case-', '')])).replace('---:', '---'))
   }
-  parts.push('## Repeat it', '```sh\nnpm ci\nnpm run bench -- --only cases\n```', `This run: ${results.date.slice(0, 10)}, Node.js ${results.node}. Versions: ${Object.entries(results.versions).map(([name, version]) => `${name} ${version}`).join(', ')}.`)
+  parts.push('## Repeat it', '```sh\nnpm ci\nnpm run bench -- --only cases\n```', `This run: ${(results.again?.command.includes('cases') ? results.again : results).date.slice(0, 10)}, Node.js ${results.node}. Versions: ${Object.entries(results.versions).map(([name, version]) => `${name} ${version}`).join(', ')}.`)
   write('compare.md', parts)
 }
 

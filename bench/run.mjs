@@ -3,7 +3,8 @@
  *
  * node bench/run.mjs [--quick] [--rounds N] [--peers a,b] [--only bursts,load,paced,startUp,outage,closing,ending,cases] [--out FILE] [--into FILE] [--note TEXT]
  *
- * --into puts what --only names into the results of an earlier run of this version on this machine.
+ * --into puts what --only names into the results of an earlier run of this version on this machine; with --peers, what
+ * these peers did.
  */
 import { execFileSync } from 'node:child_process'
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
@@ -196,7 +197,8 @@ if (given.quick) {
 
 results.seconds = Math.round((Date.now() - began) / 1_000)
 if (earlier !== undefined) {
-  const measured = Object.fromEntries(given.only.split(',').filter(name => results[name] !== undefined).map(name => [name, results[name]]))
+  const measured = Object.fromEntries(given.only.split(',').filter(name => results[name] !== undefined).map(name => [name, given.peers === undefined ? results[name] : { ...earlier[name], ...results[name] }]))
+  if (given.peers !== undefined) Object.assign(measured, { peers: { ...earlier.peers, ...results.peers }, versions: { ...results.versions, ...earlier.versions } })
   const again = { command: results.command, date: results.date, version: Object.values(results.versions)[0], seconds: results.seconds }
   writeFileSync(given.into, `${JSON.stringify({ ...earlier, ...measured, errors: [...earlier.errors, ...results.errors], again }, rounded, 1)}\n`)
   process.exit(results.errors.length > 0 ? 1 : 0)

@@ -2,6 +2,7 @@
 import type { FastifyPluginAsync } from 'fastify'
 import fp from 'fastify-plugin'
 import type * as connection from './delivery'
+import type * as availability from './logs/availability'
 import type * as options from './options'
 import * as plugin from './plugin'
 import type * as instance from './instance'
@@ -38,6 +39,7 @@ declare namespace appInsightsPlugin {
   export type PropertyValue = options.PropertyValue
   export type RouteConfig = options.RouteConfig
   export type AppInsights = plugin.AppInsights
+  export type AvailabilityResult = availability.AvailabilityResult
   export type OperationAppInsights = plugin.OperationAppInsights
   export type RequestAppInsights = plugin.RequestAppInsights
   export type Stats = instance.Stats

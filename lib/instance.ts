@@ -5,9 +5,10 @@ import { ParentBasedSampler, type ReadableSpan } from '@opentelemetry/sdk-trace-
 import { type CloseReport, type Delivery, type DeliveryStats, type FlushReport, createDelivery } from './delivery'
 import type { Exceptions } from './exceptions'
 import type { WholeLine } from './logs/line-reporter'
-import { ORIGINAL_LINE, RecordProcessor } from './logs/record-processor'
+import { RecordProcessor } from './logs/record-processor'
 import { Severity } from './rows/severity'
 import { Metrics } from './metrics'
+import { type AvailabilityResult, availabilityRecord } from './logs/availability'
 import { eventRecord } from './logs/event'
 import type { Config, Properties } from './options'
 import { toAttributes } from './rows/properties'
@@ -63,6 +64,8 @@ export class Instance {
   /** Where `trackException` goes. */
   readonly #tracked: Exceptions
   readonly #properties: Attributes
+  /** `cloud_RoleInstance` of every row. */
+  readonly #instance: string
   readonly #delivery: Delivery
   readonly #destinations: Destinations
   readonly #records: RecordProcessor
@@ -78,7 +81,7 @@ export class Instance {
     this.#properties = toAttributes(config.properties)
     redactAttributes(this.#properties, this.redactor)
     const live = this.live = config.liveMetrics && config.connection.liveEndpoint !== undefined ? new LiveCounters() : undefined
-    const instance = String(role.attributes['service.instance.id'])
+    const instance = this.#instance = String(role.attributes['service.instance.id'])
     this.#delivery = createDelivery({
       ...config,
       resource: role,
@@ -92,14 +95,15 @@ export class Instance {
         resource: role,
         properties: this.#properties,
         role: roleOf(role),
-        instance,
+        instance: this.#instance,
         deliver: metrics => {
           redactMetrics(metrics, this.redactor)
           this.#delivery.metrics(metrics)
         },
         stats: () => this.#delivery.stats(),
         sampledOut: () => this.sampledOut,
-        warn: warnOnce
+        warn: warnOnce,
+        version
       })
     this.#destinations = guardDestinations(config.spanProcessors, config.logRecordProcessors, warnOnce)
     this.#records = this.#recordProcessor()
@@ -128,14 +132,19 @@ export class Instance {
   }
 
   /** A log line that is taken apart where it is sent from. */
-  line ({ text, message, severityNumber, ...notes }: WholeLine, where: Context): void {
-    this.#records.next = notes
-    this.#logger.emit({ context: where, timestamp: notes.timestamp, severityNumber, body: message, attributes: { [ORIGINAL_LINE]: text } })
+  line (line: WholeLine, where: Context): void {
+    const { message, severityNumber, timestamp } = line
+    this.#records.next = line
+    this.#logger.emit({ context: where, timestamp, severityNumber, body: message })
     this.#records.next = undefined
   }
 
   event (where: Context, name: string, properties?: Properties, measurements?: Record<string, number>): void {
     this.emit(eventRecord(where, name, properties, measurements))
+  }
+
+  availability (where: Context, result: AvailabilityResult): void {
+    this.emit(availabilityRecord(where, result, this.#instance))
   }
 
   trackException (where: Context, error: unknown, properties?: Properties): void {
@@ -169,7 +178,7 @@ export class Instance {
   /** The process is ending: blocks until what is pending is safe, at most for `closeTimeout`, or for `atMost` milliseconds. */
   drainSync (atMost: number): void {
     this.#tracked.drain()
-    this.metrics?.sendSync()
+    this.metrics?.sendSync(true)
     this.#delivery.drainSync(Math.min(this.config.closeTimeout, atMost), true)
   }
 

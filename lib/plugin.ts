@@ -20,6 +20,8 @@ import { guardTracer } from './tracing/guarded-tracer'
 import { nameOf } from './rows/hostile'
 import { SILENT_REQUEST } from './tracing/operation'
 import { type AppInsightsOptions, type Config, type Properties, type PropertyValue, type RouteConfig, readOptions } from './options'
+import type { AvailabilityResult } from './logs/availability'
+import { followConsole } from './logs/console'
 import { quietChild } from './logs/pino/internals'
 import { join } from './globals'
 import { sharedTracerProvider } from './globals/tracer-provider'
@@ -28,7 +30,7 @@ import { type FlushReport, emptyStats } from './delivery'
 import { type Redactor, SECRET_QUERY_NAMES, createRedactor } from './rows/redaction'
 import { Instance, type Stats } from './instance'
 import { warnOfApiCopies } from './tracing/api-copies'
-import { type Warn, once } from './warnings'
+import { type Warn, messageOf, once } from './warnings'
 import { type Redaction, serializedByLogger } from './logs/pino/serialized-error'
 
 export interface AppInsights {
@@ -42,6 +44,11 @@ export interface AppInsights {
    * @param error an Error, or whatever was thrown
    */
   trackException: (error: unknown, properties?: Properties) => void
+  /**
+   * A row in `availabilityResults`: the result of a synthetic check of your own. Never sampled out; tied to the active
+   * operation, if there is one.
+   */
+  trackAvailability: (result: AvailabilityResult) => void
   /**
    * Runs `work` as an operation of its own, a job for example: a `requests` row of that name, whose id and name all
    * rows from within carry. An error makes it a failed one with one exception, and is thrown on.
@@ -136,22 +143,15 @@ function start (fastify: FastifyInstance, config: Config, warn: Warn, warnOnce: 
   const redaction = createRedaction(config, telemetry.redactor)
   const { exceptions } = telemetry
   const logs = startLogs(fastify, config, telemetry, exceptions, redaction, warnOnce)
+  const leaveConsole = config.logs !== false && config.logs.console ? followConsole(telemetry, warnOnce) : undefined
   // A child logger factory may hand out a logger that has nothing to do with the app's.
   const stopRequests = traceRequests(fastify, config, telemetry, exceptions, warnOnce, logs)
   if (config.requests.serverTiming) announceTrace(fastify)
   const leave = join(telemetry, warnOnce)
-  fastify.addHook('onReady', async () => warnOfApiCopies())
-  const calls = config.dependencies === false ? undefined : traceCalls(config.dependencies, telemetry, warnOnce)
-  if (calls !== undefined) fastify.addHook('onReady', async () => calls.ready())
-  if (config.instrumentations.length > 0) {
-    register(config.instrumentations, sharedTracerProvider, telemetry.metrics?.meterProvider, warnOnce)
-    const loaded = new LoadedModules(config.instrumentations, warnOnce)
-    loaded.patch()
-    fastify.addHook('onReady', async () => loaded.report())
-  }
-  let unfollowNest = (): void => {}
-  // By then it is loaded, if it ever is.
-  if (exceptions !== undefined) fastify.addHook('onReady', async () => { unfollowNest = followNest(telemetry, exceptions) })
+  const parts: Part[] = [traceOutgoing(config, telemetry, warnOnce), patchLoaded(config, telemetry, warnOnce), followFrameworks(telemetry), { ready: warnOfApiCopies }]
+  fastify.addHook('onReady', async () => {
+    for (const { ready } of parts) attempt(warnOnce, ready)
+  })
   const unwatch = watch({
     telemetry,
     exceptions: config.exceptions !== false && config.exceptions.uncaught ? exceptions : undefined,
@@ -168,6 +168,7 @@ function start (fastify: FastifyInstance, config: Config, warn: Warn, warnOnce: 
     get tracer () { return guardTracer(telemetry.tracer) },
     trackEvent: (name, properties, measurements) => telemetry.event(context.active(), name, properties, measurements),
     trackException: (error, properties) => telemetry.trackException(context.active(), error, properties),
+    trackAvailability: result => telemetry.availability(context.active(), result),
     operation: (name, work) => runOperation(telemetry, nameOf(name), work),
     trackMetric: (name, value, properties) => telemetry.metrics?.track(name, value, properties),
     get meter () { return telemetry.metrics === undefined ? NO_METER : guardMeter(telemetry.metrics.meterProvider().getMeter('fastify-app-insights')) },
@@ -180,14 +181,58 @@ function start (fastify: FastifyInstance, config: Config, warn: Warn, warnOnce: 
 
   fastify.addHook('onClose', async () => {
     stopRequests()
-    unfollowNest()
-    calls?.stop()
+    for (const { stop } of parts) attempt(warnOnce, stop)
     logs?.stop()
+    leaveConsole?.()
     const { sent, spooled, lost } = await telemetry.close()
     unwatch()
     leave()
     if (sent + spooled + lost > 0) say(log, lost > 0 ? 'warn' : 'debug', 'Telemetry closed', { sent, spooled, lost })
   })
+}
+
+/** Something that only some apps have: where it fails, the app goes on without it. */
+interface Part {
+  /** Everything that the app uses is loaded now. */
+  ready?: (() => void) | undefined
+  stop?: (() => void) | undefined
+}
+
+function attempt (warn: Warn, step: (() => void) | undefined): void {
+  try {
+    step?.()
+  } catch (error) {
+    warn(`A part of fastify-app-insights failed, and the app goes on without it: ${messageOf(error)}`)
+  }
+}
+
+function traceOutgoing ({ dependencies }: Config, telemetry: Instance, warn: Warn): Part {
+  let part: Part = {}
+  attempt(warn, () => {
+    if (dependencies === false) return
+    const calls = traceCalls(dependencies, telemetry, warn)
+    part = { ready: () => calls.ready(), stop: () => calls.stop() }
+  })
+  return part
+}
+
+function patchLoaded ({ instrumentations }: Config, telemetry: Instance, warn: Warn): Part {
+  if (instrumentations.length === 0) return {}
+  const { metrics } = telemetry
+  const loaded = new LoadedModules(instrumentations, warn)
+  attempt(warn, () => {
+    register(instrumentations, sharedTracerProvider, metrics === undefined ? undefined : () => metrics.meterProvider(), warn)
+    loaded.patch()
+  })
+  return { ready: () => loaded.report() }
+}
+
+function followFrameworks (telemetry: Instance): Part {
+  const { exceptions } = telemetry
+  if (exceptions === undefined) return {}
+  let unfollow: (() => void) | undefined
+  // Not before: by then the framework is loaded, if it ever is.
+  return { ready: () => { unfollow = followNest(telemetry, exceptions) }, stop: () => unfollow?.() }
 }
 
 /** An app may have ended its logger's destination before it closes: that must not fail the close. */
@@ -232,6 +277,7 @@ function decorateSilently (fastify: FastifyInstance): void {
     tracer: guardTracer(new ProxyTracerProvider().getTracer('fastify-app-insights')),
     trackEvent () {},
     trackException () {},
+    trackAvailability () {},
     operation: <T>(_name: string, work: (operation: OperationAppInsights) => T) => typeof work === 'function' ? work(SILENT_REQUEST as OperationAppInsights) : undefined as T,
     trackMetric () {},
     meter: NO_METER,

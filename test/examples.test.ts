@@ -51,15 +51,16 @@ t.test('entra-id', async t => {
 t.test('queue-worker', async t => {
   const { emulator, url, stop } = await serve(t, join(examples, 'queue-worker/worker.mjs'))
   for (const to of ['anna@example.org', 'nobody']) {
-    await fetch(`${url}/mails`, { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify({ to }) })
+    await fetch(`${url}/mails`, { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify({ orderId: 42, to }) })
   }
   const sent = await emulator.waitFor({ type: 'request', name: 'JOB send-mail', success: true })
-  t.match(sent, { cloud_RoleName: 'mailer', customDimensions: { to: 'anna@example.org' } })
+  t.match(sent, { cloud_RoleName: 'mailer', customDimensions: { orderId: '42' } })
   await emulator.waitFor({ type: 'trace', message: 'mail sent', operation_Id: sent.operation_Id })
   await emulator.waitFor({ type: 'dependency', name: 'render', operation_Id: sent.operation_Id })
   const failed = await emulator.waitFor({ type: 'request', name: 'JOB send-mail', success: false })
   await emulator.waitFor({ type: 'exception', outerMessage: 'no address', operation_Id: failed.operation_Id })
   await stop()
+  t.notOk(emulator.items().some(({ envelope }) => JSON.stringify(envelope).includes('anna')), 'no address is in any row')
 })
 
 t.test('testing', async t => {

@@ -63,6 +63,22 @@ function printSummary (emulator) {
   console.log(`\n  ${['request', 'trace', 'dependency', 'exception', 'event'].map(total).join(', ')}`)
 }
 
+/** Colours are for people, and for terminals that have them. */
+function paint (code, line) {
+  return process.stdout.isTTY && !process.env.NO_COLOR ? `\u001b[${code}m${line}\u001b[0m` : line
+}
+
+const GREEN = 32
+const YELLOW = 33
+const RED = 31
+const DIM = 2
+
+function colourOf ({ type, success, severityLevel }) {
+  if (success === false || type === 'exception' || severityLevel >= 3) return RED
+  if (severityLevel === 2) return YELLOW
+  return type === 'request' ? GREEN : DIM
+}
+
 /** One line for each row, as it comes. */
 function printLive (emulator) {
   const text = {
@@ -75,7 +91,7 @@ function printLive (emulator) {
   emulator.listen(rows => {
     for (const row of rows.filter(({ type }) => type in text)) {
       const line = [row.type.padEnd(10), (row.operation_Name ?? '').padEnd(20), text[row.type](row)]
-      console.log('  ' + line.join('  '))
+      console.log('  ' + paint(colourOf(row), line.join('  ')))
     }
   })
 }

@@ -5,6 +5,9 @@ import { request as requestHttps } from 'node:https'
 import { hostname } from 'node:os'
 import { parseArgs } from 'node:util'
 import { type Connection, parseConnectionString } from '../options/connection-string'
+import { wrongUsage } from './arguments'
+import { EmulatorClient } from './client'
+import { cost } from './cost'
 
 const USAGE = `Usage: fastify-app-insights check [connectionString]
 
@@ -12,6 +15,7 @@ const USAGE = `Usage: fastify-app-insights check [connectionString]
   Without an argument, the string is APPLICATIONINSIGHTS_CONNECTION_STRING of the environment.
   Exits with 0 where all rows were taken, with 1 where not, with 2 where there is nothing to check.
 
+  --cost               weighs the rows of the running emulator instead: see check --cost --help
   --timeout <seconds>  longest wait for the answer (default 10)
   --help               this text
 `
@@ -25,6 +29,7 @@ interface Answer { status: number, headers: IncomingHttpHeaders, body: string, h
 interface Verdict { fine: boolean, says: string, advice: string[] }
 
 export async function check (args: string[]): Promise<number> {
+  if (args.includes('--cost')) return await cost(args)
   let parsed
   try {
     parsed = parseArgs({ args, allowPositionals: true, options: { timeout: { type: 'string', default: '10' }, help: { type: 'boolean', short: 'h' } } })
@@ -37,10 +42,8 @@ export async function check (args: string[]): Promise<number> {
     return 0
   }
   const timeout = Number(parsed.values.timeout) * 1_000
-  if (!(timeout > 0 && timeout < 2 ** 31) || parsed.positionals.length > 1) {
-    process.stderr.write(USAGE)
-    return 2
-  }
+  if (!(timeout > 0 && timeout < 2 ** 31)) return wrongUsage('--timeout must be a number of seconds', USAGE)
+  if (parsed.positionals.length > 1) return wrongUsage('More than one connection string: put it in quotes, because of its semicolons', USAGE)
 
   const given = parsed.positionals[0] ?? process.env.APPLICATIONINSIGHTS_CONNECTION_STRING
   if (given === undefined || given.trim() === '') {
@@ -60,12 +63,21 @@ export async function check (args: string[]): Promise<number> {
   const kinds = rows(connection, operation)
   process.stdout.write(`Sending ${kinds.length} rows to ${connection.endpoint} …\n`)
   const began = performance.now()
-  const { fine, says, advice } = await ask(connection, JSON.stringify(kinds.map(({ envelope }) => envelope)), timeout).then(
+  const { fine, says, advice: usual } = await ask(connection, JSON.stringify(kinds.map(({ envelope }) => envelope)), timeout).then(
     answer => ofAnswer(answer, kinds.map(({ kind }) => kind), operation), (error: unknown) => ofError(error, connection, timeout))
+  const page = fine && connection.loopback ? await pageOf(connection, operation) : undefined
+  const advice = page === undefined ? usual : ['The emulator shows them here:', page]
   const text = [`${fine ? 'Fine' : 'Not fine'}: ${says} (${Math.round(performance.now() - began)} ms)`, ...advice.map(line => `  ${line}`)].join('\n')
   // Whatever the answer holds: the key is a secret.
   process.stdout.write(`${text.replaceAll(new RegExp(connection.instrumentationKey, 'gi'), '<key>')}\n`)
   return fine ? 0 : 1
+}
+
+/** Where an emulator of ours shows the operation; undefined for anything else that listens on this machine. */
+async function pageOf ({ endpoint }: Connection, operation: string): Promise<string | undefined> {
+  const client = new EmulatorClient(endpoint)
+  const rows = await client.rows({ operation }, 1).catch(() => [])
+  return rows.length === 0 ? undefined : client.pageOf(operation)
 }
 
 /** As the plugin would send them. */

@@ -2,25 +2,56 @@
 /** Command line → the command it names. */
 import { check } from './check'
 import { emulator } from './emulator'
+import { explain } from './explain'
+import { mcp } from './mcp'
 import { query } from './query'
 
-const COMMANDS: Record<string, (args: string[]) => Promise<number>> = { check, emulator, query }
+const COMMANDS: Record<string, (args: string[]) => Promise<number>> = { check, emulator, query, explain, mcp }
+
+// Outside of lib, which is the compiler's root.
+const { version } = require('../../package.json') as { version: string }
 
 const USAGE = `Usage: fastify-app-insights <command>
 
   emulator   Application Insights on this machine: an ingestion endpoint and a page that shows the rows
-             fastify-app-insights emulator --help
-  check      sends one row of each kind to Application Insights and says what it answered
-             fastify-app-insights check --help
+  check      sends one row of each kind to Application Insights and says what it answered; --cost says what rows cost
   query      asks the running emulator in KQL, the language of the portal's Logs page
-             fastify-app-insights query --help
+  explain    tells what happened in one operation, or in the last that failed
+  mcp        lets an assistant ask the running emulator, by the Model Context Protocol
+
+  fastify-app-insights <command> --help
+  fastify-app-insights --version
 `
 
 async function main ([name = '', ...args]: string[]): Promise<number> {
   if (Object.hasOwn(COMMANDS, name)) return await COMMANDS[name](args)
-  const asked = name === '--help' || name === '-h' || name === 'help'
-  ;(asked ? process.stdout : process.stderr).write(USAGE)
-  return asked ? 0 : 2
+  if (name === '--version' || name === '-v') {
+    process.stdout.write(`${version}\n`)
+    return 0
+  }
+  if (name === '--help' || name === '-h' || name === 'help') {
+    process.stdout.write(USAGE)
+    return 0
+  }
+  const problem = name === '' ? 'Which command?' : `Unknown ${name.startsWith('-') ? 'option' : 'command'} '${name}'${suggestion(name)}`
+  process.stderr.write(`${problem}\n\n${USAGE}`)
+  return 2
+}
+
+/** A command that is one letter more, less or other, or two that are swapped. */
+function suggestion (name: string): string {
+  const near = Object.keys(COMMANDS).find(command => command.startsWith(name) || distance(command, name) <= 2)
+  return near === undefined ? '' : `: did you mean ${near}?`
+}
+
+function distance (one: string, other: string): number {
+  let row = Array.from({ length: other.length + 1 }, (_, index) => index)
+  for (let i = 1; i <= one.length; i++) {
+    const next = [i]
+    for (let j = 1; j <= other.length; j++) next[j] = Math.min(row[j] + 1, next[j - 1] + 1, row[j - 1] + Number(one[i - 1] !== other[j - 1]))
+    row = next
+  }
+  return row[other.length]
 }
 
 main(process.argv.slice(2)).then(code => { process.exitCode = code }, (error: unknown) => {

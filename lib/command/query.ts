@@ -2,6 +2,7 @@
 import { request } from 'node:http'
 import { text as textOf } from 'node:stream/consumers'
 import { parseArgs } from 'node:util'
+import { wrongUsage } from './arguments'
 import { csv, objects, table, type Answer } from './tables'
 
 const USAGE = `Usage: fastify-app-insights query '<kql>' [options]
@@ -38,10 +39,10 @@ export async function query (args: string[]): Promise<number> {
     process.stdout.write(USAGE)
     return 0
   }
-  if (positionals.length !== 1 || !URL.canParse(values.url) || (values.json && values.csv)) {
-    process.stderr.write(USAGE)
-    return 2
-  }
+  if (positionals.length === 0) return wrongUsage('Which query?', USAGE)
+  if (positionals.length > 1) return wrongUsage('More than one query: put it in quotes', USAGE)
+  if (!URL.canParse(values.url)) return wrongUsage('--url must be an address such as http://127.0.0.1:4319', USAGE)
+  if (values.json && values.csv) return wrongUsage('Give --json or --csv, not both', USAGE)
   const kql = positionals[0] === '-' ? await textOf(process.stdin) : positionals[0]
 
   let answer: Answer | { error: string }

@@ -1,8 +1,7 @@
 /** The outgoing calls of one instance that are on their way: each is opened once and finished once. */
 import { type Span, SpanStatusCode, trace } from '@opentelemetry/api'
 import { context } from '../tracing/context'
-import { PROCESSED_DEPENDENCY } from '../metrics/names'
-import { attributesOf, markProcessed } from '../rows/marks'
+import { PROCESSED_DEPENDENCY, attributesOf, markProcessed } from '../rows/marks'
 import type { Config } from '../options'
 import { instanceOf } from '../globals/members'
 import type { Instance } from '../instance'

@@ -9,7 +9,10 @@ import type { Queries } from './kql/client'
 import { createQueryApi } from './kql/http'
 import { createQueries, countTypes, readQuery } from './query'
 import type { Kept, Store } from './store'
-import { failureSums, healthSums, operationSums } from './sums'
+import { failureSums } from './problems'
+import { healthSums, operationSums } from './sums'
+import { serviceMap } from './map'
+import { metricSums } from './metric-sums'
 
 type Handler = (this: Api, request: IncomingMessage, response: ServerResponse, params: URLSearchParams) => void | Promise<void>
 
@@ -22,6 +25,8 @@ const MAX_LIMIT = 1_000
 const MAX_ANSWER = 16_000_000
 /** Rows that an operation is shown with. */
 const MAX_OPERATION = 2_000
+/** Characters of an address or a command in a list. */
+const MAX_URL = 300
 /** Characters of an export that are written at a time. */
 const EXPORTED_AT_ONCE = 64_000
 
@@ -33,6 +38,8 @@ const HANDLERS: Readonly<Record<string, Handler>> = {
   'GET /api/operation': showOperation,
   'GET /api/performance': showPerformance,
   'GET /api/failures': showFailures,
+  'GET /api/metrics': showMetrics,
+  'GET /api/map': showMap,
   'GET /api/health': showHealth,
   'GET /api/export': exportRows,
   'POST /api/import': takeRows
@@ -140,21 +147,37 @@ function listLines (this: Api, _request: IncomingMessage, response: ServerRespon
   const query = readQuery(params)
   const ids = this.select(query)
   const everyKind = query.types ? this.select({ ...query, types: undefined }) : ids
-  sendJson(response, 200, { ...this.state(), total: ids.length, counts: countTypes(this.store, everyKind), lines: [...this.window(params)].map(line) })
+  sendJson(response, 200, { ...this.state(), total: ids.length, counts: countTypes(this.store, everyKind), lines: [...this.window(params)].map(record => line(this.store, record)) })
 }
 
+/** With a search, also the places of the rows that it finds. */
 function showOperation (this: Api, _request: IncomingMessage, response: ServerResponse, params: URLSearchParams): void {
-  const ids = this.select(readQuery(params))
+  const { text, ...query } = readQuery(params)
+  const ids = this.select(query)
   const records = this.records(ids.slice(0, MAX_OPERATION)).sort((a, b) => a.time - b.time || a.itemId - b.itemId)
-  sendJson(response, 200, { ...this.state(), total: ids.length, lines: records.map(line) })
+  const found = text === undefined ? undefined : this.select({ ...query, text }).slice(0, MAX_OPERATION)
+  sendJson(response, 200, { ...this.state(), total: ids.length, lines: records.map(record => line(this.store, record)), found })
 }
 
 function showPerformance (this: Api, _request: IncomingMessage, response: ServerResponse, params: URLSearchParams): void {
-  sendJson(response, 200, operationSums(this.records(this.select({ types: ['request'], ...readQuery(params) }))))
+  const query = { types: ['request' as const], ...readQuery(params) }
+  sendJson(response, 200, operationSums(this.records(this.select(query)), query))
 }
 
 function showFailures (this: Api, _request: IncomingMessage, response: ServerResponse, params: URLSearchParams): void {
-  sendJson(response, 200, failureSums(this.records(this.select({ ...readQuery(params), types: ['request', 'dependency', 'exception'] }))))
+  const query = { ...readQuery(params), types: ['request' as const, 'dependency' as const, 'exception' as const] }
+  sendJson(response, 200, failureSums(this.records(this.select(query)), query))
+}
+
+function showMetrics (this: Api, _request: IncomingMessage, response: ServerResponse, params: URLSearchParams): void {
+  const query = { ...readQuery(params), types: ['metric' as const, 'performanceCounter' as const] }
+  sendJson(response, 200, metricSums(this.records(this.select(query)), query))
+}
+
+function showMap (this: Api, _request: IncomingMessage, response: ServerResponse, params: URLSearchParams): void {
+  // The role chooses among the arrows: both ends of each are needed first.
+  const { role, ...query } = readQuery(params)
+  sendJson(response, 200, serviceMap(this.records(this.select({ ...query, types: ['request', 'dependency'] })), role))
 }
 
 function showHealth (this: Api, _request: IncomingMessage, response: ServerResponse, params: URLSearchParams): void {
@@ -188,8 +211,12 @@ async function takeRows (this: Api, request: IncomingMessage, response: ServerRe
   sendJson(response, 200, await importRows(request, this.store))
 }
 
-function line ({ text, size, ...columns }: Kept): Omit<Kept, 'text' | 'size'> {
-  return columns
+/** What a list shows of a row; the address is looked up, since few rows are in sight at a time. */
+function line (store: Store, record: Kept): Omit<Kept, 'text' | 'size'> & { url?: string } {
+  const { text, size, ...columns } = record
+  if (record.type !== 'request' && record.type !== 'dependency' && record.type !== 'pageView') return columns
+  const { url, data } = store.row(record)
+  return { ...columns, url: (url ?? data)?.slice(0, MAX_URL) }
 }
 
 function count (text: string | null, otherwise: number): number {

@@ -23,7 +23,8 @@ export interface RefusedItem {
 const UUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i
 const PAST = 48 * 3_600_000
 const FUTURE = 2 * 3_600_000
-const OF_AN_OPERATION = new Set(['request', 'dependency', 'exception', 'trace'])
+// A log line may well belong to none: `Server listening` comes before any request.
+const OF_AN_OPERATION = new Set(['request', 'dependency', 'exception'])
 
 /**
  * @param size of the item's JSON, in bytes

@@ -17,6 +17,8 @@ import { Waiting } from './waiting'
 export type { Answer, ScriptedAnswer, TrackRequest } from './answers'
 export type { RefusedItem } from './health'
 export type { ItemError } from './ingestion'
+export type { ExpectOptions } from './contract'
+export { expectRows } from './contract'
 export type { QueryOptions } from './kql/client'
 export type { QueryErrorCode } from './kql/errors'
 export type { QueryResult, Render } from './kql/output'
@@ -114,13 +116,10 @@ export async function startEmulator (options: EmulatorOptions = {}): Promise<Emu
   server.listen(options.port ?? 0, '127.0.0.1')
   await once(server, 'listening')
   // Not before the port is ours: another emulator may be writing this file.
-  const closeFile = options.file === undefined
-    ? async () => {}
-    : await keepInFile(store, options.file).catch((error: unknown) => {
-      closeApi()
-      server.close()
-      throw error
-    })
+  const closeFile = await openFile(store, options.file, () => {
+    closeApi()
+    server.close()
+  })
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
 
   let closed: Promise<void> | undefined
@@ -155,4 +154,13 @@ export async function startEmulator (options: EmulatorOptions = {}): Promise<Emu
       return closed
     }
   }
+}
+
+/** @param fail what else ends where the file cannot be used */
+async function openFile (store: Store, file: string | undefined, fail: () => void): Promise<() => Promise<void>> {
+  if (file === undefined) return async () => {}
+  return await keepInFile(store, file).catch((error: unknown) => {
+    fail()
+    throw error
+  })
 }

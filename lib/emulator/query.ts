@@ -1,5 +1,6 @@
 /** A question to the store → the rows that answer it, kept up to date as rows come and go. */
-import { kindOf, type RowType } from './rows'
+import type { RowType } from './rows'
+import { searchTest } from './search-match'
 import type { Kept, Store } from './store'
 
 /** Every part must hold; an absent one does not matter. */
@@ -13,7 +14,7 @@ export interface Query {
   /** Milliseconds since 1970. */
   from?: number
   to?: number
-  /** Free text over everything that was sent. */
+  /** Words, `field:value`, AND, OR, NOT: see search.ts. */
   text?: string
   operationId?: string
   operationName?: string
@@ -74,7 +75,7 @@ export function isFailed (record: Kept): boolean {
 
 function predicate (query: Query): (record: Kept) => boolean {
   const types = query.types && new Set(query.types)
-  const found = query.text ? finder(query.text) : undefined
+  const found = query.text ? searchTest(query.text) : undefined
   return record =>
     (types === undefined || types.has(record.type)) &&
     (!query.failed || isFailed(record)) &&
@@ -88,35 +89,7 @@ function predicate (query: Query): (record: Kept) => boolean {
     (query.flag === undefined || record.flags?.includes(query.flag) === true) &&
     (query.resultCode === undefined || record.resultCode === query.resultCode) &&
     (query.exceptionType === undefined || record.exceptionType === query.exceptionType) &&
-    (found === undefined || found(record.text))
-}
-
-// The form of an envelope is in every row, and nobody searches for it.
-const FORM = new Set(['ver', 'name', 'time', 'sampleRate', 'seq', 'iKey', 'tags', 'data', 'baseType', 'baseData', 'properties',
-  'measurements', 'id', 'duration', 'success', 'responseCode', 'resultCode', 'source', 'url', 'target', 'type', 'message',
-  'severityLevel', 'exceptions', 'typeName', 'hasFullStack', 'stack', 'parsedStack', 'outerId', 'problemId', 'metrics', 'value',
-  'count', 'min', 'max', 'stdDev', 'dataPointType', 'kind'])
-
-/** Finds text in an envelope's JSON, in any case, passing over the envelope's own words. */
-function finder (wanted: string): (json: string) => boolean {
-  const escaped = JSON.stringify(wanted).slice(1, -1).replace(/[.*+?^${}()|[\]\\]/g, '\\$&')
-  const pattern = new RegExp(escaped, 'gi')
-  return json => {
-    pattern.lastIndex = 0
-    for (let hit = pattern.exec(json); hit !== null; hit = pattern.exec(json)) {
-      if (!isForm(json, hit.index)) return true
-    }
-    return false
-  }
-}
-
-function isForm (json: string, at: number): boolean {
-  const start = json.lastIndexOf('"', at) + 1
-  const end = json.indexOf('"', at)
-  if (end < 0) return false
-  const token = json.slice(start, Math.min(end, start + 80))
-  if (json[end + 1] === ':') return FORM.has(token) || token.startsWith('ai.')
-  return token.startsWith('Microsoft.ApplicationInsights.') || kindOf(token) !== undefined
+    (found === undefined || found(record))
 }
 
 const TYPES: readonly string[] = ['request', 'dependency', 'trace', 'exception', 'event', 'metric', 'performanceCounter', 'pageView', 'browserTiming', 'availability'] satisfies RowType[]
@@ -129,9 +102,8 @@ export function readQuery (params: URLSearchParams): Query {
     failed: params.has('failed') && params.get('failed') !== '0' ? true : undefined,
     severity: whole(params.get('severity')),
     role: params.get('role') ?? undefined,
-    from: instant(params.get('from')),
-    to: instant(params.get('to')),
-    text: params.get('text')?.slice(0, 1_000) || undefined,
+    ...timesIn(params),
+    text: params.get('text')?.slice(0, 2_000) || undefined,
     operationId: params.get('operation') || undefined,
     operationName: params.get('name') ?? undefined,
     name: params.get('own') ?? undefined,
@@ -144,6 +116,18 @@ export function readQuery (params: URLSearchParams): Query {
 
 function whole (text: string | null): number | undefined {
   return text !== null && /^\d{1,15}$/.test(text) ? Number(text) : undefined
+}
+
+/** `from` and `to`, or the latest `within` seconds; with `before`, as many seconds that ended so long ago. */
+function timesIn (params: URLSearchParams): Pick<Query, 'from' | 'to'> {
+  const within = whole(params.get('within')) ?? 0
+  const before = whole(params.get('before')) ?? 0
+  // Whole seconds: the same question again then finds its answer.
+  const now = (Math.floor(Date.now() / 1_000) - before) * 1_000
+  return {
+    from: instant(params.get('from')) ?? (within === 0 ? undefined : now - within * 1_000),
+    to: instant(params.get('to')) ?? (before === 0 ? undefined : now)
+  }
 }
 
 function instant (text: string | null): number | undefined {

@@ -14,10 +14,12 @@ export interface Item {
 
 /** What is kept per row: the columns that lists and sums need, and the envelope as text, a quarter of an object's memory. */
 export type Kept = Pick<Row, 'type' | 'itemId' | 'name' | 'message' | 'resultCode' | 'success' | 'duration' | 'severityLevel' |
-  'exceptionType' | 'value' | 'dependencyType' | 'target' | 'id' | 'operation_Id' | 'operation_ParentId' | 'operation_Name' |
+  'exceptionType' | 'problemId' | 'value' | 'valueCount' | 'dependencyType' | 'target' | 'id' | 'operation_Id' | 'operation_ParentId' | 'operation_Name' |
   'cloud_RoleName' | 'itemCount'> & {
     /** Milliseconds since 1970. */
     time: number
+    /** Who asked: signed in or, without that, the anonymous id. */
+    user?: string
     /** What Azure would do to it, as `verdict: reason`, where there is anything. */
     flags?: string[]
     text: string
@@ -153,7 +155,9 @@ function keep (row: Row, text: string, size: number, flags: string[] | undefined
     duration: row.duration,
     severityLevel: row.severityLevel,
     exceptionType: cut(row.exceptionType),
+    problemId: cut(row.problemId),
     value: row.value,
+    valueCount: row.valueCount,
     dependencyType: row.dependencyType,
     target: cut(row.target),
     id: row.id,
@@ -162,6 +166,7 @@ function keep (row: Row, text: string, size: number, flags: string[] | undefined
     operation_Name: cut(row.operation_Name),
     cloud_RoleName: cut(row.cloud_RoleName),
     itemCount: row.itemCount,
+    user: row.user_AuthenticatedId ?? row.user_Id,
     flags,
     text,
     // One character beyond Latin 1 doubles what all of them take.

@@ -49,6 +49,7 @@ export interface RecordSink {
 }
 
 const MAX_TYPE = 1_024
+const NO_ERRORS: readonly unknown[] = Object.freeze([])
 
 /** @param serialize the error as the app's logger would write it */
 export function createExceptions (sink: RecordSink, clientErrors: boolean, serialize: (error: unknown, operation: Operation | undefined) => SerializedError): Exceptions {
@@ -90,7 +91,7 @@ export function createExceptions (sink: RecordSink, clientErrors: boolean, seria
     },
     pendingOf: operation => operation?.errors,
     reportPending (operation, statusCode) {
-      const errors = [...operation.errors ?? []]
+      const errors = operation.errors === undefined ? NO_ERRORS : [...operation.errors]
       const isOfClient = statusCode !== undefined && statusCode >= 400 && statusCode < 500
       if (clientErrors || !isOfClient) {
         for (const error of errors) {

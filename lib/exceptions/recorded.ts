@@ -1,15 +1,8 @@
 /** Texts given to `recordException` → a row each, unless the error that they tell of gets one of its own. */
 import type { Span } from '@opentelemetry/api'
-import type { Operation } from '../tracing/operation'
+import type { Operation, RecordedText } from '../tracing/operation'
 import { readProperty, readText } from '../rows/hostile'
 import { partsOf } from './causes'
-
-/** An instrumentation has recorded a text or a copy of an error, which is thrown or logged a moment later, or is not. */
-interface RecordedText {
-  readonly span: Span
-  readonly message: string
-  readonly report: () => void
-}
 
 export interface RecordedTexts {
   /** @param report makes the row, when nothing else has */
@@ -23,12 +16,10 @@ export interface RecordedTexts {
 }
 
 const MAX_BUFFERED = 100
-// In milliseconds. Outside of an operation nothing says when the error will not come any more, and a session may last for hours.
+// In milliseconds. Outside of an operation nothing tells that the error won't come any more, and a session may last for hours.
 const WAITS = { outside: 1_000, within: 10_000 }
 
 export function createRecordedTexts (waits = WAITS): RecordedTexts {
-  const buffered = new WeakMap<Operation, RecordedText[]>()
-  const ended = new WeakSet<Operation>()
   let outside: RecordedText[] = []
   let timer: NodeJS.Timeout | undefined
 
@@ -41,41 +32,41 @@ export function createRecordedTexts (waits = WAITS): RecordedTexts {
   }
 
   function expire (operation: Operation, text: RecordedText): void {
-    const texts = buffered.get(operation)
-    if (texts?.includes(text) !== true) return
-    buffered.set(operation, texts.filter(other => other !== text))
+    if (operation.recorded?.includes(text) !== true) return
+    operation.recorded = operation.recorded.filter(other => other !== text)
     text.report()
   }
 
   return {
     buffer (span, exception, operation, report) {
       const text: RecordedText = { span, message: typeof exception === 'string' ? exception : readText(exception, 'message') ?? '', report }
-      if (operation === undefined || ended.has(operation)) {
+      if (operation === undefined || operation.hasEnded) {
         if (outside.push(text) >= MAX_BUFFERED) drain()
         else timer ??= setTimeout(drain, waits.outside).unref()
         return
       }
-      const texts = buffered.get(operation) ?? []
+      const texts = operation.recorded ?? []
       if (texts.length >= MAX_BUFFERED) {
         report()
         return
       }
-      buffered.set(operation, [...texts, text])
+      operation.recorded = [...texts, text]
       setTimeout(expire, waits.within, operation, text).unref()
     },
     release (error, operation) {
-      const texts = operation === undefined ? undefined : buffered.get(operation)
+      const texts = operation?.recorded
       if (outside.length === 0 && texts === undefined) return
       const messages = new Set(messagesOf(error))
       const isOther = (text: RecordedText): boolean => !isAbout(text, message => messages.has(message))
       outside = outside.filter(isOther)
-      if (texts !== undefined) buffered.set(operation!, texts.filter(isOther))
+      if (texts !== undefined) operation!.recorded = texts.filter(isOther)
     },
     settle (operation, isKnown) {
-      ended.add(operation)
-      const texts = buffered.get(operation)
-      buffered.delete(operation)
-      for (const text of texts ?? []) if (!isAbout(text, isKnown)) text.report()
+      operation.hasEnded = true
+      const { recorded: texts } = operation
+      if (texts === undefined) return
+      operation.recorded = undefined
+      for (const text of texts) if (!isAbout(text, isKnown)) text.report()
     },
     drain
   }

@@ -20,9 +20,8 @@ import { createSeverities } from './severity'
 // In characters. What is longer is cut to what a row may hold before it travels.
 const LONGEST_WHOLE = 32_768
 
-/** A line as it was written, redacted. */
+/** A line that is not parsed here. */
 export interface WholeLine extends LineNotes {
-  readonly text: string
   readonly message: string
   readonly severityNumber: SeverityNumber
 }

@@ -1,11 +1,9 @@
 /** A log record → what its operation gives it, and delivery, at once or when its operation is decided. */
 import { type Attributes, type Context, ROOT_CONTEXT, trace } from '@opentelemetry/api'
 import type { LogRecordProcessor, SdkLogRecord } from '@opentelemetry/sdk-logs'
-import type { LiveCounters } from '../live-metrics/counters'
 import type { Delivery, LineOrigin } from '../delivery'
-import { PROCESSED_EXCEPTION } from '../metrics/names'
 import { OPERATION_NAME } from '../rows/attribute-names'
-import { markProcessed, markSampleRate } from '../rows/marks'
+import { PROCESSED_EXCEPTION, markProcessed, markSampleRate } from '../rows/marks'
 import { RowDecision, type Operation, operationOf, rateOf } from '../tracing/operation'
 import { isOwn, ownSpan } from '../tracing/own-spans'
 import { type Redactor, redactAttributes, redactRecord } from '../rows/redaction'
@@ -13,11 +11,10 @@ import { isForAzure } from '../tracing/span-processor'
 import { foreignRecord } from './foreign-record'
 import { type LineFormat, addMissing } from '../rows/line'
 
-/** The line as it was written, redacted. @see https://opentelemetry.io/docs/specs/semconv/general/logs/ */
-export const ORIGINAL_LINE = 'log.record.original'
-
 /** What a line's record does not say about it. */
 export interface LineNotes {
+  /** As it was written, redacted. */
+  readonly text: string
   /** The logger's value. */
   readonly level: number
   /** Milliseconds since 1970, as written in the line. */
@@ -33,7 +30,8 @@ export interface RecordTarget {
   /** Of every row. */
   readonly properties: Attributes
   readonly delivery: Pick<Delivery, 'line' | 'record'>
-  readonly live: LiveCounters | undefined
+  /** Counts it for Live Metrics. */
+  readonly live: { readonly isWatched: boolean, exception: (weight: number) => void } | undefined
   /** Counts an exception's row, which may stand for several. */
   exception: ((weight: number) => void) | undefined
   /** Counts a row that sampling or `ignore` leaves out. */
@@ -111,12 +109,12 @@ export class RecordProcessor implements LogRecordProcessor {
     if (!operation.buffer(() => this.#deliverLine(record, notes, operation, name, attributes))) leaveOut(operation)
   }
 
-  #deliverLine (record: SdkLogRecord, { level, timestamp, format }: LineNotes, operation: Operation | undefined, operationName: string | undefined, attributes: Attributes | undefined): void {
+  #deliverLine (record: SdkLogRecord, { text, level, timestamp, format }: LineNotes, operation: Operation | undefined, operationName: string | undefined, attributes: Attributes | undefined): void {
     const { redactor, delivery } = this.#target
     if (attributes !== undefined) redactAttributes(attributes, redactor)
     const { spanContext: span } = record
     delivery.line({
-      text: record.attributes[ORIGINAL_LINE] as string,
+      text,
       timestamp,
       level,
       severityNumber: record.severityNumber!,

@@ -12,6 +12,7 @@ import { CallMetrics, type CallOutcome, RequestMetrics, type RequestOutcome, typ
 import type { AppMeter } from './meter'
 import { type StandardDimensions, standardDimensions } from './names'
 import { type ProcessWatch, watchProcess } from './process'
+import { SdkStats } from './sdk-stats'
 import { GAUGE, type Point } from './series'
 
 export interface MetricsOptions {
@@ -29,6 +30,10 @@ export interface MetricsOptions {
   readonly stats: () => DeliveryStats
   readonly sampledOut: () => number
   readonly warn: Warn
+  /** Whether to count rows for Azure's SDK stats workbook. */
+  readonly sdkStats: boolean
+  /** Of this package. */
+  readonly version: string
 }
 
 export const NO_METER: Meter = createNoopMeter()
@@ -40,9 +45,12 @@ export class Metrics {
   readonly #calls: CallMetrics
   readonly #custom = new CustomMetrics()
   readonly #delivery: DeliveryMetrics
+  readonly #sdkStats: SdkStats | undefined
   readonly #process: ProcessWatch | undefined
   readonly #timer: NodeJS.Timeout
   #exceptions = 0
+  /** Whether nothing comes after what is sent next. */
+  #isEnding = false
   /** When the interval began, in milliseconds since 1970. */
   #since = Date.now()
   #app: AppMeter | undefined
@@ -53,6 +61,7 @@ export class Metrics {
     this.#requests = new RequestMetrics(this.#dimensions)
     this.#calls = new CallMetrics(this.#dimensions)
     this.#delivery = new DeliveryMetrics(options.stats, options.sampledOut)
+    this.#sdkStats = options.sdkStats ? new SdkStats(options.stats, options.version, process.env) : undefined
     this.#process = options.runtime ? watchProcess() : undefined
     this.#timer = setInterval(() => { void this.send() }, options.interval).unref()
   }
@@ -94,18 +103,22 @@ export class Metrics {
     }
   }
 
-  /** The same without waiting for instruments that answer later: the process is ending. */
-  sendSync (): void {
+  /**
+   * The same without waiting for instruments that answer later: the process is ending.
+   * @param isLast whether nothing comes after it
+   */
+  sendSync (isLast = this.#isEnding): void {
     const startTime = millisToHrTime(this.#since)
-    this.#options.deliver(this.#toResourceMetrics(this.#take(), startTime))
+    this.#options.deliver(this.#toResourceMetrics(this.#take(isLast), startTime))
   }
 
   stop (): void {
+    this.#isEnding = true
     clearInterval(this.#timer)
     this.#process?.stop()
   }
 
-  #take (): Point[] {
+  #take (isLast: boolean): Point[] {
     const now = Date.now()
     const seconds = Math.max(now - this.#since, 1) / 1_000
     this.#since = now
@@ -115,7 +128,7 @@ export class Metrics {
     const points = [...requests.points, ...this.#calls.take(), ...this.#custom.take()]
     if (exceptions > 0) points.push(['exceptions/count', GAUGE, this.#dimensions('exceptions/count'), Math.round(exceptions)])
     if (this.#process !== undefined) points.push(...rates(requests.totals, exceptions, seconds), ...this.#process.take())
-    points.push(...this.#delivery.take())
+    points.push(...this.#delivery.take(), ...this.#sdkStats?.take(isLast) ?? [])
     return points
   }
 

@@ -3,7 +3,7 @@ import type { TokenCredential } from '@azure/core-auth'
 import type { LogRecordProcessor } from '@opentelemetry/sdk-logs'
 import type { Sampler, SpanProcessor } from '@opentelemetry/sdk-trace-base'
 import type { FastifyReply, FastifyRequest } from 'fastify'
-import { type EnvironmentSampling, isDisabled, samplingOf } from './environment'
+import { type EnvironmentSampling, isDisabled, isSdkStatsDisabled, samplingOf } from './environment'
 import { type Connection, parseConnectionString } from './connection-string'
 import {
   guardedCredential, guardedLogRecordProcessor, guardedPredicate, guardedProperties, guardedSampler, guardedSpanProcessor, withoutUndefined
@@ -30,6 +30,7 @@ export interface LogsConfig {
   readonly filter: ((line: LogLine) => boolean) | undefined
   readonly redact: readonly string[]
   readonly requestLogs: boolean
+  readonly console: boolean
 }
 
 export interface Config {
@@ -55,6 +56,7 @@ export interface Config {
     readonly refusedHeaders: readonly string[]
     readonly serverTiming: boolean
     readonly clientAddress: boolean
+    readonly userAgent: boolean
     readonly enrich: ((request: FastifyRequest, reply: FastifyReply) => Properties | undefined) | undefined
   }
   readonly logs: LogsConfig | false
@@ -96,8 +98,9 @@ export function readOptions (input: unknown, env: NodeJS.ProcessEnv, warn: Warn)
   if (connectionString === undefined || connectionString.trim() === '') throw new FAI_ERR_CONNECTION_STRING_MISSING()
   const { sampler, credential } = options
 
+  const connection = parseConnectionString(connectionString)
   return Object.freeze<Config>({
-    connection: parseConnectionString(connectionString),
+    connection,
     serviceName: options.serviceName,
     properties: Object.freeze(withoutUndefined(options.properties ?? {})),
     ...readSampling(options, env),
@@ -112,8 +115,8 @@ export function readOptions (input: unknown, env: NodeJS.ProcessEnv, warn: Warn)
     exceptions: readExceptions(options.exceptions ?? true),
     dependencies: readDependencies(options.dependencies ?? true, options.instrumentations ?? [], warn),
     instrumentations: Object.freeze([...options.instrumentations ?? []]),
-    metrics: readMetrics(options.metrics ?? true),
     liveMetrics: options.liveMetrics ?? true,
+    metrics: readMetrics(options.metrics ?? true, (options.statsbeat ?? true) && !connection.loopback && !isSdkStatsDisabled(env)),
     credential: credential === undefined ? undefined : guardedCredential(credential),
     storageDirectory: options.storageDirectory,
     maxStorageBytes: options.maxStorageBytes ?? 50 * 1024 * 1024,
@@ -143,13 +146,14 @@ function readIgnore (ignore: AppInsightsOptions['ignore'], warn: Warn): Ignore {
 
 function readLogs (given: boolean | LogOptions, warn: Warn): Config['logs'] {
   if (given === false) return false
-  const { level, filter, redact, requestLogs }: LogOptions = given === true ? {} : given
+  const { level, filter, redact, requestLogs, console }: LogOptions = given === true ? {} : given
   const isKept = filter === undefined ? undefined : guardedPredicate('logs.filter', filter, 'the line is sent', warn)
   return Object.freeze({
     level,
     filter: isKept === undefined ? undefined : (line: LogLine) => isKept(line) ?? true,
     redact: Object.freeze([...redact ?? []]),
-    requestLogs: requestLogs ?? false
+    requestLogs: requestLogs ?? false,
+    console: console ?? false
   })
 }
 
@@ -159,10 +163,11 @@ function readExceptions (given: boolean | ExceptionOptions): Config['exceptions'
   return Object.freeze({ clientErrors: clientErrors ?? false, uncaught: uncaught ?? true })
 }
 
-function readMetrics (given: boolean | MetricOptions): Config['metrics'] {
+/** @param sdkStats where the app says nothing of it */
+function readMetrics (given: boolean | MetricOptions, sdkStats: boolean): Config['metrics'] {
   if (given === false) return false
-  const { interval, runtime }: MetricOptions = given === true ? {} : given
-  return Object.freeze({ interval: interval ?? 60_000, runtime: runtime ?? true })
+  const { interval, runtime, sdkStats: chosen }: MetricOptions = given === true ? {} : given
+  return Object.freeze({ interval: interval ?? 60_000, runtime: runtime ?? true, sdkStats: chosen ?? sdkStats })
 }
 
 function readDependencies (given: boolean | DependencyOptions, instrumentations: Instrumentation[], warn: Warn): Config['dependencies'] {
@@ -194,6 +199,7 @@ function readRequests (given: RequestOptions, warn: Warn): Config['requests'] {
     refusedHeaders: [...headers, ...responseHeaders].filter(isSecret),
     serverTiming: given.serverTiming ?? false,
     clientAddress: given.clientAddress ?? true,
+    userAgent: given.userAgent ?? true,
     enrich: enrich === undefined ? undefined : guardedProperties('requests.enrich', enrich, 'the row is sent without its properties', warn)
   })
 }

@@ -12,6 +12,11 @@ export function isDisabled (env: NodeJS.ProcessEnv): boolean {
   return env.OTEL_SDK_DISABLED?.trim().toLowerCase() === 'true'
 }
 
+/** Azure's own switches. */
+export function isSdkStatsDisabled (env: NodeJS.ProcessEnv): boolean {
+  return Boolean(env.APPLICATIONINSIGHTS_SDKSTATS_DISABLED) || Boolean(env.APPLICATION_INSIGHTS_NO_STATSBEAT)
+}
+
 /** The names are OpenTelemetry's, in Azure's spelling too, and Azure's own two. What is wrong is told, and passed over. */
 export function samplingOf (env: NodeJS.ProcessEnv): EnvironmentSampling {
   const name = env.OTEL_TRACES_SAMPLER?.trim().toLowerCase() ?? ''

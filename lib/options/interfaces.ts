@@ -35,6 +35,8 @@ export interface RequestOptions {
   serverTiming?: boolean
   /** `false` leaves client addresses out of every row: `client_IP` is empty, and Azure has no place to look up. @default true */
   clientAddress?: boolean
+  /** `false` leaves the caller's user agent out of every row, from which Azure reads browser and operating system. @default true */
+  userAgent?: boolean
   /** Custom properties for the request's row, called once when the request has ended. */
   enrich?: (request: FastifyRequest, reply: FastifyReply) => Properties | undefined | void
 }
@@ -56,6 +58,8 @@ export interface LogOptions {
   redact?: string[]
   /** Sends Fastify's own "incoming request" and "request completed" too. @default false */
   requestLogs?: boolean
+  /** `console.debug`, `log`, `info`, `warn` and `error` make rows too, and still write where they did. @default false */
+  console?: boolean
 }
 
 export interface ExceptionOptions {
@@ -104,6 +108,11 @@ export interface MetricOptions {
   interval?: number
   /** Event loop, heap, garbage collection, CPU and memory of the process. @default true */
   runtime?: boolean
+  /**
+   * Counts of rows sent, dropped and retried for Azure's SDK stats workbook, every 15 minutes.
+   * @default true; false where the endpoint is on this machine, `statsbeat` is false, or the environment variable APPLICATIONINSIGHTS_SDKSTATS_DISABLED is set
+   */
+  sdkStats?: boolean
 }
 
 export interface IgnoreOptions {

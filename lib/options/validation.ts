@@ -129,9 +129,10 @@ const REQUESTS: Shape<RequestOptions> = {
   responseHeaders: list('an array of header names', HEADER),
   serverTiming: BOOLEAN,
   clientAddress: BOOLEAN,
+  userAgent: BOOLEAN,
   enrich: FUNCTION
 }
-const LOGS: Shape<LogOptions> = { level: STRING, filter: FUNCTION, redact: list('an array of paths', REDACT_PATH), requestLogs: BOOLEAN }
+const LOGS: Shape<LogOptions> = { level: STRING, filter: FUNCTION, redact: list('an array of paths', REDACT_PATH), requestLogs: BOOLEAN, console: BOOLEAN }
 const EXCEPTIONS: Shape<ExceptionOptions> = { clientErrors: BOOLEAN, uncaught: BOOLEAN }
 const DEPENDENCIES: Shape<DependencyOptions> = {
   ignore: either('an array of hosts and urls, or a function', [isFunction, fine], [Array.isArray, list('', CALL)]),
@@ -141,7 +142,8 @@ const DEPENDENCIES: Shape<DependencyOptions> = {
 }
 const METRICS: Shape<MetricOptions> = {
   interval: must(`a number of milliseconds from 1 to ${LONGEST_WAIT}`, value => Number.isSafeInteger(value) && isNumber(value, 1, LONGEST_WAIT)),
-  runtime: BOOLEAN
+  runtime: BOOLEAN,
+  sdkStats: BOOLEAN
 }
 const ROUTES = list('an array of route patterns', ROUTE)
 const IGNORE: Shape<IgnoreOptions> = { routes: ROUTES, keepFailures: BOOLEAN }

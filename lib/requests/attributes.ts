@@ -2,6 +2,7 @@
 import type { Socket } from 'node:net'
 import type { Attributes } from '@opentelemetry/api'
 import { cut } from '../rows/cut'
+import type { Config } from '../options'
 import type { Connection } from './connection'
 import { isAuthority } from './forwarded'
 import { OTHER, knownMethod } from '../rows/methods'
@@ -16,7 +17,7 @@ export const MAX_URL = 2_048
 export function requestAttributes ({ tracing, request, reply, route, connection }: RequestOperation, status: number | undefined, attributes: Attributes): void {
   const { config, telemetry } = tracing
   const { raw } = request
-  httpAttributes(raw, connection, route, telemetry.redactor, attributes)
+  httpAttributes(raw, connection, route, telemetry, attributes)
   if (status !== undefined) attributes['http.response.status_code'] = status
   for (const name of config.requests.headers) {
     const value = raw.headers[name]
@@ -28,8 +29,11 @@ export function requestAttributes ({ tracing, request, reply, route, connection 
   }
 }
 
+/** As much of the instance as a request's attributes need. */
+export interface Recorder { readonly redactor: Redactor, readonly config: Pick<Config, 'requests'> }
+
 /** @see https://opentelemetry.io/docs/specs/semconv/http/http-spans/#http-server-span */
-export function httpAttributes (raw: RawRequest, { socket, scheme, host, clientAddress }: Connection, route: string, redactor: Redactor, attributes: Attributes): void {
+export function httpAttributes (raw: RawRequest, { socket, scheme, host, clientAddress }: Connection, route: string, { redactor, config }: Recorder, attributes: Attributes): void {
   const method = knownMethod(raw.method)
   attributes['http.request.method'] = method
   // Without it the exporter would name the operation by the raw path.
@@ -47,7 +51,7 @@ export function httpAttributes (raw: RawRequest, { socket, scheme, host, clientA
   if (clientAddress !== undefined) attributes['client.address'] = clientAddress
   if (isSynthetic(raw)) attributes['user_agent.synthetic.type'] = 'test'
   const agent = raw.headers['user-agent']
-  if (agent !== undefined) attributes['user_agent.original'] = agent
+  if (agent !== undefined && config.requests.userAgent) attributes['user_agent.original'] = agent
 }
 
 interface HttpServer { readonly authority: string, readonly address: string, readonly port: number | undefined }

@@ -101,7 +101,7 @@ function report ({ config, telemetry }: RequestTracing, raw: RawRequest, status:
   }
   if (telemetry.metrics !== undefined) markCounted(span)
   const attributes = { 'http.response.status_code': status }
-  httpAttributes(raw, connection, UNMATCHED, telemetry.redactor, attributes)
+  httpAttributes(raw, connection, UNMATCHED, telemetry, attributes)
   span.setAttributes(attributes)
   setStatus(span, status, success)
   telemetry.live?.skip(span)

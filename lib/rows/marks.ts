@@ -23,7 +23,12 @@ export function sampleRateOf (attributes: object | undefined): number | undefine
   return (attributes as Marked | undefined)?.[kSampleRate]
 }
 
-/** @param by the metric, as Azure names it */
+// How Azure names the metrics that have counted a row already.
+export const PROCESSED_REQUEST = "(Name:'Requests', Ver:'1.1')"
+export const PROCESSED_DEPENDENCY = "(Name:'Dependencies', Ver:'1.1')"
+export const PROCESSED_EXCEPTION = "(Name:'Exceptions', Ver:'1.1')"
+
+/** @param by one of the above */
 export function markProcessed (attributes: object | undefined, by: string): void {
   if (attributes !== undefined) (attributes as Marked)[kProcessed] = by
 }

@@ -38,6 +38,13 @@ export interface Owner {
   trackException: (context: Context, error: unknown, properties?: Properties) => void
 }
 
+/** An instrumentation has recorded a text or a copy of an error, which is thrown or logged a moment later, or is not. */
+export interface RecordedText {
+  readonly span: Span
+  readonly message: string
+  readonly report: () => void
+}
+
 // A pending operation may log without end. What is beyond this is dropped and counted.
 const MAX_BUFFERED = 200
 
@@ -64,6 +71,10 @@ export class Operation {
   forceKeep = false
   /** Errors seen by onError and not yet reported: the request's end or a log line does. */
   errors: Set<unknown> | undefined = undefined
+  /** Texts given to `recordException` that wait for the error they tell of. */
+  recorded: RecordedText[] | undefined = undefined
+  /** Nothing waits for its end any longer. */
+  hasEnded = false
   /** What the app sees of this operation, when it has asked for it. */
   visible: object | undefined = undefined
   /** Of the request: tells how its errors are to be written where nobody logs them. */

@@ -3,6 +3,7 @@ import { getNumberFromEnv } from '@opentelemetry/core'
 import { type Resource, resourceFromAttributes } from '@opentelemetry/resources'
 import { type LogRecordProcessor, LoggerProvider } from '@opentelemetry/sdk-logs'
 import { BasicTracerProvider, type Sampler, type SpanProcessor } from '@opentelemetry/sdk-trace-base'
+import { pooledIds } from './ids'
 import type { Role } from './resource'
 
 export interface Providers {
@@ -37,6 +38,7 @@ export function createProviders ({ attributes }: Role, sampler: Sampler, spanPro
     tracerProvider: new BasicTracerProvider({
       resource,
       sampler,
+      idGenerator: pooledIds,
       spanLimits: { attributeCountLimit: spans.count, attributeValueLengthLimit: spans.valueLength },
       spanProcessors
     }),

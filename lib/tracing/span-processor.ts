@@ -4,10 +4,15 @@ import type { ReadableSpan, Span, SpanProcessor } from '@opentelemetry/sdk-trace
 import { NOT_FOR_AZURE, OPERATION_NAME, SAMPLE_RATE } from '../rows/attribute-names'
 import { markSampleRate, sampleRateOf } from '../rows/marks'
 import { type Redactor, redactSpan } from '../rows/redaction'
-import type { LiveCounters } from '../live-metrics/counters'
 import type { RowSpan } from '../rows/span'
 import { RowDecision, type Operation, bindSpan, operationOf, operationOfSpan } from './operation'
 import { interceptExceptions } from './recorded-exceptions'
+
+/** Live Metrics, as much of them as spans need. */
+export interface SpanCounter {
+  readonly isWatched: boolean
+  span: (span: ReadableSpan, weight: number) => void
+}
 
 export interface SpanTarget {
   /** Of an attribute's value, in characters. */
@@ -19,7 +24,7 @@ export interface SpanTarget {
   /** An event of a span, which is a row of its own. */
   event: (event: ReadableSpan['events'][number], span: ReadableSpan, operation: Operation | undefined) => void
   /** What is counted for Live Metrics. */
-  readonly live: LiveCounters | undefined
+  readonly live: SpanCounter | undefined
   /** Spans that are sampled out come here too. */
   readonly seesAll: boolean
   /** Sampling has kept a row from being sent. */

@@ -1,39 +1,11 @@
 /// <reference lib="dom" />
-import { readFileSync } from 'node:fs'
-import { mkdir } from 'node:fs/promises'
-import { startEmulator, type Emulator } from 'fastify-app-insights/emulator'
-import type { Browser, BrowserContextOptions, Page } from 'playwright-core'
+import type { Browser } from 'playwright-core'
 import t, { type Test } from 'tap'
 import { launch, missing } from '../fixtures/chromium'
-import { dependency, envelope, exception, post, request, trace } from '../fixtures/envelopes'
+import { dependency, exception, post, request, trace } from '../fixtures/envelopes'
+import { clean, operation, scene } from '../fixtures/page'
 
-const axe = readFileSync(require.resolve('axe-core/axe.min.js'), 'utf8')
 const HOSTILE = '<img src=x onerror="window.hacked=1"><script>window.hacked=1</script>"\'&{{7*7}}</textarea><svg onload=alert(1)>\u202egnp.exe'
-/** A folder to put the documentation's pictures into. */
-const SCREENSHOTS = process.env.SCREENSHOTS
-const PICTURES = ['row', 'operation', 'performance', 'failures', 'narrow operation dark']
-
-interface Opened {
-  emulator: Emulator
-  page: Page
-  go: (hash: string) => Promise<void>
-}
-
-/** An operation over two services, with a failure in the second. */
-function operation (at: number, id: string) {
-  const tags = (after: number, role: string, parent?: string) => ({
-    time: new Date(at + after).toISOString(),
-    tags: { 'ai.operation.id': id, 'ai.operation.name': 'GET /orders/:id', 'ai.cloud.role': role, ...(parent ? { 'ai.operation.parentId': parent } : {}) }
-  })
-  return [
-    trace('reading the order', { properties: { tenant: 'acme' } }, tags(4, 'shop', `${id}a`)),
-    request({ id: `${id}c`, name: 'GET /stock', responseCode: '503', success: false, duration: '00:00:00.1400000' }, tags(70, 'stock', `${id}b`)),
-    exception({}, tags(190, 'stock', `${id}c`)),
-    dependency({ id: `${id}b`, name: 'GET /stock', duration: '00:00:00.1900000' }, tags(48, 'shop', `${id}a`)),
-    envelope('EventData', { name: 'OrderFailed' }, tags(290, 'shop', `${id}a`)),
-    request({ id: `${id}a`, name: 'GET /orders/:id', duration: '00:00:00.3200000', responseCode: '500', success: false }, tags(0, 'shop'))
-  ]
-}
 
 t.test('the page', { skip: missing() }, async t => {
   const browser = await launch()
@@ -41,47 +13,6 @@ t.test('the page', { skip: missing() }, async t => {
   // One test at a time: windows share the machine.
   await views(t, browser)
 })
-
-interface Scene extends Opened {
-  t: Test
-}
-
-/** A test in a window of its own, on an emulator of its own. Nothing may go wrong in it unseen. */
-async function scene (t: Test, browser: Browser, name: string, { hash = '', ...options }: BrowserContextOptions & { hash?: string }, play: (scene: Scene) => Promise<void>): Promise<void> {
-  await t.test(name, async t => {
-    const emulator = await startEmulator()
-    const context = await browser.newContext({ viewport: { width: 1360, height: 800 }, ...options })
-    t.teardown(async () => {
-      await context.close()
-      await emulator.close()
-    })
-    const page = await context.newPage()
-    page.setDefaultTimeout(10_000)
-    const elsewhere: string[] = []
-    page.on('request', request => { if (!request.url().startsWith(emulator.url) && request.url() !== 'about:blank') elsewhere.push(request.url()) })
-    const wrong: string[] = []
-    page.on('pageerror', error => wrong.push(error.message))
-    page.on('console', message => { if (message.type() === 'error' && !message.text().includes('404')) wrong.push(message.text()) })
-    await page.goto(`${emulator.url}/${hash}`)
-    await play({ t, emulator, page, go: async hash => { await page.goto(`${emulator.url}/${hash}`) } })
-    t.strictSame(elsewhere, [], 'nothing was asked of another host')
-    t.strictSame(wrong, [], 'no error and no breach of the policy')
-  })
-}
-
-async function clean (t: Test, page: Page, what: string): Promise<void> {
-  // The page's policy refuses injected scripts, as it should: axe is evaluated by the debugger instead.
-  await page.evaluate(axe)
-  const violations = await page.evaluate(async () => {
-    const { axe } = globalThis as unknown as { axe: { run: () => Promise<{ violations: Array<{ id: string, impact: string, nodes: Array<{ html: string }> }> }> } }
-    return (await axe.run()).violations.filter(({ impact }) => impact === 'serious' || impact === 'critical').map(({ id, nodes }) => `${id}: ${nodes.slice(0, 3).map(node => node.html.slice(0, 160)).join(' | ')}`)
-  })
-  t.strictSame(violations, [], `axe finds nothing serious: ${what}`)
-  if (SCREENSHOTS && PICTURES.includes(what)) {
-    await mkdir(SCREENSHOTS, { recursive: true })
-    await page.screenshot({ path: `${SCREENSHOTS}/${what.replace(/\W+/g, '-')}.png` })
-  }
-}
 
 async function views (t: Test, browser: Browser): Promise<void> {
   await scene(t, browser, 'says how to begin, and shows a row soon after it came', {}, async ({ t, emulator, page }) => {
@@ -97,6 +28,11 @@ async function views (t: Test, browser: Browser): Promise<void> {
     await page.getByRole('button', { name: 'Resume' }).click()
     await page.getByRole('gridcell', { name: 'while paused' }).waitFor()
     await page.getByRole('button', { name: 'Clear', exact: true }).click()
+    await page.getByRole('button', { name: 'Cancel' }).click()
+    await page.getByRole('gridcell', { name: 'while paused' }).waitFor()
+    await page.getByRole('button', { name: 'Clear', exact: true }).click()
+    await page.getByRole('dialog').getByText('Delete 2 rows?').waitFor()
+    await page.getByRole('button', { name: 'Delete 2 rows' }).click()
     await page.getByText('Waiting for telemetry').waitFor()
   })
 
@@ -115,7 +51,7 @@ async function views (t: Test, browser: Browser): Promise<void> {
     await go('#/search')
     await page.getByLabel('Failed only').check()
     await count(4, 'failed')
-    await page.getByLabel('Role').selectOption('stock')
+    await page.getByLabel('Role', { exact: true }).selectOption('stock')
     await count(2, 'failed, of a role')
     await page.reload()
     await count(2, 'the address keeps it')
@@ -181,7 +117,7 @@ async function views (t: Test, browser: Browser): Promise<void> {
     const steps = await page.getByRole('grid', { name: 'Waterfall' }).getByRole('row').allTextContents()
     t.match(steps[1], /GET \/orders\/:id.*shop/)
     t.match(steps.find(step => step.includes('TypeError')), /stock/)
-    const indent = await page.locator('.step .what').evaluateAll(cells => cells.map(cell => parseInt((cell as HTMLElement).style.paddingLeft)))
+    const indent = await page.locator('.waterfall .line .what').evaluateAll(cells => cells.map(cell => parseInt((cell as HTMLElement).style.paddingLeft)))
     t.ok(Math.max(...indent) >= 48, 'what was called stands under its caller')
     await clean(t, page, 'operation')
     await post(emulator.url, [trace('a late line', {}, { tags: { 'ai.operation.id': 'op1', 'ai.operation.parentId': 'op1a' } })])
@@ -199,7 +135,7 @@ async function views (t: Test, browser: Browser): Promise<void> {
     await page.getByText('40 of 40 requests failed').waitFor()
     await clean(t, page, 'failures')
     await page.getByRole('link', { name: /TypeError/ }).click()
-    await page.getByText('exception: TypeError').waitFor()
+    await page.getByRole('button', { name: 'exceptionType=TypeError', exact: true }).waitFor()
     await page.getByText('readUser').first().waitFor()
   })
 
@@ -227,10 +163,10 @@ async function views (t: Test, browser: Browser): Promise<void> {
       dependency({ name: HOSTILE, target: HOSTILE, resultCode: HOSTILE }, { tags })
     ])
     const id = encodeURIComponent(HOSTILE)
-    for (const hash of ['#/search?row=1', '#/search?row=3', `#/search?text=${id}&role=${id}&name=${id}`, `#/operation?id=${id}&row=2`, '#/performance', '#/failures', '#/health']) {
+    for (const hash of ['#/search?row=1', '#/search?row=3', `#/search?text=${id}&role=${id}&name=${id}`, `#/operation?id=${id}&row=2`, '#/performance', '#/failures', '#/map', '#/health']) {
       await go(hash)
       await page.waitForFunction(() => document.querySelector('#main')?.textContent?.includes('<img src=x'))
-      t.equal(await page.evaluate(() => document.querySelectorAll('#app img:not([src="/icon.svg"]), #app script, #main svg:not(.bars), #app textarea, #app a[href^="javascript"]').length), 0, hash.slice(0, 20))
+      t.equal(await page.evaluate(() => document.querySelectorAll('#app img:not([src="/icon.svg"]), #app script, #main svg:not(.chart-svg), #app textarea, #app a[href^="javascript"]').length), 0, hash.slice(0, 20))
     }
     t.equal(await page.evaluate(() => (globalThis as unknown as { hacked?: number }).hacked), undefined)
   })
@@ -246,6 +182,7 @@ async function views (t: Test, browser: Browser): Promise<void> {
       t.ok(await page.evaluate(() => document.documentElement.scrollWidth <= document.documentElement.clientWidth), `${what} needs no sideways scrolling`)
       await clean(t, page, `${what} dark`)
     }
+    await page.getByText('More', { exact: true }).click()
     await page.getByRole('button', { name: /^Colours/ }).click()
     await page.waitForFunction(() => getComputedStyle(document.body).backgroundColor === 'rgb(250, 249, 248)')
     t.pass('and can be switched to light')
@@ -254,22 +191,25 @@ async function views (t: Test, browser: Browser): Promise<void> {
   await scene(t, browser, 'a hundred thousand rows scroll and filter with a few in the document', {}, async ({ t, emulator, page }) => {
     for (let batch = 0; batch < 20; batch++) await post(emulator.url, Array.from({ length: 5_000 }, (_, index) => trace(`line ${batch * 5_000 + index}`)), { gzip: true })
     await page.getByText('100,000 rows').first().waitFor()
-    await page.getByRole('gridcell', { name: 'line 99999', exact: true }).waitFor()
+    await page.getByRole('gridcell', { name: 'line 99999 GET /users/:id', exact: true }).waitFor()
     await page.getByRole('grid').focus()
     await page.keyboard.press('End')
-    await page.getByRole('gridcell', { name: 'line 0', exact: true }).waitFor()
+    await page.getByRole('gridcell', { name: 'line 0 GET /users/:id', exact: true }).waitFor()
     t.ok(await page.locator('.line').count() < 80)
     await page.getByLabel('Search everything').fill('line 77777')
-    await page.getByRole('gridcell', { name: 'line 77777', exact: true }).waitFor()
+    await page.getByRole('gridcell', { name: 'line 77777 GET /users/:id', exact: true }).waitFor()
   })
 
   await scene(t, browser, 'rows go out to a file and come back', {}, async ({ t, emulator, page }) => {
     await post(emulator.url, operation(Date.now(), 'op1'))
     await page.getByRole('gridcell', { name: 'reading the order' }).waitFor()
+    await page.getByText('More', { exact: true }).click()
     const [download] = await Promise.all([page.waitForEvent('download'), page.getByRole('link', { name: 'Export' }).click()])
     const file = await download.path()
     await page.getByRole('button', { name: 'Clear', exact: true }).click()
+    await page.getByRole('button', { name: 'Delete 6 rows' }).click()
     await page.getByText('Waiting for telemetry').waitFor()
+    await page.getByText('More', { exact: true }).click()
     await page.getByLabel('File to import').setInputFiles(file)
     await page.getByText('6 rows imported').waitFor()
     await page.getByRole('gridcell', { name: 'reading the order' }).waitFor()

@@ -10,8 +10,8 @@ t.test('within an operation that goes on, and outside of any', async t => {
   for (const operation of [{} as Operation, undefined]) {
     const texts = createRecordedTexts({ outside: 20, within: 20 })
     const reported: string[] = []
-    texts.hold(span, 'alone', operation, () => { reported.push('alone') })
-    texts.hold(span, 'told', operation, () => { reported.push('told') })
+    texts.buffer(span, 'alone', operation, () => { reported.push('alone') })
+    texts.buffer(span, 'told', operation, () => { reported.push('told') })
     t.strictSame(reported, [], 'not at once')
     texts.release(new Error('told'), operation)
     await new Promise(resolve => setTimeout(resolve, 100))
@@ -26,7 +26,7 @@ t.test('no more than a hundred wait', async t => {
   for (const operation of [{} as Operation, undefined]) {
     const texts = createRecordedTexts()
     let reported = 0
-    for (let i = 0; i < 250; i++) texts.hold(span, `text ${i}`, operation, () => { reported++ })
+    for (let i = 0; i < 250; i++) texts.buffer(span, `text ${i}`, operation, () => { reported++ })
     t.ok(reported >= 150, `${reported} are reported`)
     if (operation !== undefined) texts.settle(operation, () => false)
     texts.drain()

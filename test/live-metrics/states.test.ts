@@ -32,6 +32,7 @@ function client (t: Test, endpoint: string, options: Partial<LiveMetricsOptions>
     loopback: true,
     instrumentationKey: KEY,
     authorization: undefined,
+    clock: { setTimeout, clearTimeout, monotonic: () => performance.now(), wallClock: () => Date.now() },
     findProxy: async () => undefined,
     redirected: () => undefined,
     unpack: () => ({ spans: [], records: [] }),

@@ -69,10 +69,7 @@ export class WorkerLink implements Link {
   watch (id: number, isOn: boolean): void {
     if (this.#fallback !== undefined) return this.#fallback.watch(id, isOn)
     if (!isOn) return this.#session?.unwatch(id)
-    if (!this.#clients.has(id)) return
-    // One that has died is replaced in its time.
-    if (this.#session === undefined && this.#restart === undefined && !this.#start()) return
-    this.#session?.open(id)
+    if (this.#session !== undefined || this.#restart !== undefined || this.#start()) this.#session?.open(id)
   }
 
   async settle (mode: Mode, timeout: number, id: number | undefined): Promise<void> {

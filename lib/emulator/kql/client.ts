@@ -4,8 +4,8 @@ import { setImmediate as turn } from 'node:timers/promises'
 import { Worker } from 'node:worker_threads'
 import type { Store } from '../store'
 import { QueryError } from './errors'
-import type { Completion } from './language'
-import type { Failure, FromWorker, ToWorker, WorkerData } from './messages'
+import type { Completion } from './completion'
+import type { Failure, FromWorker, QueryScope, ToWorker, WorkerData } from './messages'
 import type { QueryResult } from './output'
 
 export interface QueryOptions {
@@ -13,6 +13,8 @@ export interface QueryOptions {
   timeout?: number
   /** Cancels the query. */
   signal?: AbortSignal
+  /** Rows that the query sees: `from` and `to` in milliseconds since 1970, and `role`. @default all */
+  scope?: QueryScope
 }
 
 /** Queries that may wait for their turn. */
@@ -60,9 +62,9 @@ export class Queries {
   }
 
   /** Rejects with a QueryError, which has a code and, where it is about a place, a line and a column. */
-  async query (query: string, { timeout = 10_000, signal }: QueryOptions = {}): Promise<QueryResult> {
+  async query (query: string, { timeout = 10_000, signal, scope = {} }: QueryOptions = {}): Promise<QueryResult> {
     return await this.#queued({
-      message: id => ({ type: 'query', id, query, timeout, first: this.#store.first }),
+      message: id => ({ type: 'query', id, query, timeout, first: this.#store.first, scope }),
       timeout,
       signal,
       read: answer => 'result' in answer ? answer.result : undefined

@@ -1,5 +1,6 @@
 /** The text of a query, and tables → its answer. */
 import { compileNode } from './compiler'
+import type { Completion } from './completion'
 import { QueryError } from './errors'
 import { createLanguage, problemError, type Schema } from './language'
 import { defineBefore } from './lets'
@@ -22,12 +23,12 @@ export interface Answer { table: Table, render?: Render }
 export function createEngine (tables: Tables) {
   const language = createLanguage(tables.schemas)
 
-  /** Rejects with a QueryError. `interrupted` is asked now and then whether to go on. */
-  function run (query: string, interrupted: () => QueryError | undefined = () => undefined): Answer {
+  /** Rejects with a QueryError. `interrupted` is asked now and then whether to go on; `stored` has some of the tables' rows, or all. */
+  function run (query: string, interrupted: () => QueryError | undefined = () => undefined, stored = tables): Answer {
     const made = new Map<string, { schema: Schema, rows: readonly Row[] }>()
     const all: Tables = {
       get schemas () { return [...tables.schemas, ...[...made.values()].map(({ schema }) => schema)] },
-      rows: name => made.get(name)?.rows ?? tables.rows(name)
+      rows: name => made.get(name)?.rows ?? stored.rows(name)
     }
     const running = new Run(all, interpreter, interrupted)
     let text = query
@@ -49,9 +50,17 @@ export function createEngine (tables: Tables) {
     }
   }
 
+  /** What may be written at a place, and what is wrong so far. */
+  function complete (query: string, position: number): Completion {
+    const { code, problems } = language.parse(query)
+    // Only rows can tell what a plugin makes of them.
+    const known = stageOf(code.Syntax)?.End ?? Infinity
+    return { ...language.complete(query, position), problems: problems.filter(({ start }) => start < known) }
+  }
+
   // The parser sets itself up with its first query, which is not to be that of a user.
   run(WARM_UP)
-  return { run, complete: language.complete }
+  return { run, complete }
 }
 
 /** The first pipe that ends in a plugin whose columns only the rows can tell. */

@@ -1,8 +1,9 @@
-/** `POST /api/query` and `GET /api/query/complete` → JSON. */
+/** `POST /api/query` and `/api/query/complete` → JSON. */
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { isObject } from '../fields'
 import { HttpError } from '../http-error'
 import { readBody } from '../ingestion'
+import { readQuery as readFilters } from '../query'
 import type { Queries } from './client'
 import { QueryError, type QueryErrorCode } from './errors'
 import type { QueryResult } from './output'
@@ -18,11 +19,13 @@ export function createQueryApi (queries: Queries) {
   return async function handle (request: IncomingMessage, response: ServerResponse, { pathname, searchParams }: URL): Promise<boolean> {
     if (request.method === 'POST' && pathname === '/api/query') {
       const body = await readQuery(request)
-      await answer(response, async signal => toJson(await queries.query(queryIn(body), { signal })))
+      const { from, to, role } = readFilters(searchParams)
+      await answer(response, async signal => toJson(await queries.query(queryIn(body), { signal, scope: { from, to, role } })))
       return true
     }
-    if (request.method === 'GET' && pathname === '/api/query/complete') {
-      const query = searchParams.get('query') ?? ''
+    if (pathname === '/api/query/complete' && (request.method === 'GET' || request.method === 'POST')) {
+      // Addresses have a limit that queries do not.
+      const query = request.method === 'POST' ? await readQuery(request) : searchParams.get('query') ?? ''
       const position = searchParams.get('position')
       await answer(response, async () => JSON.stringify(await queries.complete(query, position !== null && /^\d{1,7}$/.test(position) ? Number(position) : query.length)))
       return true

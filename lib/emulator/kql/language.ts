@@ -1,6 +1,7 @@
 /** Microsoft's parser and binder, loaded when the first query comes: text → syntax tree, errors with their places, completion. */
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
+import type { Problem, Suggestions } from './completion'
 import { QueryError, invalid } from './errors'
 import { kindOf, part, placeAt, setKinds, walk, type List, type Syntax } from './syntax'
 import type { Column } from './values'
@@ -34,10 +35,6 @@ interface Library {
 interface GlobalState { WithDatabase (database: unknown): GlobalState }
 
 export interface Parsed { code: Code, problems: Problem[] }
-
-export interface Problem { message: string, start: number, length: number }
-
-export interface Completion { start: number, length: number, items: Array<{ text: string, insert: string, kind: string }> }
 
 let library: Library | undefined
 
@@ -91,12 +88,12 @@ export function createLanguage (tables: readonly Schema[]) {
       return { code, problems }
     },
 
-    complete (query: string, position: number): Completion {
+    complete (query: string, position: number): Suggestions {
       const info = new Editor.KustoCodeService.$ctor1(query, globals).GetCompletionItems(Math.min(position, query.length))
       const kinds = new Map(Object.entries(Editor.CompletionKind).filter(([, value]) => typeof value === 'number').map(([name, value]) => [value, name]))
       const items = Array.from({ length: Math.min(info.Items.Count, 500) }, (_, index) => {
         const { DisplayText, BeforeText, AfterText, Kind } = info.Items.getItem(index)
-        return { text: DisplayText, insert: `${BeforeText ?? DisplayText}${AfterText ?? ''}`, kind: (kinds.get(Kind) ?? 'Unknown').toLowerCase() }
+        return { text: DisplayText, insert: `${BeforeText ?? DisplayText}${AfterText ?? ''}`, caret: (BeforeText ?? DisplayText).length, kind: (kinds.get(Kind) ?? 'Unknown').toLowerCase() }
       })
       return { start: info.EditStart, length: info.EditLength, items }
     }

@@ -2,7 +2,10 @@
 import { toRow } from '../columns'
 import type { Envelope, RowType } from '../rows'
 import { convert } from './convert'
+import { fromMilliseconds } from './datetime'
+import type { Int } from './integers'
 import type { Schema } from './language'
+import type { QueryScope } from './messages'
 import type { Tables } from './scope'
 import { STORED, type StoredTable } from './tables'
 import type { Column, Row, Value } from './values'
@@ -44,6 +47,24 @@ export function createRows () {
 
   return {
     tables,
+
+    /** Some of the rows, as the page's filters for time and role choose them. */
+    within ({ from, to, role }: QueryScope): Tables {
+      if (from === undefined && to === undefined && role === undefined) return tables
+      const lowest = from === undefined ? -Infinity : fromMilliseconds(from)
+      const highest = to === undefined ? Infinity : fromMilliseconds(to)
+      return {
+        schemas: tables.schemas,
+        rows (name) {
+          const found = [...kept.values()].find(({ table }) => table.name === name || table.workspace === name)
+          if (found === undefined) return []
+          const time = found.table.columns.findIndex(column => column.name === 'timestamp')
+          const place = found.table.columns.findIndex(column => column.name === 'cloud_RoleName')
+          const rows = found.rows.filter(row => (row[time] as Int) >= lowest && (row[time] as Int) <= highest && (role === undefined || row[place] === role))
+          return found.table.name === name ? rows : rows.map(workspaceRow(found.table))
+        }
+      }
+    },
 
     add (items: ReadonlyArray<readonly [itemId: number, text: string]>): void {
       for (const [itemId, text] of items) {

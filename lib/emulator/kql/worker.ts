@@ -15,13 +15,13 @@ const rows = createRows()
 type Engine = ReturnType<typeof createEngine>
 let engine: Engine | undefined
 
-function query (running: Engine, { id, query: text, timeout, first }: QueryMessage): QueryResult {
+function query (running: Engine, { id, query: text, timeout, first, scope }: QueryMessage): QueryResult {
   rows.dropBefore(first)
   const end = performance.now() + timeout
   const { table, render } = running.run(text, () => {
     if (Atomics.load(stop, 0) === id) return new QueryError('FAI_KQL_CANCELLED', 'The query was cancelled')
     return performance.now() > end ? new QueryError('FAI_KQL_TIMEOUT', `The query took longer than ${timeout / 1_000} s`) : undefined
-  })
+  }, rows.within(scope))
   if (table.rows.length > MAX_ROWS) throw new QueryError('FAI_KQL_LIMIT', `The answer has more than ${MAX_ROWS.toLocaleString('en')} rows: summarize them, or take fewer`)
   return toResult(table, render)
 }

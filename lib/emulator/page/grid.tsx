@@ -2,12 +2,14 @@
 import type { ComponentChildren } from 'preact'
 import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks'
 
-export const LINE_HEIGHT = 34
 const MARGIN = 12
 
 interface GridProps {
   label: string
-  columns: string[]
+  /** In pixels. */
+  lineHeight: number
+  class?: string
+  columns: ComponentChildren[]
   total: number
   /** Place of the chosen line, -1 for none. */
   chosen: number
@@ -17,14 +19,16 @@ interface GridProps {
   atTop: (top: boolean) => void
   /** A change of it leads back to the first line. */
   resetKey: string
+  /** A line to bring into sight when it changes. */
+  reach?: number
   children: (place: number) => ComponentChildren
 }
 
-export function Grid ({ label, columns, total, chosen, choose, show, atTop, resetKey, children }: GridProps) {
+export function Grid ({ label, lineHeight, class: more = '', columns, total, chosen, choose, show, atTop, resetKey, reach, children }: GridProps) {
   const scroller = useRef<HTMLDivElement>(null)
   const [window, setWindow] = useState({ top: 0, height: 600 })
-  const from = Math.max(0, Math.floor(window.top / LINE_HEIGHT) - MARGIN)
-  const to = Math.min(total, Math.ceil((window.top + window.height) / LINE_HEIGHT) + MARGIN)
+  const from = Math.max(0, Math.floor(window.top / lineHeight) - MARGIN)
+  const to = Math.min(total, Math.ceil((window.top + window.height) / lineHeight) + MARGIN)
 
   useLayoutEffect(() => {
     const element = scroller.current
@@ -37,19 +41,23 @@ export function Grid ({ label, columns, total, chosen, choose, show, atTop, rese
   }, [])
 
   useEffect(() => { show(from, to) }, [from, to, total])
-  useEffect(() => { atTop(window.top < LINE_HEIGHT) }, [window.top < LINE_HEIGHT])
+  useEffect(() => { atTop(window.top < lineHeight) }, [window.top < lineHeight])
   useLayoutEffect(() => { scroller.current?.scrollTo({ top: 0 }) }, [resetKey])
+  useLayoutEffect(() => { if (reach !== undefined && reach >= 0) reveal(reach, true) }, [reach])
 
-  function reveal (place: number): void {
+  function reveal (place: number, middle = false): void {
     const element = scroller.current
     if (!element) return
-    const top = place * LINE_HEIGHT
+    const top = place * lineHeight
+    const inSight = top >= element.scrollTop && top + lineHeight <= element.scrollTop + element.clientHeight
+    if (middle && !inSight) element.scrollTop = top - element.clientHeight / 2
+    if (middle) return
     if (top < element.scrollTop) element.scrollTop = top
-    else if (top + LINE_HEIGHT > element.scrollTop + element.clientHeight) element.scrollTop = top + LINE_HEIGHT - element.clientHeight
+    else if (top + lineHeight > element.scrollTop + element.clientHeight) element.scrollTop = top + lineHeight - element.clientHeight
   }
 
   function onKeyDown (event: KeyboardEvent): void {
-    const page = Math.max(1, Math.floor(window.height / LINE_HEIGHT) - 1)
+    const page = Math.max(1, Math.floor(window.height / lineHeight) - 1)
     const targets: Record<string, number> = {
       ArrowDown: chosen + 1,
       ArrowUp: chosen < 0 ? 0 : chosen - 1,
@@ -68,19 +76,19 @@ export function Grid ({ label, columns, total, chosen, choose, show, atTop, rese
   const places = Array.from({ length: Math.max(0, to - from) }, (_, index) => from + index)
   return (
     <div
-      class='grid' role='grid' aria-label={label} aria-rowcount={total + 1} tabIndex={0} ref={scroller}
+      class={`grid ${more}`} role='grid' aria-label={label} aria-rowcount={total + 1} tabIndex={0} ref={scroller}
       aria-activedescendant={chosen >= from && chosen < to ? `line-${chosen}` : undefined}
       onKeyDown={onKeyDown}
       onScroll={event => setWindow({ top: event.currentTarget.scrollTop, height: event.currentTarget.clientHeight })}
     >
       <div class='grid-head' role='row' aria-rowindex={1}>
-        {columns.map(column => <span key={column} role='columnheader'>{column}</span>)}
+        {columns.map((column, index) => <span key={index} role='columnheader'>{column}</span>)}
       </div>
-      <div class='grid-body' role='rowgroup' style={{ height: `${total * LINE_HEIGHT}px` }}>
+      <div class='grid-body' role='rowgroup' style={{ height: `${total * lineHeight}px` }}>
         {places.map(place => (
           <div
             key={place} id={`line-${place}`} role='row' aria-rowindex={place + 2} aria-selected={place === chosen}
-            class={place === chosen ? 'line chosen' : 'line'} style={{ transform: `translateY(${place * LINE_HEIGHT}px)` }}
+            class={place === chosen ? 'line chosen' : 'line'} style={{ height: `${lineHeight}px`, transform: `translateY(${place * lineHeight}px)` }}
             onClick={() => choose(place)}
           >
             {children(place)}

@@ -1,29 +1,37 @@
 /** The page: its frame, and the view that the address names. */
 import { render } from 'preact'
-import { useEffect, useRef, useState } from 'preact/hooks'
-import { connectionString, Copy } from './copy'
+import { useEffect, useReducer, useState } from 'preact/hooks'
+import { Help } from './dialog'
 import { Failures } from './failures'
-import { count, size } from './format'
 import { Health } from './health'
 import { Live } from './live'
+import { Logs } from './logs'
+import { ApplicationMap } from './map'
+import { Metrics } from './metrics'
 import { Operation } from './operation'
 import { Performance } from './performance'
-import { href, useRoute, type Route } from './route'
+import { href, useRoute } from './route'
+import { Scope } from './scope'
 import { Search } from './search'
-import { clearRows, useLive, type State } from './server'
+import { useLive, type ViewProps } from './server'
+import { Top } from './top'
 
-const VIEWS = { search: 'Search', performance: 'Performance', failures: 'Failures', live: 'Live', health: 'Health' }
-const THEMES = ['', 'light', 'dark']
+const VIEWS = { search: 'Search', failures: 'Failures', performance: 'Performance', map: 'Map', metrics: 'Metrics', live: 'Live', logs: 'Logs', health: 'Health' }
 
 function App () {
   const route = useRoute()
   const { state, connected } = useLive()
   const [paused, setPaused] = useState(false)
-  const [theme, setTheme] = useTheme()
+  const [helping, help] = useState(false)
+  const [zone, zoneChanged] = useReducer((zone: number) => zone + 1, 0)
 
   useEffect(() => {
     const onKey = (event: KeyboardEvent) => {
-      if (event.key === 'p' && !(event.target instanceof HTMLInputElement) && !event.ctrlKey && !event.metaKey) setPaused(paused => !paused)
+      if (isTyping(event.target) || event.ctrlKey || event.metaKey || event.altKey) return
+      const view = Object.keys(VIEWS)[Number(event.key) - 1]
+      if (event.key === 'p') setPaused(paused => !paused)
+      else if (event.key === '?') help(true)
+      else if (view !== undefined) location.hash = href(view)
     }
     addEventListener('keydown', onKey)
     return () => removeEventListener('keydown', onKey)
@@ -31,71 +39,31 @@ function App () {
 
   return (
     <>
-      <a class='skip' href='#main' onClick={event => { event.preventDefault(); document.querySelector<HTMLElement>('.grid')?.focus() }}>To the rows</a>
-      <header class='top'>
-        <img src='/icon.svg' alt='' width={24} height={24} />
-        <h1>Application Insights <span>emulator</span></h1>
-        <nav aria-label='Views'>
-          {Object.entries(VIEWS).map(([view, name]) => <a key={view} href={href(view)} aria-current={route.view === view ? 'page' : undefined}>{name}</a>)}
-        </nav>
-        <div class='tools'>
-          <span class={connected ? paused ? 'live paused' : 'live' : 'live off'} role='status'>{connected ? paused ? 'Paused' : 'Live' : 'Not connected'}</span>
-          {state && <span class='kept' title={`${count(state.dropped)} older rows have left`}>{count(state.size)} rows, {size(state.bytes)}</span>}
-          <button type='button' aria-pressed={paused} title='Pause (p)' onClick={() => setPaused(!paused)}>{paused ? 'Resume' : 'Pause'}</button>
-          <Copy text={connectionString}>Copy connection string</Copy>
-          <Transfer />
-          <button type='button' onClick={clearRows} title='Forget every row'>Clear</button>
-          <button type='button' class='plain' aria-label={`Colours: ${theme || 'as the system'}`} title={`Colours: ${theme || 'as the system'}`} onClick={() => setTheme(THEMES[(THEMES.indexOf(theme) + 1) % THEMES.length])}>◐</button>
-        </div>
-      </header>
-      <View route={route} state={state} paused={paused} />
+      <a class='skip' href='#main' onClick={event => { event.preventDefault(); document.querySelector<HTMLElement>('#main [tabindex="0"], #main a, #main input')?.focus() }}>Skip to content</a>
+      <Top views={VIEWS} route={route} state={state} connected={connected} paused={paused} pause={() => setPaused(!paused)} help={() => help(true)} />
+      <Scope params={route.params} state={state} zoneChanged={() => zoneChanged(undefined)} />
+      <View key={zone} route={route} state={state} paused={paused} />
+      {helping && <Help close={() => help(false)} />}
     </>
   )
 }
 
-function View ({ route, ...rest }: { route: Route, state: State | undefined, paused: boolean }) {
-  switch (route.view) {
-    case 'operation': return <Operation route={route} {...rest} />
-    case 'performance': return <Performance route={route} {...rest} />
-    case 'failures': return <Failures {...rest} />
+function isTyping (target: EventTarget | null): boolean {
+  return target instanceof HTMLInputElement || target instanceof HTMLTextAreaElement || target instanceof HTMLSelectElement
+}
+
+function View (props: ViewProps) {
+  switch (props.route.view) {
+    case 'operation': return <Operation {...props} />
+    case 'performance': return <Performance {...props} />
+    case 'failures': return <Failures {...props} />
+    case 'map': return <ApplicationMap {...props} />
+    case 'metrics': return <Metrics {...props} />
     case 'live': return <Live />
-    case 'health': return <Health {...rest} />
-    default: return <Search route={route} {...rest} />
+    case 'logs': return <Logs {...props} />
+    case 'health': return <Health {...props} />
+    default: return <Search {...props} />
   }
-}
-
-/** Rows to a file and back. */
-function Transfer () {
-  const file = useRef<HTMLInputElement>(null)
-  const [said, say] = useState<string>()
-  function send (input: HTMLInputElement): void {
-    const [chosen] = input.files ?? []
-    if (!chosen) return
-    fetch('/api/import', { method: 'POST', body: chosen })
-      .then(async response => await response.json() as { itemsAccepted?: number, error?: string })
-      .then(({ itemsAccepted, error }) => say(error ?? `${count(itemsAccepted ?? 0)} rows imported`), (error: Error) => say(error.message))
-      .finally(() => {
-        input.value = ''
-        setTimeout(() => say(undefined), 3_000)
-      })
-  }
-  return (
-    <>
-      <a class='button' href='/api/export' download='telemetry.ndjson'>Export</a>
-      <button type='button' onClick={() => file.current?.click()}>{said ?? 'Import'}</button>
-      <input type='file' ref={file} hidden accept='.ndjson,.json' aria-label='File to import' onChange={event => send(event.currentTarget)} />
-    </>
-  )
-}
-
-/** The system's colours unless chosen otherwise; the choice is kept in this browser. */
-function useTheme (): [string, (theme: string) => void] {
-  const [theme, setTheme] = useState(() => localStorage.getItem('theme') ?? '')
-  useEffect(() => {
-    document.documentElement.dataset.theme = theme
-    localStorage.setItem('theme', theme)
-  }, [theme])
-  return [theme, setTheme]
 }
 
 render(<App />, document.getElementById('app') as HTMLElement)

@@ -2,10 +2,9 @@
 import { useEffect, useState } from 'preact/hooks'
 import type { LiveFilter, TelemetryType } from '../live/configuration'
 import type { LiveDocument, LiveServer, LiveState } from '../live/servers'
-import { Bars } from './chart'
+import { TimeChart } from './chart'
 import { clock, count, duration, plural, size } from './format'
 
-const RATES = { 'Requests/Sec': 'requests', 'Requests Failed/Sec': 'failed requests', 'Dependency Calls/Sec': 'dependencies', 'Dependency Calls Failed/Sec': 'failed dependencies', 'Exceptions/Sec': 'exceptions' }
 const TYPES: TelemetryType[] = ['Request', 'Dependency', 'Exception', 'Trace', 'Event']
 const FIELDS: Record<TelemetryType, string[]> = {
   Request: ['Success', 'Name', 'Url', 'ResponseCode', 'Duration'],
@@ -47,14 +46,18 @@ function useLiveMetrics (): LiveState | undefined {
   return state
 }
 
-/** One value a second, the last one now; servers are added up. */
-function series (servers: LiveServer[], name: string): number[] {
-  const values = new Array<number>(SECONDS).fill(0)
+/** The moments of the last minute, and every chart's values at them; servers are added up. */
+function timesOf (servers: LiveServer[]): number[] {
   const now = Math.max(0, ...servers.map(({ points }) => points.at(-1)?.at ?? 0))
+  return Array.from({ length: SECONDS }, (_, place) => now - (SECONDS - 1 - place) * 1_000)
+}
+
+function series (servers: LiveServer[], times: readonly number[], name: string): number[] {
+  const values = new Array<number>(SECONDS).fill(0)
   for (const { points } of servers) {
     for (const { at, metrics } of points) {
-      const place = SECONDS - 1 - Math.round((now - at) / 1_000)
-      if (place >= 0) values[place] += metrics[name] ?? 0
+      const place = Math.round((at - times[0]) / 1_000)
+      if (place >= 0 && place < SECONDS) values[place] += metrics[name] ?? 0
     }
   }
   return values
@@ -69,23 +72,40 @@ function mean (servers: LiveServer[], value: string, weight: string): number | u
   return weights === 0 ? undefined : servers.reduce((sum, server) => sum + latest(server, value) * latest(server, weight), 0) / weights
 }
 
+const CHARTS = [
+  { title: 'Requests', rate: 'Requests/Sec', failed: 'Requests Failed/Sec', time: 'Request Duration' },
+  { title: 'Dependencies', rate: 'Dependency Calls/Sec', failed: 'Dependency Calls Failed/Sec', time: 'Dependency Call Duration' },
+  { title: 'Exceptions', rate: 'Exceptions/Sec', failed: undefined, time: undefined }
+]
+
 function Charts ({ servers }: { servers: LiveServer[] }) {
+  const times = timesOf(servers)
   const filtered = [...new Set(servers.flatMap(({ points }) => Object.keys(points.at(-1)?.metrics ?? {})))].filter(name => name.startsWith('filtered-'))
   return (
     <div class='cards'>
-      {[['Requests', 'Requests/Sec', 'Requests Failed/Sec', 'Request Duration'], ['Dependencies', 'Dependency Calls/Sec', 'Dependency Calls Failed/Sec', 'Dependency Call Duration'], ['Exceptions', 'Exceptions/Sec', 'Exceptions/Sec', '']].map(([title, rate, failed, time]) => (
-        <section class='card' key={title}>
-          <h3>{title}</h3>
-          <p><b data-live={RATES[rate as keyof typeof RATES]}>{perSecond(sum(servers, counter(rate)))}</b>{failed !== rate && <>, <span class='bad'>{perSecond(sum(servers, counter(failed)))} failed</span></>}</p>
-          <Bars over={series(servers, counter(rate))} failed={series(servers, counter(failed))} width={300} height={60} label={`${title} of the last minute`} />
-          {time !== '' && <p class='soft'>{duration(mean(servers, counter(time), counter(rate))) || 'none'} on average</p>}
-        </section>
-      ))}
+      {CHARTS.map(({ title, rate, failed, time }) => {
+        const all = series(servers, times, counter(rate))
+        const bad = failed === undefined ? all : series(servers, times, counter(failed))
+        return (
+          <section class='card' key={title}>
+            <h3>{title}</h3>
+            <p>
+              <b data-live={rate}>{perSecond(sum(servers, counter(rate)))}</b>
+              {failed !== undefined && <>, <span data-live={failed}>{perSecond(sum(servers, counter(failed)))}</span> failed</>}
+              {time !== undefined && <>, {duration(mean(servers, counter(time), counter(rate))) || 'none'} on average</>}
+            </p>
+            <TimeChart
+              label={`${title} of the last minute`} times={times} kind='bars' height={110}
+              series={[{ name: failed === undefined ? title : 'Failed', color: 'is-server', values: bad }, ...failed === undefined ? [] : [{ name: 'Successful', color: 'is-ok', values: all.map((value, at) => Math.max(0, value - bad[at])) }]]}
+            />
+          </section>
+        )
+      })}
       {filtered.map(name => (
         <section class='card' key={name}>
-          <h3>{name.replace('filtered-', '')}s that match</h3>
+          <h3>{name.replace('filtered-', '')} telemetry that matches</h3>
           <p><b data-live={name}>{perSecond(sum(servers, name))}</b></p>
-          <Bars over={series(servers, name)} failed={[]} width={300} height={60} label={`${name.replace('filtered-', '')}s that match the filters`} />
+          <TimeChart label={`${name.replace('filtered-', '')} telemetry that matches the filters`} times={times} kind='bars' height={110} series={[{ name: 'Matches', color: 'c0', values: series(servers, times, name) }]} />
         </section>
       ))}
     </div>
@@ -100,16 +120,16 @@ function Servers ({ servers, shown, onShow }: { servers: LiveServer[], shown: st
   return (
     <div class='table' tabIndex={0} role='region' aria-label='Servers'>
       <table>
-      <thead><tr>{['Server', 'Requests', 'Failed', 'Duration', 'Dependencies', 'CPU', 'Memory'].map(name => <th key={name} scope='col'>{name}</th>)}</tr></thead>
-      <tbody>
-        <tr><td><button type='button' aria-pressed={shown === undefined} onClick={() => onShow(undefined)}>Together</button></td><Cells servers={servers} /></tr>
-        {servers.map(server => (
-          <tr key={server.streamId}>
-            <td><button type='button' aria-pressed={shown === server.streamId} title={server.version} onClick={() => onShow(server.streamId)}>{server.role} {server.instance}</button>{server.errors.map((error, index) => <p key={index} class='bad'>{error}</p>)}</td>
-            <Cells servers={[server]} />
-          </tr>
-        ))}
-      </tbody>
+        <thead><tr>{['Server', 'Requests', 'Failed', 'Duration', 'Dependencies', 'CPU', 'Memory'].map(name => <th key={name} scope='col'>{name}</th>)}</tr></thead>
+        <tbody>
+          <tr><td><button type='button' aria-pressed={shown === undefined} onClick={() => onShow(undefined)}>Together</button></td><Cells servers={servers} /></tr>
+          {servers.map(server => (
+            <tr key={server.streamId}>
+              <td><button type='button' aria-pressed={shown === server.streamId} title={server.version} onClick={() => onShow(server.streamId)}>{server.role} {server.instance}</button>{server.errors.map((error, index) => <p key={index} class='bad'>{error}</p>)}</td>
+              <Cells servers={[server]} />
+            </tr>
+          ))}
+        </tbody>
       </table>
     </div>
   )

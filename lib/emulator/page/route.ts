@@ -21,9 +21,22 @@ export function useRoute (): Route {
   return route
 }
 
-/** Values that are undefined or empty leave the address. */
-export function href (view: string, params: Record<string, string | number | undefined> | URLSearchParams = {}): string {
-  const entries = params instanceof URLSearchParams ? [...params] : Object.entries(params)
+/** What every view obeys, so that it goes along from one to the next. */
+export const SCOPE = ['role', 'within', 'from', 'to'] as const
+
+/** The scope as the emulator's API takes it, with more. */
+export function scopeQuery (params: URLSearchParams, more: Record<string, string> = {}): string {
+  return new URLSearchParams([...SCOPE.flatMap(name => params.getAll(name).map(value => [name, value])), ...Object.entries(more)]).toString()
+}
+
+/** Values that are undefined or empty leave the address; the scope stays unless the values name it. */
+export function href (view: string, params: Record<string, string | number | undefined> = {}): string {
+  const { params: now } = readRoute(location.hash)
+  const scope = SCOPE.flatMap(name => Object.hasOwn(params, name) ? [] : now.getAll(name).map(value => [name, value] as const))
+  return address(view, [...Object.entries(params), ...scope])
+}
+
+function address (view: string, entries: Array<readonly [string, string | number | undefined]>): string {
   const search = new URLSearchParams(entries.filter(([, value]) => value !== undefined && value !== '').map(([key, value]) => [key, String(value)]))
   return search.size === 0 ? `#/${view}` : `#/${view}?${search}`
 }
@@ -35,7 +48,7 @@ export function change (changes: Record<string, string | number | undefined>, { 
     if (value === undefined || value === '') params.delete(key)
     else params.set(key, String(value))
   }
-  const next = href(view, params)
+  const next = address(view, [...params])
   if (next === location.hash) return
   if (replace) {
     history.replaceState(null, '', next)

@@ -1,40 +1,35 @@
 /** All rows, newest first, live: the view that the page opens with. */
-import { useEffect, useMemo, useRef, useState } from 'preact/hooks'
-import type { RowType } from '../rows'
+import { useMemo, useState } from 'preact/hooks'
 import { connectionString, Copy } from './copy'
 import { Detail } from './detail'
-import { count, duration, KINDS, kindName, moment, plural, SEVERITIES } from './format'
+import { Filters } from './filters'
+import { BY_THE_CLOCK, duration, KINDS, moment, plural, second } from './format'
 import { Grid } from './grid'
 import { useLines } from './lines'
-import { change, type Route } from './route'
-import type { Line, State } from './server'
+import { change, href, SCOPE } from './route'
+import { isBad, Kind, resultOf, useNarrow, What } from './row'
+import type { Line, ViewProps } from './server'
 
-const FILTERS = ['type', 'failed', 'severity', 'role', 'text', 'from', 'to', 'operation', 'name', 'own', 'code', 'exception', 'flag']
-/** Filters that a link from another view has set, with how to say them. */
-const GIVEN: Record<string, string> = { operation: 'operation', name: 'operation', own: 'name', code: 'result', exception: 'exception', flag: 'flagged' }
-const RANGES: Record<string, string> = { '': 'Any time', 60: 'Last minute', 600: 'Last 10 minutes', 3600: 'Last hour', 86400: 'Last day' }
+const FILTERS = [...SCOPE, 'type', 'failed', 'severity', 'text', 'operation', 'name', 'own', 'code', 'exception', 'flag']
+const HAPPENED = KINDS.map(({ type }) => type).filter(type => !BY_THE_CLOCK.includes(type)).join(',')
 
-interface SearchProps {
-  route: Route
-  state: State | undefined
-  paused: boolean
-}
-
-export function Search ({ route, state, paused }: SearchProps) {
+export function Search ({ route, state, paused }: ViewProps) {
   const { params } = route
   const [top, setTop] = useState(true)
   const [reset, setReset] = useState(0)
-  const within = params.get('within') ?? ''
-  const filter = useMemo(() => {
-    const search = new URLSearchParams(FILTERS.flatMap(name => params.getAll(name).map(value => [name, value])))
-    if (Number(within) > 0) search.set('from', String(Date.now() - Number(within) * 1_000))
-    return search.toString()
-  }, [params, within])
-  const view = useLines(filter, state, paused || !top)
+  const narrow = useNarrow()
+  const filter = useMemo(() => new URLSearchParams(FILTERS.flatMap(name => params.getAll(name).map(value => [name, value]))), [params])
+  const asked = useMemo(() => {
+    const asked = new URLSearchParams(filter)
+    if (!asked.has('type')) asked.set('type', HAPPENED)
+    return asked.toString()
+  }, [filter])
+  const view = useLines(asked, state, paused || !top)
   const chosen = Number(params.get('row') ?? -1)
   const lines = view.line
   const place = placeOf(chosen)
   const newer = state === undefined || !view.ready ? 0 : state.last - view.upTo
+  const hidden = filter.has('type') ? 0 : BY_THE_CLOCK.reduce((sum, type) => sum + (view.counts[type] ?? 0), 0)
 
   /** Where the chosen row is now: new ones push it down. */
   function placeOf (itemId: number): number {
@@ -51,20 +46,21 @@ export function Search ({ route, state, paused }: SearchProps) {
   return (
     <main class={chosen >= 0 ? 'split' : 'whole'} id='main'>
       <section class='list' aria-label='Search'>
-        <Filters params={params} counts={view.counts} roles={state?.roles ?? []} />
+        <Filters params={params} counts={view.counts} />
         <div class='status' role='status'>
-          {view.error ? <span class='bad'>{view.error}</span> : <span>{plural(view.total, 'row')}{filter === '' ? '' : ' match'}</span>}
+          {view.error ? <span class='bad'>{view.error}</span> : <span>{plural(view.total, 'row')}{filter.size === 0 ? '' : ' match'}</span>}
+          {hidden > 0 && <a href={href('metrics')}>{plural(hidden, 'metric row')} shown as charts</a>}
           {newer > 0 && (!top || paused) &&
             <button type='button' class='pill' onClick={() => setReset(reset + 1)} disabled={paused}>{paused ? `${plural(newer, 'new row')} while paused` : `↑ ${plural(newer, 'new row')}`}</button>}
         </div>
         {view.ready && view.total === 0
-          ? <Empty filtered={filter !== ''} />
+          ? <Empty filtered={filter.size > 0} hidden={hidden > 0} />
           : (
             <Grid
-              label='Rows, newest first' columns={['Time', 'Kind', 'What', 'Result', 'Duration', 'Role']} total={view.total} chosen={place}
-              choose={choose} show={view.show} atTop={setTop} resetKey={`${filter}|${reset}`}
+              label='Rows, newest first' lineHeight={narrow ? 54 : 34} class='rows' columns={['Time', 'Kind', 'What', 'Result', 'Duration', 'User', 'Role']} total={view.total} chosen={place}
+              choose={choose} show={view.show} atTop={setTop} resetKey={`${asked}|${reset}`}
             >
-              {place => <Cells line={lines(place)} />}
+              {place => <Cells line={lines(place)} narrow={narrow} />}
             </Grid>
             )}
       </section>
@@ -73,89 +69,23 @@ export function Search ({ route, state, paused }: SearchProps) {
   )
 }
 
-function Cells ({ line }: { line: Line | undefined }) {
+function Cells ({ line, narrow }: { line: Line | undefined, narrow: boolean }) {
   if (!line) return <span role='gridcell' class='waiting'>…</span>
-  const failed = line.success === false || line.type === 'exception'
   return (
     <>
-      <span role='gridcell' class='time'>{moment(line.time)}</span>
+      <span role='gridcell' class='time'>{narrow ? second(line.time) : moment(line.time)}</span>
       <span role='gridcell' class='kind'><Kind type={line.type} severity={line.severityLevel} /></span>
       <span role='gridcell' class='what'>{line.flags && <abbr title={line.flags.join('\n')}>⚑</abbr>}<What line={line} /></span>
-      <span role='gridcell' class={failed ? 'code bad' : 'code'}>{line.resultCode ?? (line.type === 'metric' || line.type === 'performanceCounter' ? line.value : '')}</span>
+      <span role='gridcell' class={isBad(line) ? 'code bad' : 'code'}>{resultOf(line)}</span>
       <span role='gridcell' class='duration'>{duration(line.duration)}</span>
+      <span role='gridcell' class='user'>{line.user ?? ''}</span>
       <span role='gridcell' class='role'>{line.cloud_RoleName ?? ''}</span>
     </>
   )
 }
 
-export function Kind ({ type, severity }: { type: RowType, severity?: number }) {
-  const level = type === 'trace' && severity !== undefined && severity >= 2 ? ` severity-${severity}` : ''
-  return <span class={`badge kind-${type}${level}`}>{type === 'trace' && severity !== undefined && severity !== 1 ? SEVERITIES[severity] : kindName(type)}</span>
-}
-
-export function What ({ line }: { line: Line }) {
-  if (line.type === 'exception') return <><b>{line.exceptionType}</b>: {line.message}</>
-  if (line.type === 'trace') return <>{line.message}</>
-  if (line.type === 'dependency' && line.target && !line.name?.includes(line.target)) return <>{line.name} <i>{line.target}</i></>
-  return <>{line.name}</>
-}
-
-function Filters ({ params, counts, roles }: { params: URLSearchParams, counts: Partial<Record<RowType, number>>, roles: string[] }) {
-  const search = useRef<HTMLInputElement>(null)
-  const types = (params.get('type') ?? '').split(',').filter(Boolean)
-  const shown = KINDS.filter(kind => counts[kind.type] || types.includes(kind.type) || ['request', 'dependency', 'trace', 'exception'].includes(kind.type))
-
-  useEffect(() => {
-    const onKey = (event: KeyboardEvent) => {
-      if (event.key !== '/' || event.target instanceof HTMLInputElement || event.ctrlKey || event.metaKey) return
-      event.preventDefault()
-      search.current?.focus()
-    }
-    addEventListener('keydown', onKey)
-    return () => removeEventListener('keydown', onKey)
-  }, [])
-
-  function toggle (type: RowType): void {
-    const next = types.includes(type) ? types.filter(other => other !== type) : [...types, type]
-    change({ type: next.join(',') })
-  }
-
-  return (
-    <form class='filters' role='search' onSubmit={event => event.preventDefault()}>
-      <input
-        type='search' ref={search} value={params.get('text') ?? ''} placeholder='Search everything   /' aria-label='Search everything' spellcheck={false}
-        onInput={event => change({ text: event.currentTarget.value })}
-      />
-      <div class='chips' role='group' aria-label='Kinds'>
-        {shown.map(kind => (
-          <button
-            type='button' key={kind.type} class={`chip kind-${kind.type}`} aria-pressed={types.includes(kind.type)} onClick={() => toggle(kind.type)}
-          >
-            <span class='dot' />{kind.many} <b>{count(counts[kind.type] ?? 0)}</b>
-          </button>
-        ))}
-      </div>
-      <label class='check'><input type='checkbox' checked={params.has('failed')} onChange={event => change({ failed: event.currentTarget.checked ? '1' : undefined })} /> Failed only</label>
-      <select aria-label='Severity' value={params.get('severity') ?? ''} onChange={event => change({ severity: event.currentTarget.value })}>
-        <option value=''>Any severity</option>
-        {SEVERITIES.slice(1).map((name, index) => <option key={name} value={index + 1}>{name}{index < 3 ? ' and up' : ''}</option>)}
-      </select>
-      <select aria-label='Role' value={params.get('role') ?? ''} onChange={event => change({ role: event.currentTarget.value })}>
-        <option value=''>Any role</option>
-        {[...new Set([...roles, ...params.getAll('role')])].map(role => <option key={role} value={role}>{role}</option>)}
-      </select>
-      <select aria-label='Time' value={params.get('within') ?? ''} onChange={event => change({ within: event.currentTarget.value })}>
-        {['', '60', '600', '3600', '86400'].map(range => <option key={range} value={range}>{RANGES[range]}</option>)}
-      </select>
-      {Object.keys(GIVEN).flatMap(name => params.get(name) === null
-        ? []
-        : [<button key={name} type='button' class='chip given' onClick={() => change({ [name]: undefined })} aria-label={`Remove the filter ${GIVEN[name]}: ${params.get(name)}`}>{GIVEN[name]}: {params.get(name)} ✕</button>])}
-    </form>
-  )
-}
-
-function Empty ({ filtered }: { filtered: boolean }) {
-  return filtered
-    ? <div class='empty'><h2>Nothing matches</h2><p>No row that is kept fits these filters.</p><button type='button' onClick={() => change(Object.fromEntries([...FILTERS, 'within'].map(name => [name, undefined])))}>Clear the filters</button></div>
-    : <div class='empty'><h2>Waiting for telemetry</h2><p>Give your app this connection string. Rows show here within a second.</p><pre>{connectionString()}</pre><Copy text={connectionString}>Copy connection string</Copy></div>
+function Empty ({ filtered, hidden }: { filtered: boolean, hidden: boolean }) {
+  if (filtered) return <div class='empty'><h2>Nothing matches</h2><p>No rows match these filters.</p><button type='button' onClick={() => change(Object.fromEntries(FILTERS.map(name => [name, undefined])))}>Clear the filters</button></div>
+  if (hidden) return <div class='empty'><h2>Only metrics so far</h2><p>Requests, logs and exceptions show up here within a second.</p><a class='button' href={href('metrics')}>Show the metrics</a></div>
+  return <div class='empty'><h2>Waiting for telemetry</h2><p>Give your app this connection string. Its rows show up here within a second.</p><pre>{connectionString()}</pre><Copy text={connectionString}>Copy connection string</Copy></div>
 }

@@ -2,8 +2,11 @@
 import { useEffect, useRef, useState } from 'preact/hooks'
 import type { Row, RowType } from '../rows'
 import type { Kept } from '../store'
+import type { Route } from './route'
 
-export type Line = Omit<Kept, 'text'>
+export type Line = Omit<Kept, 'text' | 'size'> & { url?: string }
+
+export interface ViewProps { route: Route, state: State | undefined, paused: boolean }
 
 /** What the emulator keeps at the moment. */
 export interface State {
@@ -19,6 +22,8 @@ export interface Lines extends State {
   total: number
   counts: Partial<Record<RowType, number>>
   lines: Line[]
+  /** Of an operation: places of the rows that a search in it finds. */
+  found?: number[]
 }
 
 export async function ask<T> (path: string, signal?: AbortSignal): Promise<T> {
@@ -53,12 +58,27 @@ export function useLive (): { state: State | undefined, connected: boolean } {
 /** The shortest time between two questions for the same sums, in milliseconds. */
 const ASK_EVERY = 1_000
 
-/** An answer that is asked for again as rows arrive, unless it is held. */
+/** How often a question about the last minutes is asked again where no row comes, in milliseconds. */
+const AGE_EVERY = 10_000
+
+/** Counts up, so that a view of the last minutes moves on. */
+function useAge (moving: boolean): number {
+  const [age, grow] = useState(0)
+  useEffect(() => {
+    if (!moving) return
+    const timer = setInterval(() => grow(age => age + 1), AGE_EVERY)
+    return () => clearInterval(timer)
+  }, [moving])
+  return age
+}
+
+/** An answer that is asked for again as rows arrive, unless it is held. An empty path asks nothing. */
 export function useAnswer<T> (path: string, state: State | undefined, held: boolean): { answer: T | undefined, error: string | undefined } {
   const [answer, setAnswer] = useState<T>()
   const [error, setError] = useState<string>()
   const done = useRef({ path: '', version: '', at: 0 })
-  const version = state === undefined ? '' : `${state.first}:${state.last}:${state.size}`
+  const age = useAge(path.includes('within='))
+  const version = state === undefined || path === '' ? '' : `${state.first}:${state.last}:${state.size}:${age}`
 
   useEffect(() => {
     const same = done.current.path === path

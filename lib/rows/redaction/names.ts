@@ -56,8 +56,9 @@ export function createNameCheck (names: ReadonlySet<string> | true): IsSecret {
   }
 }
 
+/** Without what nobody sees: spaces, control characters, letters of other widths. */
 function canonical (name: string): string {
-  return name.toLowerCase().replaceAll(/[-_]|^\s+|\s+$/g, '')
+  return name.normalize('NFKC').toLowerCase().replaceAll(/[-_\s\p{C}]/gu, '')
 }
 
 /** As a form's value: `+` is a space. What cannot be decoded stays. */

@@ -1,0 +1,32 @@
+/** A command's arguments → its options and positionals, or the exit code and what was said about it. */
+import { type ParseArgsConfig, parseArgs } from 'node:util'
+
+type Options = NonNullable<ParseArgsConfig['options']>
+type Parsed<T extends Options> = ReturnType<typeof parseArgs<{ options: T, allowPositionals: true }>>
+
+/** @returns the exit code where there is nothing left to do: 0 after --help, 2 for wrong usage, which is named */
+export function readArguments<T extends Options> (args: string[], usage: string, options: T, maxPositionals = 0): Parsed<T> | number {
+  let parsed: Parsed<T>
+  try {
+    parsed = parseArgs({ args, options, allowPositionals: true })
+  } catch (error) {
+    return wrongUsage((error as Error).message, usage)
+  }
+  if ((parsed.values as { help?: boolean }).help === true) {
+    process.stdout.write(usage)
+    return 0
+  }
+  const { url } = parsed.values as { url?: string }
+  if (url !== undefined && !/^https?:$/.test(protocolOf(url))) return wrongUsage('--url must be an address such as http://127.0.0.1:4319', usage)
+  if (parsed.positionals.length > maxPositionals) return wrongUsage(`Unexpected argument '${parsed.positionals[maxPositionals]}'`, usage)
+  return parsed
+}
+
+export function wrongUsage (problem: string, usage: string): 2 {
+  process.stderr.write(`${problem}\n\n${usage}`)
+  return 2
+}
+
+function protocolOf (url: string): string {
+  return URL.canParse(url) ? new URL(url).protocol : ''
+}

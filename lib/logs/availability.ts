@@ -1,0 +1,65 @@
+/** What `trackAvailability` was given → a log record that becomes a row of `availabilityResults`. */
+import { randomUUID } from 'node:crypto'
+import { type Attributes, type Context, ROOT_CONTEXT, trace } from '@opentelemetry/api'
+import type { LogRecord } from '@opentelemetry/api-logs'
+import type { Properties } from '../options'
+import { OPERATION_NAME } from '../rows/attribute-names'
+import { nameOf, readProperty, readText, textOf } from '../rows/hostile'
+import { toAttributes, toMeasurement, toMeasurements } from '../rows/properties'
+import { operationOf } from '../tracing/operation'
+import { Severity } from '../rows/severity'
+
+/** The result of a synthetic check of your own. */
+export interface AvailabilityResult {
+  /** Of the check, the same every time: the portal's Availability page has one entry per name. */
+  name: string
+  success: boolean
+  /** How long the check took, in milliseconds. */
+  duration: number
+  /** Of this one result. @default a random UUID */
+  id?: string
+  /** Where the check ran from. @default the instance, as in `cloud_RoleInstance` */
+  runLocation?: string
+  /** Why it failed, for example. */
+  message?: string
+  properties?: Properties
+  measurements?: Record<string, number>
+}
+
+/** @param instance where the check ran from if nothing else is given */
+export function availabilityRecord (where: Context, given: unknown, instance: string): LogRecord {
+  const attributes: Attributes = toAttributes(readProperty(given, 'properties'))
+  const measurements = toMeasurements(readProperty(given, 'measurements'))
+  const message = readProperty(given, 'message')
+  if (measurements !== undefined) attributes['microsoft.custom_measurements'] = measurements
+  Object.assign(attributes, {
+    'microsoft.availability.id': textGiven(given, 'id') ?? randomUUID(),
+    'microsoft.availability.name': nameOf(readProperty(given, 'name')),
+    'microsoft.availability.duration': timeSpan(toMeasurement(readProperty(given, 'duration')) ?? 0),
+    'microsoft.availability.success': String(Boolean(readProperty(given, 'success'))),
+    'microsoft.availability.runLocation': textGiven(given, 'runLocation') ?? instance
+  })
+  if (message !== undefined && message !== null) attributes['microsoft.availability.message'] = textOf(message)
+  const name = operationOf(where)?.name
+  if (name !== undefined) attributes[OPERATION_NAME] = name
+  return { severityNumber: Severity.INFO, attributes, context: idsOnly(where) }
+}
+
+/** The operation's ids without the operation: a check stands for itself alone, whatever is sampled. */
+function idsOnly (where: Context): Context {
+  const ids = trace.getSpanContext(where)
+  return ids === undefined ? ROOT_CONTEXT : trace.setSpanContext(ROOT_CONTEXT, ids)
+}
+
+function textGiven (given: unknown, name: string): string | undefined {
+  const text = readText(given, name)
+  return text === undefined || text.trim() === '' ? undefined : text
+}
+
+/** `hh:mm:ss.fffffff`; more than a day is a broken clock, not a check. */
+function timeSpan (milliseconds: number): string {
+  const ticks = Math.round(Math.min(Math.max(milliseconds, 0), 86_399_999) * 10_000)
+  const two = (part: number): string => String(Math.floor(part)).padStart(2, '0')
+  const seconds = ticks / 10_000_000
+  return `${two(seconds / 3_600)}:${two(seconds / 60 % 60)}:${two(seconds % 60)}.${String(ticks % 10_000_000).padStart(7, '0')}`
+}
