@@ -94,8 +94,7 @@ const POSTS = 1_000
 export async function startEmulator (options: EmulatorOptions = {}): Promise<Emulator> {
   const instrumentationKey = options.instrumentationKey ?? '00000000-0000-0000-0000-000000000000'
   const store = new Store({ maxRows: options.maxRows ?? 100_000, maxBytes: options.maxBytes ?? 128 * 1024 * 1024 })
-  const queries = new Queries(store)
-  const live = new LiveService()
+  const [queries, live] = [new Queries(store), new LiveService()]
   let posts: Post[] = []
   let script = createScript([])
 

@@ -12,7 +12,7 @@ export interface LiveDocument {
 }
 
 export interface LivePoint {
-  /** Milliseconds since 1970, when it came. */
+  /** Milliseconds since 1970, by the server's own clock: from one point to the next is what its rates are of. */
   at: number
   /** Values by the protocol's names. */
   metrics: Record<string, number>
@@ -94,7 +94,7 @@ export class LiveServers {
   post (given: unknown): boolean {
     const server = this.see(given)
     if (server === undefined || !isObject(given)) return false
-    server.points.push({ at: server.seenAt, metrics: metricsOf(given.Metrics) })
+    server.points.push({ at: timeOf(given.Timestamp) ?? server.seenAt, metrics: metricsOf(given.Metrics) })
     if (server.points.length > MAX_POINTS) server.points.shift()
     server.errors = list(given.CollectionConfigurationErrors).slice(0, MAX_ERRORS).map(error => isObject(error) ? text(error.Message) : '')
     for (const document of list(given.Documents)) if (isObject(document)) this.#add(server, document)
@@ -115,6 +115,13 @@ function metricsOf (given: unknown): Record<string, number> {
     if (isObject(metric) && typeof metric.Value === 'number') metrics[text(metric.Name)] = metric.Value
   }
   return metrics
+}
+
+/** ISO 8601, or the older `/Date(1700000000000)/`. */
+function timeOf (given: unknown): number | undefined {
+  const older = /^\/Date\((\d+)\)\/$/.exec(text(given))?.[1]
+  const time = older === undefined ? Date.parse(text(given)) : Number(older)
+  return Number.isNaN(time) ? undefined : time
 }
 
 function list (given: unknown): unknown[] {
