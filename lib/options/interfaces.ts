@@ -172,6 +172,11 @@ export interface AppInsightsOptions {
    * process and of delivery; `trackMetric` and `meter`. `false` turns all of them off. @default true
    */
   metrics?: boolean | MetricOptions
+  /**
+   * Live Metrics: requests, failures, durations, dependencies, CPU and memory in the portal within a second, while
+   * somebody watches. @default true
+   */
+  liveMetrics?: boolean
   /** A Microsoft Entra ID credential to use in addition to the key, such as `DefaultAzureCredential`. */
   credential?: TokenCredential
   /** Folder for rows that wait during an outage; `false` stores nothing on disk. @default a private folder in the system's temporary folder */

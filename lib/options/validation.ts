@@ -184,6 +184,7 @@ const OPTIONS: Shape<AppInsightsOptions> = {
   closeTimeout: must(`a number of milliseconds from 0 to ${LONGEST_WAIT}`, value => isNumber(value, 0, LONGEST_WAIT)),
   worker: BOOLEAN,
   statsbeat: BOOLEAN,
+  liveMetrics: BOOLEAN,
   spanProcessors: list('an array of OpenTelemetry span processors', must(
     'an OpenTelemetry span processor', value => has(value, 'onStart', 'onEnd', 'shutdown', 'forceFlush'))),
   logRecordProcessors: list('an array of OpenTelemetry log record processors', must(

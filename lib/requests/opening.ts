@@ -92,7 +92,7 @@ function awaitEnd (operation: RequestOperation): void {
   }
   if (reply === undefined) return
   if (!isDropped) reply.raw.on('close', closeResponse)
-  else if (telemetry.metrics !== undefined) reply.raw.on('close', countResponse)
+  else if (telemetry.metrics !== undefined || telemetry.live !== undefined) reply.raw.on('close', countResponse)
   if (isUpgrade(operation)) awaitHandshake(operation)
 }
 

@@ -66,6 +66,12 @@ export class WorkerLink implements Link {
     if (this.#restart === undefined) this.#start()
   }
 
+  watch (id: number, isOn: boolean): void {
+    if (this.#fallback !== undefined) return this.#fallback.watch(id, isOn)
+    if (!isOn) return this.#session?.unwatch(id)
+    if (this.#session !== undefined || this.#restart !== undefined || this.#start()) this.#session?.open(id)
+  }
+
   async settle (mode: Mode, timeout: number, id: number | undefined): Promise<void> {
     const deadline = monotonic() + timeout
     for (let tries = 0; ; tries++) {
@@ -186,7 +192,7 @@ export class WorkerLink implements Link {
     }
     this.#session = session
     // Before it looks at the files, so that it knows whose they are.
-    for (const [id, { counters }] of this.#clients) if (counters.sum('spooled') > 0) session.open(id)
+    for (const [id, { counters, live }] of this.#clients) if (live !== undefined || counters.sum('spooled') > 0) session.open(id)
     for (const batch of this.#waiting.splice(0)) session.take(batch)
     return true
   }
@@ -228,6 +234,7 @@ export class WorkerLink implements Link {
     const fallback = this.#fallback = new LocalLink({ ...this.#settings, timing: { ...timing, ...LOCAL_TIMING } }, this.#clients, this.inherited, this.#predecessors)
     const [first] = this.#clients.values()
     first?.warn(`the worker thread cannot be started (${why}), so rows are sent from the main thread, which slows it down. Set { worker: false } if that is what you want; otherwise see docs/bundling.md.`)
+    for (const [id, { live }] of this.#clients) if (live !== undefined) fallback.watch(id, true)
     // First, so that it knows whose files it finds.
     if (this.#hasWork()) fallback.resume()
     for (const { id, sealed, counts } of this.#waiting.splice(0)) fallback.take(id, sealed, counts)
