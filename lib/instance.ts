@@ -16,6 +16,7 @@ import { type Redactor, createRedactor, redactAttributes, redactMetrics } from '
 import type { Warn } from './warnings'
 import { context } from './tracing/context'
 import { type Destinations, SPAN_EVENTS_SCOPE, bounded, guardDestinations } from './tracing/destinations'
+import { LiveCounters } from './live-metrics/counters'
 import { type Operation, operationOfSpan } from './tracing/operation'
 import { addOwnResource } from './tracing/own-spans'
 import { type Providers, createProviders, limitsOf } from './tracing/providers'
@@ -27,6 +28,7 @@ import { OperationTracer } from './tracing/tracer'
 
 // Outside of lib, which is the compiler's root.
 const { version } = require('../package.json') as { version: string }
+const VERSION = `node${process.versions.node}:fai${version}`
 const SCOPE = 'fastify-app-insights'
 
 /** Something the user may call to see that nothing is lost. */
@@ -50,6 +52,8 @@ export class Instance {
   ignored = 0
   /** undefined where they are off. */
   readonly metrics: Metrics | undefined
+  /** undefined where Live Metrics are off. */
+  readonly live: LiveCounters | undefined
   readonly providers: Providers
   /** Spans made with it belong to the active operation. */
   readonly tracer: Tracer
@@ -76,8 +80,14 @@ export class Instance {
     this.buffers = config.keepErrors || config.keepSlowerThan !== undefined
     this.#properties = toAttributes(config.properties)
     redactAttributes(this.#properties, this.redactor)
-    this.#instance = String(role.attributes['service.instance.id'])
-    this.#delivery = createDelivery({ ...config, resource: role, warn })
+    const live = this.live = config.liveMetrics && config.connection.liveEndpoint !== undefined ? new LiveCounters() : undefined
+    const instance = this.#instance = String(role.attributes['service.instance.id'])
+    this.#delivery = createDelivery({
+      ...config,
+      resource: role,
+      warn,
+      live: live && (() => ({ role: roleOf(role), instance, version: VERSION, counters: live.buffer }))
+    })
     this.metrics = config.metrics === false
       ? undefined
       : new Metrics({
@@ -213,17 +223,20 @@ export class Instance {
           attributes: toAttributes(attributes)
         })
       },
-      leaveOut: operation => this.#leaveOut(operation)
+      leaveOut: operation => this.#leaveOut(operation),
+      live: this.live,
+      seesAll: this.buffers || this.config.sampleAzureOnly
     })
   }
 
   #recordProcessor (): RecordProcessor {
-    const { metrics } = this
+    const { metrics, live } = this
     return new RecordProcessor({
       scope: SCOPE,
       redactor: this.redactor,
       properties: this.#properties,
       delivery: this.#delivery,
+      live,
       exception: metrics === undefined ? undefined : weight => metrics.exception(weight),
       leaveOut: operation => this.#leaveOut(operation)
     })

@@ -87,7 +87,7 @@ function start (fastify: FastifyInstance, config: Config, warn: Warn, warnOnce: 
     }
   })
   if (config.requests.refusedHeaders.length > 0) {
-    warnOnce(`requests.headers and requests.responseHeaders never take credentials: ${config.requests.refusedHeaders.join(', ')} left out.`)
+    warnOnce(`requests.headers and requests.responseHeaders never include credentials: leaving out ${config.requests.refusedHeaders.join(', ')}.`)
   }
 
   fastify.decorate('appInsights', createAppInsights(telemetry, () => logs?.releaseAll()))
@@ -178,7 +178,7 @@ function startLogs (fastify: FastifyInstance, config: Config, telemetry: Instanc
   const logs = collectLogs(config.logs, { logger: fastify.log, requestIdLabel: fastify.initialConfig.requestIdLogLabel ?? 'reqId', telemetry, exceptions, redaction, warn })
   if (logs === undefined && config.logs !== false) {
     process.emitWarning(
-      'No log lines will reach Application Insights: the Fastify logger is off or not pino. Create Fastify with { logger: true } or a pino loggerInstance, or say { logs: false } to silence this.',
+      'No log lines will reach Application Insights, because the Fastify logger is off or is not pino. Create Fastify with { logger: true } or a pino loggerInstance, or pass { logs: false } to silence this warning.',
       { type: 'FastifyAppInsightsWarning', code: 'FAI_WARN_NO_LOGS' })
   }
   return logs

@@ -2,6 +2,7 @@
 import type { TokenCredential } from '@azure/core-auth'
 import type { ReadableLogRecord } from '@opentelemetry/sdk-logs'
 import type { ResourceMetrics } from '@opentelemetry/sdk-metrics'
+import type { LiveInstance } from '../live-metrics'
 import type { Connection } from '../options/connection-string'
 import type { DeliveryStats } from './counters'
 import type { RowSpan } from '../rows/span'
@@ -25,6 +26,8 @@ export interface DeliveryOptions {
   statsbeat: boolean
   /** Tells the operator that telemetry is in trouble, once a minute at most. Must not cause telemetry. */
   warn: (message: string) => void
+  /** Of Live Metrics, where they are on. Asked when it is needed: the role may be known late. */
+  live?: () => LiveInstance
   /** Not public: tests shorten the waits. */
   timing?: Partial<Timing>
 }

@@ -19,6 +19,9 @@ const LOCAL_BATCH_ITEMS = 128
 const BATCH_CHARACTERS = 512 * 1024
 // All in milliseconds.
 const BATCH_WAIT = 200
+// By then the app has started.
+const WATCH_AFTER = 5_000
+const LOOPBACK_WATCH_AFTER = 1_000
 const FLUSH_TIMEOUT = 30_000
 const POLL_EVERY = 5
 // Of the time of close(), what is kept for writing to disk.
@@ -43,6 +46,7 @@ export class QueuedDelivery implements Delivery {
   #postedItems = 0
   #polledAt = -Infinity
   #timer: NodeJS.Timeout | undefined
+  #watch: NodeJS.Timeout | undefined
   #closing: Promise<CloseReport> | undefined
 
   constructor (options: DeliveryOptions) {
@@ -55,12 +59,14 @@ export class QueuedDelivery implements Delivery {
     this.#shared.clients.set(this.#id, {
       resource: () => options.resource.attributes,
       counters: this.#counters,
+      live: options.live,
       notice: message => this.#troubles.notice(message),
       warn: message => this.#troubles.warn(message)
     })
+    if (options.live !== undefined) this.#watch = setTimeout(startWatch, options.connection.loopback ? LOOPBACK_WATCH_AFTER : WATCH_AFTER, this).unref()
     const why = settings.storage === undefined ? undefined : whyUnusable(settings.storage)
     // Said now: during the first outage is late.
-    if (why !== undefined) this.#troubles.warn(`telemetry cannot wait on disk (${why}): what cannot be sent stays in memory. Set storageDirectory to a folder that is writable, or to false.`)
+    if (why !== undefined) this.#troubles.warn(`rows cannot wait on disk (${why}), so they wait in memory only. Set storageDirectory to a writable folder, or to false.`)
   }
 
   span (span: RowSpan): void {
@@ -161,6 +167,11 @@ export class QueuedDelivery implements Delivery {
     }
   }
 
+  /** An idle app shows in Live Metrics too. Public to the timer only. */
+  watch (): void {
+    if (this.#closing === undefined) this.#shared.link.watch(this.#id, true)
+  }
+
   #hasRoom (ordinary: boolean): boolean {
     if (this.#closing !== undefined) return false
     const limit = ordinary ? this.#low : this.#high
@@ -196,7 +207,14 @@ export class QueuedDelivery implements Delivery {
   }
 
   async #close (timeout: number): Promise<CloseReport> {
-    const { link } = this.#shared
+    const { clients, link } = this.#shared
+    const client = clients.get(this.#id)
+    // Live Metrics have nothing to say at the end.
+    if (client !== undefined && client.live !== undefined) {
+      clearTimeout(this.#watch)
+      client.live = undefined
+      link.watch(this.#id, false)
+    }
     this.post()
     const isLast = leaveLink(this.#shared)
     await link.settle('close', timeout - Math.min(STORE_RESERVE, timeout / 5), isLast ? undefined : this.#id)
@@ -214,4 +232,8 @@ export class QueuedDelivery implements Delivery {
 
 function postLater (delivery: QueuedDelivery): void {
   delivery.post()
+}
+
+function startWatch (delivery: QueuedDelivery): void {
+  delivery.watch()
 }

@@ -36,7 +36,7 @@ export function settingsOf ({ connection, worker, storageDirectory, maxStorageBy
 
 export function joinLink (settings: LinkSettings): SharedLink {
   const { connection, credential, ...rest } = settings
-  const key = JSON.stringify([connection.connectionString, credentialId(credential), rest])
+  const key = JSON.stringify([connection.connectionString, connection.liveEndpoint, credentialId(credential), rest])
   let shared = links.get(key)
   if (shared === undefined) {
     const clients = new Map<number, Client>()

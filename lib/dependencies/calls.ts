@@ -84,7 +84,11 @@ export class Calls {
       if (status !== undefined) span.setAttribute('http.response.status_code', status)
       if (failed) setFailure(call)
     }
-    const { metrics } = this.#telemetry
+    const { live, metrics } = this.#telemetry
+    if (live?.isWatched === true) {
+      live.call((endedAt ?? performance.now()) - call.startedAt, !failed)
+      live.skip(span)
+    }
     if (metrics !== undefined) {
       markProcessed(attributesOf(span), PROCESSED_DEPENDENCY)
       metrics.call({ target: authority, status, success: !failed, duration: (endedAt ?? performance.now()) - call.startedAt })

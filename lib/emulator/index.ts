@@ -6,6 +6,7 @@ import { keepInFile } from './file'
 import type { RefusedItem } from './health'
 import { Queries, type QueryOptions } from './kql/client'
 import type { QueryResult } from './kql/output'
+import { LiveService, type Live } from './live'
 import type { Match, RowMatch } from './match'
 import type { Row, RowOf, RowType } from './rows'
 import { createServer } from './server'
@@ -21,6 +22,7 @@ export { expectRows } from './contract'
 export type { QueryOptions } from './kql/client'
 export type { QueryErrorCode } from './kql/errors'
 export type { QueryResult, Render } from './kql/output'
+export type { Live, LiveAnswer, LiveCall, LiveConfiguration, LiveDocument, LiveFilter, LivePoint, LiveServer, TelemetryType } from './live'
 export type { Match, Matcher, RowMatch } from './match'
 export type { Envelope, ExceptionDetail, Row, RowOf, RowType } from './rows'
 export type { Post } from './track'
@@ -55,6 +57,8 @@ export interface Emulator {
   readonly posts: readonly Post[]
   /** The latest items that were refused, by the endpoint's rules or a script's, oldest first, 200 at most. */
   readonly refused: readonly RefusedItem[]
+  /** Live Metrics: who posts, what, and whether somebody watches. The page's Live view does while it is open. */
+  readonly live: Live
   /** The rows that match, in their order of arrival. */
   items<T extends RowType> (match: RowMatch & { type: T }): Array<RowOf<T>>
   items (match?: Match): Row[]
@@ -74,7 +78,7 @@ export interface Emulator {
    * `FAI_KQL_TIMEOUT` (10 s, see the options), `FAI_KQL_CANCELLED`, `FAI_KQL_LIMIT` or `FAI_KQL_NOT_INSTALLED`.
    */
   query (kql: string, options?: QueryOptions): Promise<QueryResult>
-  /** Forgets rows, posts and refused items. A script stays. */
+  /** Forgets rows, posts, refused items and what Live Metrics have shown. A script stays. */
   clear (): void
   /** How the next posts are answered: each answer in its turn; without any, as the real endpoint would. */
   respondWith (...answers: Answer[]): void
@@ -90,7 +94,7 @@ const POSTS = 1_000
 export async function startEmulator (options: EmulatorOptions = {}): Promise<Emulator> {
   const instrumentationKey = options.instrumentationKey ?? '00000000-0000-0000-0000-000000000000'
   const store = new Store({ maxRows: options.maxRows ?? 100_000, maxBytes: options.maxBytes ?? 128 * 1024 * 1024 })
-  const queries = new Queries(store)
+  const [queries, live] = [new Queries(store), new LiveService()]
   let posts: Post[] = []
   let script = createScript([])
 
@@ -101,6 +105,7 @@ export async function startEmulator (options: EmulatorOptions = {}): Promise<Emu
     instrumentationKey,
     script: () => script,
     queries,
+    live,
     posted (post) {
       posts.push(post)
       if (posts.length > POSTS) posts.shift()
@@ -110,20 +115,18 @@ export async function startEmulator (options: EmulatorOptions = {}): Promise<Emu
   server.listen(options.port ?? 0, '127.0.0.1')
   await once(server, 'listening')
   // Not before the port is ours: another emulator may be writing this file.
-  const closeFile = options.file === undefined
-    ? async () => {}
-    : await keepInFile(store, options.file).catch((error: unknown) => {
-      closeApi()
-      server.close()
-      throw error
-    })
+  const closeFile = await openFile(store, options.file, () => {
+    closeApi()
+    server.close()
+  })
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
 
   let closed: Promise<void> | undefined
   return {
     url,
-    connectionString: `InstrumentationKey=${instrumentationKey};IngestionEndpoint=${url}`,
+    connectionString: `InstrumentationKey=${instrumentationKey};IngestionEndpoint=${url};LiveEndpoint=${url}`,
     get posts () { return posts },
+    live,
     get refused () { return track.refused },
     items: ((match: Match = {}) => waiting.items(match)) as Emulator['items'],
     waitFor: ((match: Match, options?: WaitOptions) => waiting.waitFor(match, options)) as Emulator['waitFor'],
@@ -132,6 +135,7 @@ export async function startEmulator (options: EmulatorOptions = {}): Promise<Emu
       posts = []
       track.refused.length = 0
       store.clear()
+      live.clear()
     },
     respondWith (...answers) {
       script = createScript(answers)
@@ -149,4 +153,13 @@ export async function startEmulator (options: EmulatorOptions = {}): Promise<Emu
       return closed
     }
   }
+}
+
+/** @param fail what else ends where the file cannot be used */
+async function openFile (store: Store, file: string | undefined, fail: () => void): Promise<() => Promise<void>> {
+  if (file === undefined) return async () => {}
+  return await keepInFile(store, file).catch((error: unknown) => {
+    fail()
+    throw error
+  })
 }

@@ -4,18 +4,22 @@ import { applyCors, checkHost, checkReader } from './access'
 import { Api } from './api'
 import { loadPage } from './assets'
 import { HttpError, sendError } from './http-error'
+import type { LiveService } from './live'
+import { LiveApi } from './live/api'
 import type { Queries } from './kql/client'
 import { Track, type TrackOptions } from './track'
 
 export interface ServerOptions extends TrackOptions {
   readonly instrumentationKey: string
   readonly queries: Queries
+  readonly live: LiveService
 }
 
 interface Site {
   readonly options: ServerOptions
   readonly track: Track
   readonly api: Api
+  readonly liveApi: LiveApi
   readonly page: ReturnType<typeof loadPage>
 }
 
@@ -25,7 +29,8 @@ const MAX_CONNECTIONS = 512
 export function createServer (options: ServerOptions): { server: Server, track: Track, close: () => void } {
   const track = new Track(options)
   const api = new Api(options.store, () => track.refused, options.queries)
-  const site: Site = { options, track, api, page: loadPage() }
+  const liveApi = new LiveApi(options.live)
+  const site: Site = { options, track, api, liveApi, page: loadPage() }
   const server = createHttpServer({ requestTimeout: 30_000, headersTimeout: 10_000, keepAlive: true }, (request, response) => {
     handle(site, request, response).catch((error: unknown) => {
       if (error instanceof HttpError) return sendError(response, error.status, error.message)
@@ -38,10 +43,17 @@ export function createServer (options: ServerOptions): { server: Server, track: 
   // An idle client must not keep a closing test waiting.
   server.keepAliveTimeout = 60_000
   server.on('clientError', (_error, socket) => { socket.destroy() })
-  return { server, track, close: () => api.close() }
+  return {
+    server,
+    track,
+    close () {
+      api.close()
+      liveApi.close()
+    }
+  }
 }
 
-async function handle ({ options, track, api, page }: Site, request: IncomingMessage, response: ServerResponse): Promise<void> {
+async function handle ({ options, track, api, liveApi, page }: Site, request: IncomingMessage, response: ServerResponse): Promise<void> {
   const { headers, method } = request
   response.setHeader('x-content-type-options', 'nosniff')
   response.setHeader('cache-control', 'no-store')
@@ -50,8 +62,12 @@ async function handle ({ options, track, api, page }: Site, request: IncomingMes
 
   const url = targetOf(request)
   if (TRACK.has(url.pathname)) return await track.handle(request, response, url.pathname)
-  if (isSdkProbe(url.pathname)) {
-    if (applyCors(request, response, options.origins)) answerSdkProbe(request, response, url.pathname, options.instrumentationKey)
+  if (isAppIdQuestion(url.pathname)) {
+    if (applyCors(request, response, options.origins)) answerAppId(request, response, options.instrumentationKey)
+    return
+  }
+  if (url.pathname.startsWith('/QuickPulseService.svc/')) {
+    if (applyCors(request, response, options.origins)) await options.live.handle(request, response, url)
     return
   }
 
@@ -59,6 +75,7 @@ async function handle ({ options, track, api, page }: Site, request: IncomingMes
   response.setHeader('cross-origin-resource-policy', 'same-origin')
   response.setHeader('content-security-policy', page.policy)
   if (url.pathname.startsWith('/api/')) {
+    if (await liveApi.handle(request, response, url)) return
     if (await api.handle(request, response, url)) return
     throw new HttpError(404, 'There is nothing here')
   }
@@ -78,20 +95,12 @@ function targetOf ({ url = '/' }: IncomingMessage): URL {
   }
 }
 
-function isSdkProbe (path: string): boolean {
-  return path.startsWith('/QuickPulseService.svc/') || isAppIdQuestion(path)
-}
-
 function isAppIdQuestion (path: string): boolean {
   return /^\/api\/profiles\/[^/]+\/appId$/i.test(path)
 }
 
-/** Live metrics are told that nobody is watching, and the SDKs' question for an app id gets one. */
-function answerSdkProbe (request: IncomingMessage, response: ServerResponse, path: string, instrumentationKey: string): void {
+/** The SDKs' question for an app id gets one. */
+function answerAppId (request: IncomingMessage, response: ServerResponse, instrumentationKey: string): void {
   request.resume()
-  if (isAppIdQuestion(path)) {
-    response.writeHead(200, { 'content-type': 'text/plain' }).end(instrumentationKey)
-    return
-  }
-  response.writeHead(200, { 'content-type': 'application/json', 'x-ms-qps-subscribed': 'false' }).end('{}')
+  response.writeHead(200, { 'content-type': 'text/plain' }).end(instrumentationKey)
 }

@@ -30,6 +30,8 @@ export interface RecordTarget {
   /** Of every row. */
   readonly properties: Attributes
   readonly delivery: Pick<Delivery, 'line' | 'record'>
+  /** Counts it for Live Metrics. */
+  readonly live: { readonly isWatched: boolean, exception: (weight: number) => void } | undefined
   /** Counts an exception's row, which may stand for several. */
   exception: ((weight: number) => void) | undefined
   /** Counts a row that sampling or `ignore` leaves out. */
@@ -78,10 +80,11 @@ export class RecordProcessor implements LogRecordProcessor {
   }
 
   #deliver (record: SdkLogRecord, operation: Operation | undefined): void {
-    const { scope, redactor, exception, delivery } = this.#target
+    const { scope, redactor, exception, live, delivery } = this.#target
     const sent = record.instrumentationScope.name.startsWith(scope) ? record : foreignRecord(record, redactor)
     const rate = rateOf(operation)
     markSampleRate(sent.attributes, rate)
+    if (live?.isWatched === true && isException(sent.attributes as Attributes)) live.exception(100 / (rate ?? 100))
     if (exception !== undefined && isException(sent.attributes as Attributes)) {
       exception(100 / (rate ?? 100))
       markProcessed(sent.attributes, PROCESSED_EXCEPTION)

@@ -74,6 +74,7 @@ export interface Config {
   } | false
   readonly instrumentations: readonly Instrumentation[]
   readonly metrics: Readonly<Required<MetricOptions>> | false
+  readonly liveMetrics: boolean
   readonly credential: TokenCredential | undefined
   readonly storageDirectory: string | false | undefined
   readonly maxStorageBytes: number
@@ -114,6 +115,7 @@ export function readOptions (input: unknown, env: NodeJS.ProcessEnv, warn: Warn)
     exceptions: readExceptions(options.exceptions ?? true),
     dependencies: readDependencies(options.dependencies ?? true, options.instrumentations ?? [], warn),
     instrumentations: Object.freeze([...options.instrumentations ?? []]),
+    liveMetrics: options.liveMetrics ?? true,
     metrics: readMetrics(options.metrics ?? true, (options.statsbeat ?? true) && !connection.loopback && !isSdkStatsDisabled(env)),
     credential: credential === undefined ? undefined : guardedCredential(credential),
     storageDirectory: options.storageDirectory,

@@ -10,11 +10,14 @@ export interface Connection {
   readonly endpoint: string
   /** The endpoint is on this machine: plain http is fine, and nothing else may be contacted. */
   readonly loopback: boolean
+  /** Origin of Live Metrics; undefined where nothing on the network may be asked: the ingestion endpoint is on this machine, and they are not. */
+  readonly liveEndpoint: string | undefined
   /** Audience of the Microsoft Entra ID token, where the connection string names one. */
   readonly aadAudience: string | undefined
 }
 
 const GLOBAL_ENDPOINT = 'https://dc.services.visualstudio.com'
+const GLOBAL_LIVE_ENDPOINT = 'https://global.livediagnostics.monitor.azure.com'
 const UUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i
 const LOOPBACK = /^(?:localhost|127(?:\.\d{1,3}){3}|\[::1\])$/i
 
@@ -34,15 +37,15 @@ export function parseConnectionString (connectionString: string): Connection {
 
   const instrumentationKey = fields.get('instrumentationkey')
   if (!instrumentationKey) throw new FAI_ERR_CONNECTION_STRING_INVALID('it has no InstrumentationKey')
-  if (!UUID.test(instrumentationKey)) throw new FAI_ERR_CONNECTION_STRING_INVALID('its InstrumentationKey is no UUID')
+  if (!UUID.test(instrumentationKey)) throw new FAI_ERR_CONNECTION_STRING_INVALID('its InstrumentationKey is not a valid UUID')
 
   const url = endpointUrl(fields)
   const loopback = LOOPBACK.test(url.hostname)
   if (url.protocol === 'http:' && !loopback) {
-    throw new FAI_ERR_CONNECTION_STRING_INVALID('its IngestionEndpoint is plain http, which is accepted for 127.0.0.1 and localhost only')
+    throw new FAI_ERR_CONNECTION_STRING_INVALID('its IngestionEndpoint uses plain http, which is only accepted for 127.0.0.1 and localhost')
   }
   if (url.username !== '' || url.password !== '' || url.search !== '' || url.hash !== '') {
-    throw new FAI_ERR_CONNECTION_STRING_INVALID('its IngestionEndpoint must be scheme, host and path alone')
+    throw new FAI_ERR_CONNECTION_STRING_INVALID('its IngestionEndpoint must have only a scheme, a host and a path')
   }
 
   const endpoint = (url.origin + url.pathname).replace(/\/+$/, '')
@@ -54,8 +57,26 @@ export function parseConnectionString (connectionString: string): Connection {
     instrumentationKey: key,
     endpoint,
     loopback,
+    liveEndpoint: liveEndpoint(fields, loopback),
     aadAudience
   })
+}
+
+/** An emulator's is on this machine too; a real one is not asked about tests. */
+function liveEndpoint (fields: Map<string, string>, loopback: boolean): string | undefined {
+  const suffix = fields.get('endpointsuffix')
+  const location = fields.get('location')
+  const given = fields.get('liveendpoint') || (loopback ? undefined : suffix ? `https://${location ? `${location}.` : ''}live.${suffix}` : GLOBAL_LIVE_ENDPOINT)
+  if (given === undefined) return undefined
+  if (!URL.canParse(given)) throw new FAI_ERR_CONNECTION_STRING_INVALID('its LiveEndpoint is no URL')
+  const url = new URL(given)
+  const isLocal = LOOPBACK.test(url.hostname)
+  if (loopback !== isLocal) return undefined
+  if (url.protocol !== 'https:' && !(isLocal && url.protocol === 'http:')) throw new FAI_ERR_CONNECTION_STRING_INVALID('its LiveEndpoint is no https URL')
+  if (url.username !== '' || url.password !== '' || url.search !== '' || url.hash !== '') {
+    throw new FAI_ERR_CONNECTION_STRING_INVALID('its LiveEndpoint must be scheme, host and path alone')
+  }
+  return (url.origin + url.pathname).replace(/\/+$/, '')
 }
 
 function endpointUrl (fields: Map<string, string>): URL {
@@ -67,10 +88,10 @@ function endpointUrl (fields: Map<string, string>): URL {
   try {
     url = new URL(given)
   } catch {
-    throw new FAI_ERR_CONNECTION_STRING_INVALID('its IngestionEndpoint is no URL')
+    throw new FAI_ERR_CONNECTION_STRING_INVALID('its IngestionEndpoint is not a valid URL')
   }
   if (url.protocol !== 'https:' && url.protocol !== 'http:') {
-    throw new FAI_ERR_CONNECTION_STRING_INVALID('its IngestionEndpoint is no http or https URL')
+    throw new FAI_ERR_CONNECTION_STRING_INVALID('its IngestionEndpoint is not an http or https URL')
   }
   return url
 }

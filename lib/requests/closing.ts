@@ -45,6 +45,7 @@ export function closeOperation (operation: RequestOperation): void {
     countRequest(operation, outcome, success, elapsed)
     if (telemetry.metrics !== undefined) markCounted(span)
   }
+  telemetry.live?.skip(span)
   operation.decide(operation.forceKeep || (isForAzure(span) && !operation.ignored))
   span.end()
 }
@@ -59,7 +60,8 @@ function countRequest ({ tracing, request, connection, chartName }: RequestOpera
   count(tracing.telemetry, request.raw, connection.scheme, chartName, status, success, duration)
 }
 
-export function count ({ metrics }: Instance, raw: RawRequest, scheme: string, route: string, status: number | undefined, success: boolean, duration: number): void {
+export function count ({ live, metrics }: Instance, raw: RawRequest, scheme: string, route: string, status: number | undefined, success: boolean, duration: number): void {
+  live?.request(duration, success)
   metrics?.request({ method: knownMethod(raw.method), route, scheme, status, success, synthetic: isSynthetic(raw), duration })
 }
 

@@ -104,6 +104,7 @@ function report ({ config, telemetry }: RequestTracing, raw: RawRequest, status:
   httpAttributes(raw, connection, UNMATCHED, telemetry, attributes)
   span.setAttributes(attributes)
   setStatus(span, status, success)
+  telemetry.live?.skip(span)
   span.end()
 }
 

@@ -8,6 +8,12 @@ import type { RowSpan } from '../rows/span'
 import { RowDecision, type Operation, bindSpan, operationOf, operationOfSpan } from './operation'
 import { interceptExceptions } from './recorded-exceptions'
 
+/** Live Metrics, as much of them as spans need. */
+export interface SpanCounter {
+  readonly isWatched: boolean
+  span: (span: ReadableSpan, weight: number) => void
+}
+
 export interface SpanTarget {
   /** Of an attribute's value, in characters. */
   readonly longest: number
@@ -17,6 +23,10 @@ export interface SpanTarget {
   deliver: (span: RowSpan) => void
   /** An event of a span, which is a row of its own. */
   event: (event: ReadableSpan['events'][number], span: ReadableSpan, operation: Operation | undefined) => void
+  /** What is counted for Live Metrics. */
+  readonly live: SpanCounter | undefined
+  /** Spans that are sampled out come here too. */
+  readonly seesAll: boolean
   /** Sampling has kept a row from being sent. */
   leaveOut: (operation: Operation | undefined) => void
 }
@@ -33,7 +43,7 @@ export function keepRandomFlag (span: ApiSpan, parent: Context): void {
   if (own.traceId === caller.traceId) own.traceFlags |= RANDOM_FLAG
 }
 
-export function createSpanProcessor ({ longest, properties, redactor, deliver, event, leaveOut }: SpanTarget): SpanProcessor {
+export function createSpanProcessor ({ longest, properties, redactor, deliver, event, leaveOut, live, seesAll }: SpanTarget): SpanProcessor {
   function onStart (span: Span, parent: Context): void {
     interceptExceptions(span)
     keepRandomFlag(span, parent)
@@ -56,6 +66,7 @@ export function createSpanProcessor ({ longest, properties, redactor, deliver, e
     redactSpan(span, redactor)
     if (longest !== Infinity) shorten(span.attributes, longest)
     const operation = operationOfSpan(span)
+    if (live?.isWatched === true) live.span(span, seesAll ? 1 : 100 / (sampleRateOf(span.attributes) || 100))
     if (operation === undefined) {
       if (isForAzure(span)) send(span)
       else leaveOut(operation)

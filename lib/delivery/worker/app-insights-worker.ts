@@ -2,6 +2,7 @@
 import { parentPort, workerData } from 'node:worker_threads'
 import { Counters, type Counts, type State } from '../counters'
 import { tokenCache, type Token } from '../http/tokens'
+import { createLiveMetrics } from '../live'
 import { Pipeline } from '../pipeline'
 import type { Ledger } from '../pipeline/batch'
 import type { FromWorker, Move, ToWorker, WorkerData } from './messages'
@@ -15,10 +16,12 @@ let tokenRequests = 0
 let moves: Move[] = []
 let settled: number[] = []
 
+const authorization = withToken ? tokenCache(askForToken) : undefined
+const live = createLiveMetrics(settings, { authorization, debug: message => tell({ is: 'debug', message }) })
 const pipeline = new Pipeline(settings, remoteLedger(0), ownership, {
   notice: message => tell({ is: 'notice', message }),
   warn: message => tell({ is: 'warning', message }),
-  authorization: withToken ? tokenCache(askForToken) : undefined,
+  authorization,
   claim: (lease, sequences) => claim(claimWord, () => tell({ is: 'claimed', lease, sequences })),
   settled: lease => {
     settled.push(lease)
@@ -29,14 +32,19 @@ const pipeline = new Pipeline(settings, remoteLedger(0), ownership, {
 parentPort!.on('message', (message: ToWorker) => {
   switch (message.is) {
     case 'open':
+      if (message.live !== undefined) live?.open(message.id, message.live)
       return pipeline.open(message.id, message.resource, remoteLedger(message.id, message.spooled))
     case 'take':
-      return pipeline.take(message.id, message.sealed, message.counts, message.sequence)
+      pipeline.take(message.id, message.sealed, message.counts, message.sequence)
+      return live?.take(message.id, message.sealed)
     case 'settle':
       return settle(message)
     case 'expire':
       return expirations.get(message.request)?.()
+    case 'unwatch':
+      return live?.close(message.id)
     case 'close':
+      live?.close(message.id)
       return pipeline.close(message.id)
     case 'token':
       tokens.get(message.request)?.(message)

@@ -1,7 +1,8 @@
 /** Main thread → pipeline, shared by all instances that send to the same place: the contract of both ways. */
 import type { TokenCredential } from '@azure/core-auth'
-import { ROOT_CONTEXT } from '@opentelemetry/api'
+import { ROOT_CONTEXT, diag } from '@opentelemetry/api'
 import { context } from '../../tracing/context'
+import type { LiveInstance } from '../../live-metrics'
 import type { Connection } from '../../options/connection-string'
 import { suppressTracing } from '@opentelemetry/core'
 import { wallClock } from '../clock'
@@ -18,6 +19,8 @@ export interface LinkSettings extends PipelineSettings {
 export interface Client {
   resource: () => Readonly<Record<string, unknown>>
   counters: Counters
+  /** undefined where Live Metrics are off, or have ended. */
+  live: (() => LiveInstance) | undefined
   /** What went wrong last. */
   notice: (message: string) => void
   /** For the operator, at once. */
@@ -26,6 +29,8 @@ export interface Client {
 
 export interface Link {
   readonly inherited: Counters
+  /** Live Metrics of an instance: begin, where there is no batch yet that would begin them, or end. */
+  watch: (id: number, isOn: boolean) => void
   /** Nothing starts before the first batch. */
   take: (id: number, sealed: string, counts: Counts) => void
   /** Resolves after `timeout` milliseconds at the latest. */
@@ -40,6 +45,11 @@ export interface Link {
 
 /** A sealed batch of one instance. */
 export interface Sealed { id: number, sealed: string, counts: Counts }
+
+/** For whoever looks into it: the app has called diag.setLogger(). */
+export function debug (message: string): void {
+  diag.debug(`fastify-app-insights: ${message}`)
+}
 
 const PUBLIC_CLOUD = 'https://monitor.azure.com'
 

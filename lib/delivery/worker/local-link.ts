@@ -1,21 +1,25 @@
 /** The pipeline on the main thread: with `worker: false`, and where no worker can be started. */
 import { Counters, type Counts } from '../counters'
 import { tokenCache } from '../http/tokens'
+import type { LiveMetrics } from '../../live-metrics'
 import type { Mode, Pipeline } from '../pipeline'
 import { newOwner } from '../spool'
-import { askCredential, plain, type Client, type Link, type LinkSettings } from './link'
+import { askCredential, debug, plain, type Client, type Link, type LinkSettings } from './link'
 
 export class LocalLink implements Link {
   readonly inherited: Counters
   readonly #settings: LinkSettings
+  readonly #authorization: ((renew: boolean) => Promise<string>) | undefined
   readonly #clients: Map<number, Client>
   readonly #predecessors: readonly string[]
   readonly #opened = new Set<number>()
   #pipeline: Pipeline | undefined
+  #live: LiveMetrics | undefined
 
   /** @param predecessors workers that are no more, and whose files are ours */
   constructor (settings: LinkSettings, clients: Map<number, Client>, inherited = new Counters(), predecessors: readonly string[] = []) {
     this.#settings = settings
+    this.#authorization = settings.credential === undefined ? undefined : tokenCache(() => askCredential(settings))
     this.#clients = clients
     this.#predecessors = predecessors
     this.inherited = inherited
@@ -26,6 +30,7 @@ export class LocalLink implements Link {
     if (!this.#clients.has(id)) return
     this.#open(pipeline, id)
     pipeline.take(id, sealed, counts, 0)
+    this.#live?.take(id, sealed)
   }
 
   /** What workers before it have stored waits to be sent. */
@@ -33,6 +38,15 @@ export class LocalLink implements Link {
     const pipeline = this.#start()
     for (const id of this.#clients.keys()) this.#open(pipeline, id)
     pipeline.resume()
+  }
+
+  watch (id: number, isOn: boolean): void {
+    if (!isOn) return this.#live?.close(id)
+    const live = this.#clients.get(id)?.live
+    if (live === undefined) return
+    const { createLiveMetrics } = require('../live') as typeof import('../live')
+    this.#live ??= createLiveMetrics(this.#settings, { authorization: this.#authorization, debug })
+    this.#live?.open(id, live())
   }
 
   async settle (mode: Mode, timeout: number, id: number | undefined): Promise<void> {
@@ -50,6 +64,7 @@ export class LocalLink implements Link {
   poll (): void {}
 
   async release (id: number): Promise<void> {
+    this.#live?.close(id)
     if (this.#opened.delete(id)) this.#pipeline?.close(id)
     if (this.#clients.size > 0) return
     this.#pipeline?.stop()
@@ -74,7 +89,7 @@ export class LocalLink implements Link {
     return new Pipeline(this.#settings, this.inherited, { owner: newOwner(), predecessors: this.#predecessors }, {
       notice: message => { for (const client of this.#clients.values()) client.notice(message) },
       warn: message => { everyone[0]?.warn(message) },
-      authorization: this.#settings.credential === undefined ? undefined : tokenCache(() => askCredential(this.#settings)),
+      authorization: this.#authorization,
       claim: () => true,
       settled: () => {}
     })

@@ -1,5 +1,6 @@
 /** What the two threads say to each other. No times: the threads' clocks may differ, so durations travel. */
 import type { MessagePort } from 'node:worker_threads'
+import type { LiveInstance } from '../../live-metrics'
 import type { Counts, State } from '../counters'
 import type { Token } from '../http/tokens'
 import type { FileOwnership, Mode, PipelineSettings } from '../pipeline'
@@ -16,7 +17,9 @@ export interface WorkerData {
 
 export type ToWorker =
   /** @param spooled what the instance has on disk already */
-  | { is: 'open', id: number, resource: Record<string, unknown>, spooled: Counts }
+  | { is: 'open', id: number, resource: Record<string, unknown>, spooled: Counts, live: LiveInstance | undefined }
+  /** Live Metrics of the instance end. */
+  | { is: 'unwatch', id: number }
   | { is: 'take', id: number, sequence: number, sealed: string, counts: Counts }
   /** `within` in milliseconds. `done` becomes 1 for a main thread that blocks meanwhile. */
   | { is: 'settle', request: number, mode: Mode, within: number, id: number | undefined, last: boolean, done: SharedArrayBuffer | undefined }
@@ -33,5 +36,5 @@ export type FromWorker =
   | { is: 'claimed', lease: number, sequences: readonly number[] }
   | { is: 'moved', moves: Move[], settled: number[] }
   | { is: 'done', request: number }
-  | { is: 'notice' | 'warning', message: string }
+  | { is: 'notice' | 'warning' | 'debug', message: string }
   | { is: 'token', request: number }

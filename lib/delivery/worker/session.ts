@@ -5,7 +5,7 @@ import { MessageChannel, receiveMessageOnPort, Worker, type MessagePort } from '
 import { Counters } from '../counters'
 import type { FileOwnership, Mode, PipelineSettings } from '../pipeline'
 import { newOwner } from '../spool'
-import { plain, type Client, type Sealed } from './link'
+import { debug, plain, type Client, type Sealed } from './link'
 import type { FromWorker, Move, ToWorker, WorkerData } from './messages'
 import { createClaims, reclaim } from './reclaim'
 
@@ -99,6 +99,11 @@ export class WorkerSession {
     if (this.#opened.delete(id)) this.#post({ is: 'close', id })
   }
 
+  /** Live Metrics of the instance end. */
+  unwatch (id: number): void {
+    if (this.#opened.has(id)) this.#post({ is: 'unwatch', id })
+  }
+
   answerToken (message: ToWorker & { is: 'token' }): void {
     this.#post(message)
   }
@@ -140,7 +145,7 @@ export class WorkerSession {
     const client = this.#events.clients.get(id)
     if (this.#opened.has(id) || client === undefined) return
     this.#opened.add(id)
-    this.#post({ is: 'open', id, resource: plain(client.resource()), spooled: client.counters.counts('spooled') })
+    this.#post({ is: 'open', id, resource: plain(client.resource()), spooled: client.counters.counts('spooled'), live: client.live?.() })
   }
 
   #post (message: ToWorker): void {
@@ -170,6 +175,8 @@ export class WorkerSession {
         return
       case 'warning':
         return [...clients.values()][0]?.warn(message.message)
+      case 'debug':
+        return debug(message.message)
       case 'token':
         return token(message.request)
     }

@@ -4,6 +4,7 @@ import { useEffect, useReducer, useState } from 'preact/hooks'
 import { Help } from './dialog'
 import { Failures } from './failures'
 import { Health } from './health'
+import { Live } from './live'
 import { Logs } from './logs'
 import { ApplicationMap } from './map'
 import { Metrics } from './metrics'
@@ -15,7 +16,7 @@ import { Search } from './search'
 import { useLive, type ViewProps } from './server'
 import { Top } from './top'
 
-const VIEWS = { search: 'Search', failures: 'Failures', performance: 'Performance', map: 'Map', metrics: 'Metrics', logs: 'Logs', health: 'Health' }
+const VIEWS = { search: 'Search', failures: 'Failures', performance: 'Performance', map: 'Map', metrics: 'Metrics', live: 'Live', logs: 'Logs', health: 'Health' }
 
 function App () {
   const route = useRoute()
@@ -58,6 +59,7 @@ function View (props: ViewProps) {
     case 'failures': return <Failures {...props} />
     case 'map': return <ApplicationMap {...props} />
     case 'metrics': return <Metrics {...props} />
+    case 'live': return <Live />
     case 'logs': return <Logs {...props} />
     case 'health': return <Health {...props} />
     default: return <Search {...props} />

@@ -1,0 +1,209 @@
+/** One ping or post → what the service says to it. Decides nothing about when. */
+import { Agent as HttpAgent, type AgentOptions, type ClientRequest } from 'node:http'
+import { Agent as HttpsAgent } from 'node:https'
+import type * as RestPipeline from '@azure/core-rest-pipeline'
+import { ROOT_CONTEXT } from '@opentelemetry/api'
+import { suppressTracing } from '@opentelemetry/core'
+import { context } from '../tracing/context'
+import type { Clock } from './clock'
+import { API_VERSION, transmissionTime, type CollectionConfiguration, type MonitoringDataPoint } from './protocol'
+
+export interface LiveClientOptions {
+  /** Origin of the service, without a slash at its end. */
+  endpoint: string
+  /** It is on this machine: plain http, and no proxy. */
+  loopback: boolean
+  instrumentationKey: string
+  /** The value of the Authorization header; with `renew`, the last one was refused. */
+  authorization: ((renew: boolean) => Promise<string>) | undefined
+  /** The agent of a proxy that is needed for it. */
+  findProxy: (url: URL) => Promise<HttpAgent | undefined>
+  /** Where a redirect leads, if that may be followed. */
+  redirected: (from: URL, location: string | undefined) => string | undefined
+  clock: Clock
+  /** Of one exchange, to the end of its answer, in milliseconds. */
+  requestTimeout: number
+}
+
+export interface LiveAnswer {
+  isSubscribed: boolean
+  /** Where the filters have changed. */
+  configuration: CollectionConfiguration | undefined
+  /** Milliseconds to the next ping, where the service says so. */
+  pollingInterval: number | undefined
+}
+
+/** An answer that is none. */
+export class LiveError extends Error {
+  readonly status: number
+  constructor (status: number) {
+    super(`HTTP ${status}`)
+    this.status = status
+  }
+}
+
+const MAX_ANSWER = 1024 * 1024
+const LOOPBACK = /^(?:localhost|127(?:\.\d{1,3}){3}|\[::1\])$/i
+
+export class LiveClient {
+  readonly #options: LiveClientOptions
+  readonly #closing = new AbortController()
+  readonly #agents = { http: unrefed(HttpAgent), https: unrefed(HttpsAgent) }
+  #endpoint: string
+  #http: RestPipeline.HttpClient | undefined
+
+  constructor (options: LiveClientOptions) {
+    this.#options = options
+    this.#endpoint = options.endpoint
+  }
+
+  /**
+   * @param etag of the filters that are known
+   * @throws where there is no answer, or a refusal
+   */
+  async ping (point: MonitoringDataPoint, etag: string): Promise<LiveAnswer> {
+    return await this.#exchange('ping', point, {
+      'x-ms-qps-stream-id': point.StreamId,
+      'x-ms-qps-machine-name': headerText(point.MachineName),
+      'x-ms-qps-role-name': headerText(point.RoleName),
+      'x-ms-qps-instance-name': headerText(point.Instance),
+      'x-ms-qps-invariant-version': String(point.InvariantVersion)
+    }, etag)
+  }
+
+  async post (point: MonitoringDataPoint, etag: string): Promise<LiveAnswer> {
+    return await this.#exchange('post', [point], {}, etag)
+  }
+
+  close (): void {
+    this.#closing.abort()
+    this.#agents.http.destroy()
+    this.#agents.https.destroy()
+  }
+
+  async #exchange (path: string, body: unknown, headers: Record<string, string>, etag: string): Promise<LiveAnswer> {
+    const text = JSON.stringify(body)
+    try {
+      let answer = await this.#send(path, text, headers, etag, false)
+      const isRefused = answer.status === 401 || answer.status === 403
+      if (isRefused && this.#options.authorization !== undefined) answer = await this.#send(path, text, headers, etag, true)
+      if (answer.status !== 200) throw new LiveError(answer.status)
+      return this.#read(answer, etag)
+    } catch (error) {
+      // A redirect may lead nowhere after a while; the way back is always open.
+      this.#endpoint = this.#options.endpoint
+      throw error
+    }
+  }
+
+  async #send (path: string, body: string, headers: Record<string, string>, etag: string, renew: boolean): Promise<RestPipeline.PipelineResponse & { text: string }> {
+    // Not before the first ping: whoever starts the thread has rows to send first.
+    const { createDefaultHttpClient, createHttpHeaders, createPipelineRequest } = require('@azure/core-rest-pipeline') as typeof RestPipeline
+    this.#http ??= createDefaultHttpClient()
+    const { authorization, clock, findProxy, instrumentationKey, loopback, requestTimeout } = this.#options
+    const url = new URL(`${this.#endpoint}/QuickPulseService.svc/${path}?api-version=${API_VERSION}&ikey=${instrumentationKey}`)
+    const token = await authorization?.(renew)
+    const own = url.protocol === 'https:' ? this.#agents.https : this.#agents.http
+    const agent = loopback ? own : await findProxy(url) ?? own
+    const over = new AbortController()
+    const abort = (): void => over.abort()
+    this.#closing.signal.addEventListener('abort', abort)
+    // The request's own timeout ends with the head of the answer, and keeps the process alive.
+    const timer = clock.setTimeout(abort, requestTimeout).unref()
+    try {
+      const http = this.#http
+      // Without this, an app in whose process we run would see it as a dependency.
+      const response = await context.with(suppressTracing(ROOT_CONTEXT), async () => await http.sendRequest(createPipelineRequest({
+        url: url.href,
+        method: 'POST',
+        body,
+        agent,
+        timeout: 0,
+        abortSignal: over.signal,
+        allowInsecureConnection: loopback,
+        // Read below, with a bound.
+        streamResponseStatusCodes: new Set([Number.POSITIVE_INFINITY]),
+        headers: createHttpHeaders({
+          accept: 'application/json',
+          'content-type': 'application/json',
+          'user-agent': 'fastify-app-insights',
+          'x-ms-qps-transmission-time': transmissionTime(clock.wallClock()),
+          'x-ms-qps-configuration-etag': etag,
+          ...headers,
+          ...(token === undefined ? {} : { authorization: token })
+        })
+      })))
+      return { ...response, text: await textOf(response.readableStreamBody) }
+    } finally {
+      clock.clearTimeout(timer)
+      this.#closing.signal.removeEventListener('abort', abort)
+    }
+  }
+
+  #read ({ headers, text, request }: RestPipeline.PipelineResponse & { text: string }, etag: string): LiveAnswer {
+    const newEtag = headers.get('x-ms-qps-configuration-etag')
+    const interval = Number(headers.get('x-ms-qps-service-polling-interval-hint'))
+    this.#redirect(new URL(request.url), headers.get('x-ms-qps-service-endpoint-redirect-v2'))
+    return {
+      isSubscribed: headers.get('x-ms-qps-subscribed') === 'true',
+      configuration: newEtag !== undefined && newEtag !== etag ? configurationOf(text, newEtag) : undefined,
+      pollingInterval: interval > 0 ? interval : undefined
+    }
+  }
+
+  #redirect (from: URL, location: string | undefined): void {
+    if (location === undefined || !URL.canParse(location)) return
+    const to = new URL(location)
+    if (this.#options.loopback) {
+      if (LOOPBACK.test(to.hostname) && /^https?:$/.test(to.protocol)) this.#endpoint = to.origin
+      return
+    }
+    const endpoint = this.#options.redirected(from, to.origin)
+    if (endpoint !== undefined) this.#endpoint = endpoint
+  }
+}
+
+function configurationOf (text: string, etag: string): CollectionConfiguration | undefined {
+  if (text.trim() === '') return undefined
+  const given = JSON.parse(text) as CollectionConfiguration | null
+  return typeof given === 'object' && given !== null ? { ...given, ETag: etag } : undefined
+}
+
+async function textOf (stream: NodeJS.ReadableStream | undefined): Promise<string> {
+  if (stream === undefined) return ''
+  const chunks: Buffer[] = []
+  let size = 0
+  for await (const chunk of stream as AsyncIterable<Buffer>) {
+    size += chunk.length
+    if (size > MAX_ANSWER) throw new Error('the answer is too long')
+    chunks.push(chunk)
+  }
+  return Buffer.concat(chunks).toString()
+}
+
+/** A header holds no other characters; the body has the name as it is. */
+function headerText (value: string): string {
+  return value.replaceAll(/[^\x20-\x7e]/g, '_')
+}
+
+interface UnrefSocket { unref?: () => void }
+
+/** Its sockets keep no process alive, neither new nor reused ones. */
+function unrefed<T extends HttpAgent> (Agent: new (options: AgentOptions) => T): T {
+  const agent = new Agent({ keepAlive: true, maxSockets: 1 })
+  const patched = agent as unknown as {
+    createConnection: (...given: unknown[]) => UnrefSocket | undefined
+    reuseSocket: (socket: UnrefSocket, request: ClientRequest) => void
+  }
+  const { createConnection, reuseSocket } = patched
+  patched.createConnection = (...given) => {
+    const socket = createConnection.apply(agent, given)
+    socket?.unref?.()
+    return socket
+  }
+  patched.reuseSocket = (socket, request) => {
+    reuseSocket.call(agent, socket, request)
+    socket.unref?.()
+  }
+  return agent
+}

@@ -1,0 +1,82 @@
+/** Requests, dependencies and exceptions → running totals in memory that both threads share, and only while somebody watches. */
+
+/** Places of the totals. */
+export const REQUESTS = 0
+export const FAILED_REQUESTS = 1
+export const REQUEST_DURATION = 2
+export const CALLS = 3
+export const FAILED_CALLS = 4
+export const CALL_DURATION = 5
+export const EXCEPTIONS = 6
+export const TOTALS = 7
+
+/** The flag has the first word, the totals begin at the next 8 bytes. */
+const HEADER_BYTES = 8
+
+export interface SharedCounters {
+  /** 1 while somebody watches; the worker writes it. */
+  readonly flag: Int32Array
+  /** The main thread writes them. They only grow. */
+  readonly totals: Float64Array
+}
+
+export function sharedCounters (buffer: SharedArrayBuffer): SharedCounters {
+  return { flag: new Int32Array(buffer, 0, 1), totals: new Float64Array(buffer, HEADER_BYTES, TOTALS) }
+}
+
+/** What the span processor gives of a finished span. */
+interface CountedSpan { readonly kind: number, readonly duration: readonly [number, number], readonly status: { readonly code: number } }
+
+/** The main thread's side: a comparison where nobody watches, a few additions otherwise. */
+export class LiveCounters {
+  readonly buffer = new SharedArrayBuffer(HEADER_BYTES + TOTALS * Float64Array.BYTES_PER_ELEMENT)
+  readonly #flag: Int32Array
+  readonly #totals: Float64Array
+  /** Its end has been counted by whoever knows it best. */
+  #counted: object | undefined
+
+  constructor () {
+    const { flag, totals } = sharedCounters(this.buffer)
+    this.#flag = flag
+    this.#totals = totals
+  }
+
+  get isWatched (): boolean {
+    return this.#flag[0] !== 0
+  }
+
+  /** @param duration in milliseconds. @param weight how many it stands for */
+  request (duration: number, success: boolean, weight = 1): void {
+    if (this.#flag[0] !== 0) this.#add(REQUESTS, duration, success, weight)
+  }
+
+  call (duration: number, success: boolean, weight = 1): void {
+    if (this.#flag[0] !== 0) this.#add(CALLS, duration, success, weight)
+  }
+
+  exception (weight: number): void {
+    if (this.#flag[0] !== 0) this.#totals[EXCEPTIONS] += weight
+  }
+
+  /** The span that ends next has been counted, or is not to be. */
+  skip (span: object): void {
+    if (this.#flag[0] !== 0) this.#counted = span
+  }
+
+  /** A finished span: SERVER and CONSUMER are requests, as in rows. */
+  span (span: CountedSpan, weight: number): void {
+    if (this.#counted === span) {
+      this.#counted = undefined
+      return
+    }
+    const { kind, duration: [seconds, nanoseconds], status } = span
+    this.#add(kind === 1 || kind === 4 ? REQUESTS : CALLS, seconds * 1_000 + nanoseconds / 1e6, status.code !== 2, weight)
+  }
+
+  #add (at: number, duration: number, success: boolean, weight: number): void {
+    const totals = this.#totals
+    totals[at] += weight
+    totals[at + 1] += success ? 0 : weight
+    totals[at + 2] += duration * weight
+  }
+}

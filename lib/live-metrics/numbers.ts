@@ -1,0 +1,69 @@
+/** Running totals and the process → the metrics of one post. */
+import { availableParallelism } from 'node:os'
+import type { Clock } from './clock'
+import { CALLS, CALL_DURATION, EXCEPTIONS, FAILED_CALLS, FAILED_REQUESTS, REQUESTS, REQUEST_DURATION, TOTALS, type SharedCounters } from './counters'
+import { METRIC, type MetricPoint } from './protocol'
+
+/** One server's: the totals of all its instances, and the process they share. */
+export class Numbers {
+  readonly #last = new Map<SharedCounters, number[]>()
+  readonly #cores = availableParallelism()
+  #cpu = process.cpuUsage()
+  readonly #clock: Clock
+  #at: number
+
+  constructor (clock: Clock) {
+    this.#clock = clock
+    this.#at = clock.monotonic()
+  }
+
+  /** What was counted before is not what is seen now. */
+  reset (counters: Iterable<SharedCounters>): void {
+    this.#last.clear()
+    for (const each of counters) this.#last.set(each, [...each.totals])
+    this.#cpu = process.cpuUsage()
+    this.#at = this.#clock.monotonic()
+  }
+
+  /** @returns the metrics since the last time, and how many seconds that is */
+  take (counters: Iterable<SharedCounters>): { metrics: MetricPoint[], seconds: number } {
+    const now = this.#clock.monotonic()
+    const seconds = Math.max(now - this.#at, 1) / 1_000
+    this.#at = now
+    const since = this.#since(counters)
+    const rate = (Name: string, at: number): MetricPoint => ({ Name, Value: since[at] / seconds, Weight: 1 })
+    const mean = (Name: string, at: number, count: number): MetricPoint => ({ Name, Value: since[count] === 0 ? 0 : since[at] / since[count], Weight: Math.max(1, since[count]) })
+    const memory = process.memoryUsage.rss()
+    const cpu = this.#takeCpu(seconds)
+    const metrics = [
+      rate(METRIC.requests, REQUESTS),
+      rate(METRIC.failedRequests, FAILED_REQUESTS),
+      mean(METRIC.requestDuration, REQUEST_DURATION, REQUESTS),
+      rate(METRIC.calls, CALLS),
+      rate(METRIC.failedCalls, FAILED_CALLS),
+      mean(METRIC.callDuration, CALL_DURATION, CALLS),
+      rate(METRIC.exceptions, EXCEPTIONS),
+      ...[METRIC.memory, METRIC.olderMemory].map(Name => ({ Name, Value: memory, Weight: 1 })),
+      ...[METRIC.cpu, METRIC.olderCpu].map(Name => ({ Name, Value: cpu, Weight: 1 }))
+    ]
+    return { metrics, seconds }
+  }
+
+  #since (counters: Iterable<SharedCounters>): number[] {
+    const since = new Array<number>(TOTALS).fill(0)
+    for (const each of counters) {
+      const now = [...each.totals]
+      const last = this.#last.get(each)
+      this.#last.set(each, now)
+      for (let at = 0; at < TOTALS; at++) since[at] += now[at] - (last?.[at] ?? 0)
+    }
+    return since
+  }
+
+  /** Percent of the machine, of all threads of the process. */
+  #takeCpu (seconds: number): number {
+    const { user, system } = process.cpuUsage(this.#cpu)
+    this.#cpu = process.cpuUsage()
+    return Math.min(100, (user + system) / 1e6 / seconds / this.#cores * 100)
+  }
+}
