@@ -43,18 +43,7 @@ export function Grid ({ label, lineHeight, class: more = '', columns, total, cho
   useEffect(() => { show(from, to) }, [from, to, total])
   useEffect(() => { atTop(window.top < lineHeight) }, [window.top < lineHeight])
   useLayoutEffect(() => { scroller.current?.scrollTo({ top: 0 }) }, [resetKey])
-  useLayoutEffect(() => { if (reach !== undefined && reach >= 0) reveal(reach, true) }, [reach])
-
-  function reveal (place: number, middle = false): void {
-    const element = scroller.current
-    if (!element) return
-    const top = place * lineHeight
-    const inSight = top >= element.scrollTop && top + lineHeight <= element.scrollTop + element.clientHeight
-    if (middle && !inSight) element.scrollTop = top - element.clientHeight / 2
-    if (middle) return
-    if (top < element.scrollTop) element.scrollTop = top
-    else if (top + lineHeight > element.scrollTop + element.clientHeight) element.scrollTop = top + lineHeight - element.clientHeight
-  }
+  useLayoutEffect(() => { if (reach !== undefined && reach >= 0) reveal(scroller.current, reach, lineHeight, true) }, [reach])
 
   function onKeyDown (event: KeyboardEvent): void {
     const page = Math.max(1, Math.floor(window.height / lineHeight) - 1)
@@ -69,7 +58,7 @@ export function Grid ({ label, lineHeight, class: more = '', columns, total, cho
     if (total === 0 || event.ctrlKey || event.metaKey || event.altKey || !Object.hasOwn(targets, event.key)) return
     event.preventDefault()
     const place = Math.min(total - 1, Math.max(0, targets[event.key]))
-    reveal(place)
+    reveal(scroller.current, place, lineHeight)
     choose(place)
   }
 
@@ -97,4 +86,14 @@ export function Grid ({ label, lineHeight, class: more = '', columns, total, cho
       </div>
     </div>
   )
+}
+
+function reveal (element: HTMLElement | null, place: number, lineHeight: number, middle = false): void {
+  if (!element) return
+  const top = place * lineHeight
+  const above = top < element.scrollTop
+  const below = top + lineHeight > element.scrollTop + element.clientHeight
+  if (!above && !below) return
+  if (middle) element.scrollTop = top - element.clientHeight / 2
+  else element.scrollTop = above ? top : top + lineHeight - element.clientHeight
 }

@@ -60,8 +60,8 @@ function Drawing ({ map: { nodes, edges } }: { map: ServiceMap }) {
 function Node ({ box }: { box: Box }) {
   const { x, y, name, kind, calls, failed } = box
   return (
-    <a href={nodeLink(box)} class={failed > 0 ? 'node failing' : 'node'} aria-label={`${name}, ${kind}: ${spoken(box)}`}>
-      <title>{name}</title>
+    <a href={nodeLink(box)} class={failed > 0 ? 'node failing' : 'node'}>
+      <title>{`${name}, ${kind}: ${spoken(box)}`}</title>
       <rect x={x} y={y} width={WIDE} height={TALL} rx={kind === 'service' ? 8 : 30} />
       {failed > 0 && <rect class='share' x={x} y={y} width={Math.max(6, WIDE * failed / calls)} height={4} />}
       <text aria-hidden='true' class='name' x={x + WIDE / 2} y={y + 20} text-anchor='middle'>{cut(name, 22)}</text>

@@ -1,5 +1,5 @@
 /** One operation end to end: what called what, over services and time, with logs and exceptions at their moments. */
-import { useEffect, useMemo, useState } from 'preact/hooks'
+import { useEffect, useMemo, useRef, useState } from 'preact/hooks'
 import { Copy } from './copy'
 import { Detail } from './detail'
 import { count, duration, KINDS, moment, plural } from './format'
@@ -14,11 +14,15 @@ export function Operation ({ route: { params }, state, paused }: ViewProps) {
   const id = params.get('id') ?? ''
   const find = params.get('find') ?? ''
   const only = (params.get('kinds') ?? '').split(',').filter(Boolean)
-  const { answer, error } = useAnswer<Lines>(`/api/operation?operation=${encodeURIComponent(id)}${find === '' ? '' : `&text=${encodeURIComponent(find)}`}`, state, paused)
+  const { answer: latest, error } = useAnswer<Lines>(`/api/operation?operation=${encodeURIComponent(id)}${find === '' ? '' : `&text=${encodeURIComponent(find)}`}`, state, paused)
+  // The rows stay while a search among them is asked for, or its box would lose the keyboard.
+  const kept = useRef<{ id: string, answer: Lines }>()
+  if (latest) kept.current = { id, answer: latest }
+  const answer = kept.current?.id === id ? kept.current.answer : undefined
   const steps = useMemo(() => treeOf(answer?.lines ?? []), [answer])
   const [folded, setFolded] = useState<ReadonlySet<number>>(new Set())
   const narrow = useNarrow()
-  const found = useMemo(() => answer?.found && new Set(answer.found), [answer])
+  const found = useMemo(() => latest?.found && new Set(latest.found), [latest])
   const shown = visibleSteps(steps, folded, line => (only.length === 0 || only.includes(line.type)) && (!params.has('failed') || isBad(line)))
   const chosen = Number(params.get('row') ?? -1)
   const at = Number(params.get('row') ?? params.get('at') ?? -1)
