@@ -92,6 +92,9 @@ const server = createServer((request, response) => {
     // A redirect that would lead to a redirect shows nothing new.
     const name = isWell ? '200' : request.url.startsWith('/elsewhere') && random() < 0.7 ? '200' : names[Math.floor(random() * names.length)]
     behaviours[name] = (behaviours[name] ?? 0) + 1
+    // On a busy machine the client's time may be over by now: then nobody hears the answer, whatever it is.
+    response.on('close', () => { if (!response.writableFinished) forget(items) })
+    if (response.destroyed || response.socket?.destroyed !== false) forget(items)
     BEHAVIOURS[name](items, response)
   })
 })

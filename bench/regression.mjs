@@ -53,5 +53,5 @@ const ratio = median(ratios)
 const quarter = share => ratios[Math.floor((ratios.length - 1) * share)]
 console.log(`Main thread, CPU time per request: bare ${median(pairs.map(pair => pair.bare)).toFixed(1)} µs, ours ${median(pairs.map(pair => pair.ours)).toFixed(1)} µs`)
 console.log(`Ratio: ${ratio.toFixed(2)}, median of ${pairs.length} pairs (half of them between ${quarter(0.25).toFixed(2)} and ${quarter(0.75).toFixed(2)}); limit ${limit}`)
-if (ratio > limit) console.log('Above the limit: a request has become dearer. docs/profiling.md shows how to find out where.')
+if (ratio > limit) console.log('Above the limit: a request has become more expensive. docs/profiling.md shows how to find out where.')
 process.exit(ratio > limit ? 1 : 0)

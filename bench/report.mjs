@@ -41,8 +41,8 @@ function verdict (what, get, show, { higherIsBetter = false } = {}) {
   others.sort((a, b) => sign * (a.value - b.value))
   const [best] = others
   const difference = sign * (own - best.value)
-  if (difference === 0) return `- **${what}:** ${show(own)}, as the best of the others (${label(best.name)}).`
-  if (difference < 0) return `- **${what}:** ${show(own)}. The best of the others: ${show(best.value, best.name)} (${label(best.name)}).`
+  if (difference === 0) return `- **${what}:** ${show(own)}, the same as the best alternative (${label(best.name)}).`
+  if (difference < 0) return `- **${what}:** ${show(own)}. Best alternative: ${show(best.value, best.name)} (${label(best.name)}).`
   const behind = others.filter(({ value }) => sign * (own - value) > 0).map(({ name, value }) => `${label(name)} (${show(value, name)})`)
   return `- **${what}: not ahead.** ${show(own)}; better: ${behind.join(', ')}.`
 }
@@ -115,7 +115,7 @@ const sections = []
 const section = (title, ...parts) => sections.push(`## ${title}`, ...parts)
 
 section('In short',
-  `Ours with its defaults (a worker thread) against the others, each at its best:\n\n${verdicts.join('\n')}`,
+  `This plugin with its defaults (a worker thread), compared with the best of the alternatives:\n\n${verdicts.join('\n')}`,
   results.note === undefined ? undefined : `**${results.note}**`,
   machine.loadBefore > 0.5 ? `**The machine was busy with other things when the run began (load ${number(machine.loadBefore, 1)} on ${machine.cores} cores): times and shares suffer, and not alike.**` : undefined,
   results.quick ? '**These numbers are from a quick run and stand here for the form only.**' : undefined)
@@ -123,7 +123,7 @@ section('In short',
 if (results.bursts) {
   section('CPU time',
     '![CPU time per request on top of Fastify](performance-main-thread.svg)',
-    `A request with one log line, in microseconds of CPU time. The main thread is what your handlers share; all threads is what the machine pays, with the worker thread, garbage collection and compression. Bare Fastify itself: ${number(results.bursts.bare?.mainMicros?.median, 1)} µs of the main thread. Medians of ${settings.bursts.rounds} bursts of ${settings.bursts.burst} requests, all apps side by side, in turn; in brackets where the middle half of the bursts lay.`,
+    `CPU time for a request with one log line, in microseconds. Your handlers run on the main thread; all threads include the worker thread, garbage collection and compression. Bare Fastify takes ${number(results.bursts.bare?.mainMicros?.median, 1)} µs of the main thread. Medians of ${settings.bursts.rounds} bursts of ${settings.bursts.burst} requests, with all apps side by side, taking turns; the middle half of the bursts is in parentheses.`,
     table(['', 'main thread over bare', 'all threads over bare', 'times bare, main thread', 'bytes sent per request', 'delivered'],
       instrumented.map(name => {
         const found = results.bursts[name]
@@ -139,7 +139,7 @@ const others = readdirSync(new URL('results/', import.meta.url))
 if (others.length > 0) {
   const all = [results, ...others].sort((a, b) => Number(a.node.slice(1).split('.')[0]) - Number(b.node.slice(1).split('.')[0]))
   section('Other versions of Node.js',
-    'The same bursts, main thread and all threads over bare Fastify, in microseconds.',
+    'The same bursts: main thread and all threads, in microseconds more than bare Fastify.',
     table(['', ...all.map(({ node }) => `${node}, main`), ...all.map(({ node }) => `${node}, all`)],
       instrumented.filter(name => others.every(({ bursts }) => bursts[name] !== undefined)).map(name => row(name,
         ...['mainOverBare', 'totalOverBare'].flatMap(metric => all.map(({ bursts }) => number(bursts[name][metric]?.median)))))))
@@ -156,7 +156,7 @@ for (const name of ['overhead.json', 'log-line.json']) {
 
 if (results.load[150]) {
   section('Full load',
-    `${settings.connections} connections, as fast as answers come, for ${settings.seconds} s; ${settings.rounds} rounds, medians, in brackets the lowest and the highest. Three things to know when reading it: whoever drops rows has less work; the load generator and the endpoint run on the same ${machine.cores} cores; and bare Fastify keeps the generator so busy that it never sleeps, while whoever is slower has to wake it again and again, which is the kernel's time on the main thread (seen with \`perf\` in such a run: 11 of the 32 µs by which ours was above bare Fastify there).`,
+    `${settings.connections} connections, sending the next request as soon as a response arrives, for ${settings.seconds} s; medians of ${settings.rounds} rounds, with the lowest and highest in parentheses. Keep three things in mind: dropping rows means less work; the load generator and the endpoint run on the same ${machine.cores} cores; and bare Fastify keeps the generator so busy that it never sleeps, while a slower app has to wake it again and again, which costs kernel time on the main thread (11 of the 32 µs by which this plugin was above bare Fastify in a run measured with \`perf\`).`,
     table(['', 'requests/s', 'of bare', 'main thread over bare, µs', 'main thread, times bare', 'p50 ms', 'p99 ms', 'event loop delay p99 ms', 'RSS MB'],
       names.map(name => {
         const found = load(150)[name]
@@ -164,14 +164,14 @@ if (results.load[150]) {
       })))
   section('Delivered at full load',
     '![Requests delivered at full load](performance-delivered.svg)',
-    'What arrived of what was answered, after an orderly close, by the latency of the ingestion endpoint.',
+    'The share of answered requests that had arrived after a clean shutdown, by the latency of the ingestion endpoint.',
     table(['', ...settings.latencies.flatMap(latency => [`requests, ${latency} ms`, `logs, ${latency} ms`]), 'sent twice'],
       instrumented.map(name => row(name, ...settings.latencies.flatMap(latency => [percent(load(latency)[name]?.requests?.median), percent(load(latency)[name]?.logs?.median)]), number(settings.latencies.reduce((total, latency) => total + (load(latency)[name]?.duplicates?.high ?? 0), 0))))))
 }
 
 if (results.paced) {
   section(`At ${number(settings.rate)} requests/s`,
-    `A load that leaves room: what a request waits, and what the app weighs. Medians of ${settings.pacedRounds} rounds.`,
+    `A moderate load: latency and memory. Medians of ${settings.pacedRounds} rounds.`,
     table(['', 'p50 ms', 'p99 ms', 'main thread over bare, µs', 'RSS MB', 'delivered'],
       names.map(name => {
         const found = results.paced[name]
@@ -182,7 +182,7 @@ if (results.paced) {
 if (results.outage) {
   section('An outage',
     '![Requests delivered around an outage](performance-outage.svg)',
-    `${settings.outage.rate} requests/s; after ${settings.outage.before} s the endpoint answers 503 for ${settings.outage.outage} s, then it is well again.`,
+    `${settings.outage.rate} requests/s; after ${settings.outage.before} s the endpoint answers 503 for ${settings.outage.outage} s, then it recovers.`,
     table(['', ...settings.outage.after.map(second => `delivered ${second} s after`), 'complete after', 'sent twice'],
       instrumented.map(name => {
         const found = results.outage[name]
@@ -194,52 +194,52 @@ if (results.outage) {
 if (results.closing) {
   const show = found => found === undefined ? '–' : found.closedAfter === null ? `over ${settings.closeLimit / 1_000} s` : seconds(found.closedAfter)
   section('Closing with a dead endpoint',
-    'From `app.close()` and the shutdown of the SDK to the end of the process, with 200 requests and their logs waiting.',
+    'From `app.close()` and the SDK\'s shutdown to the end of the process, with 200 requests and their logs waiting.',
     table(['', 'the endpoint never answers', 'the endpoint refuses'], instrumented.map(name => row(name, show(results.closing.hang[name]), show(results.closing.refuse[name])))))
 }
 
 if (results.ending) {
   section('A sudden end',
-    'A process answers 101 requests and then dies of an uncaught exception, or calls `process.exit(1)`. What arrived by itself; where the same app, started again, brought more, what there was then.',
+    'A process answers 101 requests and then dies of an uncaught exception, or calls `process.exit(1)`. The table shows what arrived, or, if restarting the app delivered more, the total after the restart.',
     table(['', 'uncaught exception', 'process.exit(1)'], instrumented.map(name => row(name, ...['crash', 'exit'].map(how => results.ending[how]?.[name] === undefined ? '–' : how === 'crash' ? survived(results.ending.crash[name]) : survived(results.ending.exit[name]).replace(/, (?:the|no) error/, ''))))))
 }
 
 if (results.startUp) {
   section('Start-up',
-    `From the start of the process until it listens; medians of ${settings.startUps} starts in turn.`,
+    `From the start of the process until it is listening; medians of ${settings.startUps} starts, taking turns.`,
     table(['', 'ms', 'over bare, ms'], names.map(name => row(name, withSpread(results.startUp[name].readyAfter, value => number(value)), name === 'bare' ? '' : number(results.startUp[name].startUpOverBare?.median)))))
 }
 
 section('How it is measured',
-  `- The app: one route with a parameter, one \`request.log.info\` line with two fields, logs written to a destination that discards them, the same for all; \`NODE_ENV=production\`. CommonJS, because that is where instrumentations need no extra flag.
-- The endpoint: a scripted one on this machine, in a process of its own, reached through TLS under a name of Azure's, so that every exporter posts and compresses as in production. It counts rows by their kind and by a number that every request carries.
-- The load: a process of its own${machine.pinned ? ', on the last core, with the endpoint; the app may use all cores' : ''}.
+  `- The app: one route with a parameter, one \`request.log.info\` line with two fields, with logs written to a destination that discards them, the same for all; \`NODE_ENV=production\`; CommonJS, because instrumentations need no extra flag there.
+- The endpoint: a scripted server on the same machine, in a separate process, reached through TLS under an Azure host name, so that every exporter posts and compresses as in production. It counts rows by kind and by a number that every request carries.
+- The load: a separate process${machine.pinned ? ', on the last core, with the endpoint; the app may use all cores' : ''}.
 - Sampling: 100 % for all. Exporter: ${results.versions['@azure/monitor-opentelemetry-exporter']} for all.
-- CPU time of the main thread comes from the operating system's account of that thread, and is counted until the rows have been sent, so that work that is put off is work all the same.
-- Every process is brought to the state in which it would be after some minutes in production, by ten full garbage collections with requests in between: from then on \`process.nextTick\` costs several times as much, in any Node.js process (20 to 26). Who has loaded more gets there sooner, so that comparing young processes would compare that.
-- Every peer is set up as its README says (\`bench/peers.cjs\`); those without logs of pino get instrumentation-pino, those without fetch get instrumentation-undici. Nobody is tuned, ours included.`,
-  'What these numbers do not tell: how it is on your machine, with your handlers, behind your network. A handler that does real work makes every difference on this page smaller.')
+- CPU time of the main thread is what the operating system reports for that thread. It is measured until the rows have been sent, so that deferred work counts too.
+- Every process is first brought to the state it would reach after a few minutes in production, with ten full garbage collections and requests in between: from then on, \`process.nextTick\` takes several times as long, in any Node.js process (20 to 26). Processes that have loaded more code get there sooner, which would distort a comparison of young processes.
+- Every alternative is set up as its README says (\`bench/peers.cjs\`). Those that don't report pino logs get instrumentation-pino, and those that don't report fetch get instrumentation-undici. Nothing is tuned, including this plugin.`,
+  'Your machine, handlers and network will give different numbers. If your handlers do real work, every difference on this page becomes smaller.')
 
 section('Repeat it',
   `\`\`\`sh
 npm ci
-npm run bench -- --quick   # the table in three minutes
-npm run bench              # everything, three quarters of an hour on a quiet machine
-node bench/report.mjs      # this page, from the results
-node bench/regression.mjs  # ours against bare Fastify alone, as in CI
+npm run bench -- --quick   # a summary in three minutes
+npm run bench              # everything; 45 minutes on a quiet machine
+node bench/report.mjs      # writes this page from the results
+node bench/regression.mjs  # only this plugin against bare Fastify, as in CI
 \`\`\``,
   `This run: \`${results.command}\`, ${results.date.slice(0, 10)}, Node.js ${results.node}, ${machine.cores} cores (${machine.cpu}), ${machine.memory}, ${machine.platform}.${results.again === undefined ? '' : ` Then, of ${results.again.version}: \`${results.again.command}\`, ${results.again.date.slice(0, 10)}.`}`,
   `Versions: ${Object.entries(results.versions).map(([name, version]) => `${name} ${version}`).join(', ')}.`,
   results.errors.length === 0 ? undefined : `What failed in this run: ${results.errors.map(({ what, peer, message }) => `${what}, ${peer}: ${message}`).join('; ')}.`)
 
-write('performance.md', ['# Performance', GENERATED, 'What telemetry costs a Fastify app, and how much of it arrives, next to the other ways to Application Insights. Where ours is not ahead, it says so.', ...sections])
+write('performance.md', ['# Performance', GENERATED, 'What telemetry costs a Fastify app, and how much of it arrives, compared with other ways to send it to Application Insights. Where this plugin isn\'t ahead, the page says so.', ...sections])
 for (const [name, svg] of Object.entries(plots)) if (svg) writeFileSync(docs + name, svg)
 
 if (results.cases) {
   const parts = ['# What each one sends', GENERATED,
-    'A dozen things that happen to a server, and the rows that each way to Application Insights sends about them: as they arrived, not as they were promised. Every app runs with Fastify\'s default logging. A request is written as “name” result code and success; traces are log lines. How each was set up stands in `bench/peers.cjs`, the routes in `bench/cases-app.cjs`.',
+    'What happens to a server, and the rows that each way to Application Insights actually sends for it. Every app uses Fastify\'s default logging. Requests are shown as “name”, result code and success; traces are log lines. The set-up of each one is in `bench/peers.cjs`, the routes are in `bench/cases-app.cjs`.',
     ...choosing(results, table)]
-  const all = [...cases, { name: 'esm', title: 'The app as an ES module, imports at the top, set up before Fastify is called, no flag for Node.js' }, { name: 'others', title: 'Hosts contacted beside the ingestion endpoint, within the first seconds' }]
+  const all = [...cases, { name: 'esm', title: 'The app as an ES module with imports at the top, set up before Fastify is called, without a Node.js flag' }, { name: 'others', title: 'Hosts contacted in the first seconds, other than the ingestion endpoint' }]
   for (const { name, title } of all) {
     const groups = new Map()
     for (const peer of everybody) {

@@ -3,12 +3,12 @@ import createError from '@fastify/error'
 
 export const FAI_ERR_CONNECTION_STRING_MISSING = createError(
   'FAI_ERR_CONNECTION_STRING_MISSING',
-  'No connection string: pass one to register(), set APPLICATIONINSIGHTS_CONNECTION_STRING, or switch telemetry off with { enabled: false }. It stands on the Overview page of the Application Insights resource.'
+  'No connection string: pass one to register(), set APPLICATIONINSIGHTS_CONNECTION_STRING, or switch telemetry off with { enabled: false }. You will find it on the Overview page of your Application Insights resource.'
 )
 
 export const FAI_ERR_CONNECTION_STRING_INVALID = createError(
   'FAI_ERR_CONNECTION_STRING_INVALID',
-  'The connection string cannot be used: %s. Expected InstrumentationKey=00000000-0000-0000-0000-000000000000;IngestionEndpoint=https://…'
+  'The connection string is invalid: %s. Expected InstrumentationKey=00000000-0000-0000-0000-000000000000;IngestionEndpoint=https://…'
 )
 
 export const FAI_ERR_OPTION_INVALID = createError(
@@ -23,5 +23,5 @@ export const FAI_ERR_OPTION_UNKNOWN = createError(
 
 export const FAI_ERR_ALREADY_REGISTERED = createError(
   'FAI_ERR_ALREADY_REGISTERED',
-  'fastify-app-insights is already registered on this Fastify instance: register it once, at the root.'
+  'fastify-app-insights is already registered on this Fastify instance. Register it once, at the root.'
 )

@@ -1,7 +1,8 @@
 /** The entry: the plugin and its public types, nothing else. */
 import type { FastifyPluginAsync } from 'fastify'
 import fp from 'fastify-plugin'
-import type * as connection from './delivery'
+import type * as decorators from './decorators'
+import type * as delivery from './delivery'
 import type * as availability from './logs/availability'
 import type * as options from './options'
 import * as plugin from './plugin'
@@ -38,12 +39,12 @@ declare namespace appInsightsPlugin {
   export type Properties = options.Properties
   export type PropertyValue = options.PropertyValue
   export type RouteConfig = options.RouteConfig
-  export type AppInsights = plugin.AppInsights
+  export type AppInsights = decorators.AppInsights
   export type AvailabilityResult = availability.AvailabilityResult
-  export type OperationAppInsights = plugin.OperationAppInsights
-  export type RequestAppInsights = plugin.RequestAppInsights
+  export type OperationAppInsights = decorators.OperationAppInsights
+  export type RequestAppInsights = decorators.RequestAppInsights
   export type Stats = instance.Stats
-  export type FlushReport = connection.FlushReport
+  export type FlushReport = delivery.FlushReport
 }
 
 // Node reads the names that `import { … }` may use from assignments of this form.

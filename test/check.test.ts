@@ -26,15 +26,15 @@ t.test('check says what the endpoint answered, what to do about it, and never th
     status: statusCode, body: { itemsReceived: 6, itemsAccepted: 0, errors: [{ index: 0, statusCode, message }] }
   })
   const cases: Array<[name: string, answer: Answer, says: RegExp, code: number]> = [
-    ['fine', undefined, /Fine: all 6 rows were taken: request, dependency, trace, exception, event, metric/, 0],
+    ['fine', undefined, /OK: all 6 rows were accepted: request, dependency, trace, exception, event, metric/, 0],
     ['a wrong key', refused(400, `Invalid instrumentation key ${KEY}`), /does not know the key \(HTTP 400\)[^]*<key>/, 1],
-    ['throttled', { ...refused(429, 'Rate exceeded') as object, headers: { 'retry-after': '30' } }, /throttles \(HTTP 429\)[^]*wait 30 seconds/, 1],
-    ['over quota', refused(439, 'Daily quota exceeded'), /quota is used up \(HTTP 439\)[^]*Daily cap/, 1],
-    ['over quota in part', { status: 206, errors: [{ index: 1, statusCode: 439, message: 'Daily quota exceeded' }] }, /quota is used up/, 1],
-    ['without a credential', 401, /who sends \(HTTP 401\)[^]*credential/, 1],
-    ['an endpoint in trouble', 503, /trouble of its own \(HTTP 503\)/, 1],
-    ['rows refused', { status: 206, errors: [{ index: 3, statusCode: 400, message: 'Field \u001b[31mtoo long' }] }, /5 of 6 rows were taken \(HTTP 206\)[^]*exception: 400 Field {1,2}\[31mtoo long/, 1],
-    ['something else that answers', { status: 200, body: '<html>welcome</html>' }, /does not answer as an ingestion endpoint/, 1],
+    ['throttled', { ...refused(429, 'Rate exceeded') as object, headers: { 'retry-after': '30' } }, /throttling requests \(HTTP 429\)[^]*wait 30 seconds/, 1],
+    ['over quota', refused(439, 'Daily quota exceeded'), /quota has been reached \(HTTP 439\)[^]*Daily cap/, 1],
+    ['over quota in part', { status: 206, errors: [{ index: 1, statusCode: 439, message: 'Daily quota exceeded' }] }, /quota has been reached/, 1],
+    ['without a credential', 401, /requires authentication \(HTTP 401\)[^]*credential/, 1],
+    ['an endpoint in trouble', 503, /has a problem \(HTTP 503\)/, 1],
+    ['rows refused', { status: 206, errors: [{ index: 3, statusCode: 400, message: 'Field \u001b[31mtoo long' }] }, /5 of 6 rows were accepted \(HTTP 206\)[^]*exception: 400 Field {1,2}\[31mtoo long/, 1],
+    ['something else that answers', { status: 200, body: '<html>welcome</html>' }, /is not an ingestion endpoint/, 1],
     ['a silent one', { hang: true }, /unreachable: did not answer within 1 s/, 1],
     ['one that cuts the connection', { reset: true }, /unreachable: no connection \(ECONNRESET\)/, 1]
   ]
@@ -53,13 +53,13 @@ t.test('check says what the endpoint answered, what to do about it, and never th
   }
 })
 
-t.test('check tells TLS trouble and an unreachable endpoint apart', async t => {
+t.test('check tells TLS error and an unreachable endpoint apart', async t => {
   const fixture = (name: string): Buffer => readFileSync(join(__dirname, 'fixtures', name))
   const tls = createHttpsServer({ cert: fixture('tls-cert.pem'), key: fixture('tls-key.pem') }, (_request, response) => response.end()).listen(0, '127.0.0.1')
   await once(tls, 'listening')
   t.teardown(() => { tls.close() })
   const selfSigned = await check([at(`https://127.0.0.1:${(tls.address() as AddressInfo).port}`)])
-  t.match(selfSigned, { code: 1, out: /TLS trouble[^]*NODE_EXTRA_CA_CERTS/ })
+  t.match(selfSigned, { code: 1, out: /TLS error[^]*NODE_EXTRA_CA_CERTS/ })
 
   const closed = createTcpServer().listen(0, '127.0.0.1')
   await once(closed, 'listening')
@@ -74,7 +74,7 @@ t.test('check takes the string from the environment, and says what is wrong with
   t.match(await check([], { APPLICATIONINSIGHTS_CONNECTION_STRING: emulator.connectionString }), { code: 0 })
   t.match(await check([]), { code: 2, out: /No connection string/ })
   const broken = await check(['InstrumentationKey=secret-but-no-uuid'])
-  t.match(broken, { code: 1, out: /no UUID/ })
+  t.match(broken, { code: 1, out: /not a valid UUID/ })
   t.notMatch(broken.out, 'secret-but-no-uuid')
   t.match(await check(['--help']), { code: 0, out: /Usage/ })
   t.match(await check(['--nonsense']), { code: 2, out: /Usage/ })

@@ -93,9 +93,9 @@ function observe (t: Test, meter: Target): void {
   ;(meter.addBatchObservableCallback as Method)((result: object) => { attack(t, 'batch', result, ['observe'], { observe: [gauge, 1, { a: 1 }] }) }, [gauge])
 }
 
-const APP = ['trackEvent', 'trackException', 'trackMetric', 'operation', 'flush', 'stats']
+const APP = ['trackEvent', 'trackException', 'trackAvailability', 'trackMetric', 'operation', 'flush', 'stats']
 const OPERATION = ['set', 'setUser', 'setSession', 'trackEvent', 'trackException', 'startSpan']
-const USUAL = { trackEvent: ['name', { a: 1 }, { b: 1 }], trackException: [new Error('tracked'), { a: 1 }], trackMetric: ['name', 1, { a: 1 }], operation: ['name', work], set: ['name', 1], startSpan: ['name', work], flush: [], stats: [] }
+const USUAL = { trackEvent: ['name', { a: 1 }, { b: 1 }], trackException: [new Error('tracked'), { a: 1 }], trackAvailability: [{ name: 'check', success: true, duration: 1 }], trackMetric: ['name', 1, { a: 1 }], operation: ['name', work], set: ['name', 1], startSpan: ['name', work], flush: [], stats: [] }
 
 const settings: Array<[name: string, options: AppInsightsOptions]> = [
   ['as it is', {}],
@@ -133,6 +133,9 @@ for (const [name, options] of settings) {
     t.strictSame(Object.keys(appInsights).sort(), [...APP, 'tracer', 'meter'].sort(), 'all methods are known here')
     for (const { status } of await Promise.allSettled(attack(t, 'app', appInsights, ['flush']))) t.equal(status, 'fulfilled')
     attack(t, 'app', appInsights, APP.filter(method => method !== 'flush'), USUAL)
+    for (const field of ['name', 'success', 'duration', 'id', 'runLocation', 'message', 'properties', 'measurements']) {
+      for (const [what, value] of values) t.doesNotThrow(() => appInsights.trackAvailability({ name: 'check', success: true, duration: 1, [field]: value }), `trackAvailability with ${what} as its ${field}`)
+    }
     appInsights.operation('operation', operation => {
       attack(t, 'operation', operation, OPERATION, USUAL)
       attackSpan(t, 'operation.span', operation.span)

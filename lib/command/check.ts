@@ -11,13 +11,13 @@ import { cost } from './cost'
 
 const USAGE = `Usage: fastify-app-insights check [connectionString]
 
-  Sends one row of each kind to Application Insights and says what it answered.
-  Without an argument, the string is APPLICATIONINSIGHTS_CONNECTION_STRING of the environment.
-  Exits with 0 where all rows were taken, with 1 where not, with 2 where there is nothing to check.
+  Sends one row of each kind to Application Insights and shows its response.
+  Without an argument, it uses the environment variable APPLICATIONINSIGHTS_CONNECTION_STRING.
+  Exits with 0 if all rows were accepted, 1 if not, 2 if there is nothing to check.
 
-  --cost               weighs the rows of the running emulator instead: see check --cost --help
-  --timeout <seconds>  longest wait for the answer (default 10)
-  --help               this text
+  --cost               show what the running emulator's rows would cost instead: see check --cost --help
+  --timeout <seconds>  how long to wait for the response (default 10)
+  --help               show this text
 `
 
 const ROLE = 'fastify-app-insights check'
@@ -47,7 +47,7 @@ export async function check (args: string[]): Promise<number> {
 
   const given = parsed.positionals[0] ?? process.env.APPLICATIONINSIGHTS_CONNECTION_STRING
   if (given === undefined || given.trim() === '') {
-    process.stderr.write('No connection string: give it as the argument, in quotes, or set APPLICATIONINSIGHTS_CONNECTION_STRING. It stands on the Overview page of the Application Insights resource.\n')
+    process.stderr.write('No connection string: pass it as an argument, in quotes, or set APPLICATIONINSIGHTS_CONNECTION_STRING. You will find it on the Overview page of your Application Insights resource.\n')
     return 2
   }
   let connection
@@ -67,7 +67,7 @@ export async function check (args: string[]): Promise<number> {
     answer => ofAnswer(answer, kinds.map(({ kind }) => kind), operation), (error: unknown) => ofError(error, connection, timeout))
   const page = fine && connection.loopback ? await pageOf(connection, operation) : undefined
   const advice = page === undefined ? usual : ['The emulator shows them here:', page]
-  const text = [`${fine ? 'Fine' : 'Not fine'}: ${says} (${Math.round(performance.now() - began)} ms)`, ...advice.map(line => `  ${line}`)].join('\n')
+  const text = [`${fine ? 'OK' : 'Failed'}: ${says} (${Math.round(performance.now() - began)} ms)`, ...advice.map(line => `  ${line}`)].join('\n')
   // Whatever the answer holds: the key is a secret.
   process.stdout.write(`${text.replaceAll(new RegExp(connection.instrumentationKey, 'gi'), '<key>')}\n`)
   return fine ? 0 : 1
@@ -151,38 +151,38 @@ function ofAnswer ({ status, headers, body, host }: Answer, kinds: string[], ope
   const problems = (receipt?.errors ?? []).slice(0, kinds.length).map(({ index, statusCode, message }) =>
     `${kinds[index ?? -1] ?? 'a row'}: ${statusCode ?? status} ${plain(message ?? '')}`)
   const statuses = new Set([status, ...(receipt?.errors ?? []).map(({ statusCode }) => statusCode)])
-  const wait = headers['retry-after'] === undefined ? [] : [`It asks to wait ${plain(String(headers['retry-after']))} seconds.`]
+  const wait = headers['retry-after'] === undefined ? [] : [`It asks you to wait ${plain(String(headers['retry-after']))} seconds.`]
 
   if (status === 200 && receipt !== undefined && receipt.itemsAccepted === kinds.length) {
     return {
       fine: true,
-      says: `all ${kinds.length} rows were taken: ${kinds.join(', ')}`,
-      advice: ['The portal shows them after some minutes. Under Logs:', `union * | where operation_Id == "${operation}"`]
+      says: `all ${kinds.length} rows were accepted: ${kinds.join(', ')}`,
+      advice: ['The portal shows them after a few minutes. Under Logs, run:', `union * | where operation_Id == "${operation}"`]
     }
   }
   if (statuses.has(439) || statuses.has(402) || /quota/i.test(body)) {
-    return { fine: false, says: `the quota is used up (HTTP ${status})`, advice: [...problems, 'Application Insights → Usage and estimated costs → Daily cap: raise it, or wait until it is reset.', 'Send less: the options samplingRatio, tracesPerSecond, ignore and logs.level.', ...wait] }
+    return { fine: false, says: `the quota has been reached (HTTP ${status})`, advice: [...problems, 'Application Insights → Usage and estimated costs → Daily cap: raise it, or wait until it resets.', 'Send less, with the options samplingRatio, tracesPerSecond, ignore and logs.level.', ...wait] }
   }
   if (statuses.has(429)) {
-    return { fine: false, says: `the endpoint throttles (HTTP ${status})`, advice: [...problems, 'Too much comes in for this resource at the moment. The plugin keeps its rows and tries again; send less with samplingRatio or tracesPerSecond if that goes on.', ...wait] }
+    return { fine: false, says: `the endpoint is throttling requests (HTTP ${status})`, advice: [...problems, 'This resource is receiving too much at the moment. The plugin keeps its rows and retries; if it continues, send less with samplingRatio or tracesPerSecond.', ...wait] }
   }
   if (/instrumentation ?key|ikey/i.test(body) && (status === 400 || status === 206 || status === 404)) {
-    return { fine: false, says: `the endpoint does not know the key (HTTP ${status})`, advice: [...problems.slice(0, 1), 'Copy the connection string anew from the Overview page of the Application Insights resource: key and endpoint belong together, and a deleted resource takes its key along.'] }
+    return { fine: false, says: `the endpoint does not know the key (HTTP ${status})`, advice: [...problems.slice(0, 1), 'Copy the connection string again from the Overview page of the Application Insights resource: key and endpoint belong together, and the key of a deleted resource no longer works.'] }
   }
   if (status === 401 || status === 403) {
-    return { fine: false, says: `the endpoint wants to know who sends (HTTP ${status})`, advice: [...problems.slice(0, 1), 'Local authentication is off for this resource: give the plugin the option credential, such as DefaultAzureCredential, whose identity has the role Monitoring Metrics Publisher.', 'Or the network isolation of the resource refuses this machine: see Network Isolation in the portal.'] }
+    return { fine: false, says: `the endpoint requires authentication (HTTP ${status})`, advice: [...problems.slice(0, 1), 'Local authentication is disabled for this resource: pass the option credential, such as DefaultAzureCredential, with an identity that has the role Monitoring Metrics Publisher.', 'Or the network isolation of the resource blocks this machine: see Network Isolation in the portal.'] }
   }
   if (status === 404 || status === 405 || (status >= 200 && status < 300 && receipt === undefined) || (status >= 300 && status < 400)) {
-    return { fine: false, says: `${host} does not answer as an ingestion endpoint does (HTTP ${status})`, advice: ['The IngestionEndpoint of the connection string leads elsewhere, or a proxy between answers for it.', 'Copy the connection string anew from the Overview page of the Application Insights resource.'] }
+    return { fine: false, says: `${host} is not an ingestion endpoint (HTTP ${status})`, advice: ['The IngestionEndpoint in the connection string is wrong, or a proxy answers instead.', 'Copy the connection string again from the Overview page of the Application Insights resource.'] }
   }
   if (status >= 500) {
-    return { fine: false, says: `the endpoint has trouble of its own (HTTP ${status})`, advice: ['Try again in some minutes; Azure tells of outages at https://azure.status.microsoft. The plugin keeps its rows meanwhile.', ...wait] }
+    return { fine: false, says: `the endpoint has a problem (HTTP ${status})`, advice: ['Try again in a few minutes; see https://azure.status.microsoft for outages. The plugin keeps its rows in the meantime.', ...wait] }
   }
-  return { fine: false, says: `${receipt?.itemsAccepted ?? 0} of ${kinds.length} rows were taken (HTTP ${status})`, advice: problems.length > 0 ? problems : ['The endpoint gave no reason.'] }
+  return { fine: false, says: `${receipt?.itemsAccepted ?? 0} of ${kinds.length} rows were accepted (HTTP ${status})`, advice: problems.length > 0 ? problems : ['The endpoint gave no reason.'] }
 }
 
 const TLS = /^(?:ERR_TLS|ERR_SSL|CERT_|DEPTH_ZERO|SELF_SIGNED|UNABLE_TO|HOSTNAME_MISMATCH|EPROTO|CRL_|INVALID_CA|PATH_LENGTH)/
-const DNS: Readonly<Record<string, string>> = { ENOTFOUND: 'has no such name', EAI_AGAIN: 'cannot be resolved at the moment' }
+const DNS: Readonly<Record<string, string>> = { ENOTFOUND: 'does not exist', EAI_AGAIN: 'cannot be resolved at the moment' }
 
 function ofError (error: unknown, { endpoint }: Connection, timeout: number): Verdict {
   const { host } = new URL(endpoint)
@@ -191,22 +191,22 @@ function ofError (error: unknown, { endpoint }: Connection, timeout: number): Ve
   if (TLS.test(reason)) {
     return {
       fine: false,
-      says: `TLS trouble: the certificate of ${host} is not accepted here, or no TLS is spoken there (${reason})`,
+      says: `TLS error: the certificate of ${host} is not trusted, or it does not use TLS (${reason})`,
       advice: [
-        'A proxy that opens TLS: give its CA certificate to Node with NODE_EXTRA_CA_CERTS=/path/to/ca.pem.',
-        'An image without CA certificates, or a wrong clock, ends the same way.'
+        'If a proxy inspects TLS, pass its CA certificate to Node.js with NODE_EXTRA_CA_CERTS=/path/to/ca.pem.',
+        'An image without CA certificates or a wrong system clock can also cause this.'
       ]
     }
   }
   const what = name === 'TimeoutError' || reason === 'ABORT_ERR'
     ? `did not answer within ${timeout / 1_000} s`
-    : DNS[reason] !== undefined ? `the host's name ${DNS[reason]} (${reason})` : `no connection (${reason})`
+    : DNS[reason] !== undefined ? `the host name ${DNS[reason]} (${reason})` : `no connection (${reason})`
   return {
     fine: false,
     says: `${host} is unreachable: ${what}`,
     advice: [
-      `Is outgoing traffic to ${host} let through: firewall, network policy, private link, DNS?`,
-      'Is the IngestionEndpoint of the connection string right? Copy it anew from the Overview page.'
+      `Is outgoing traffic to ${host} allowed? Check firewall, network policy, private link and DNS.`,
+      'Is the IngestionEndpoint in the connection string correct? Copy it again from the Overview page.'
     ]
   }
 }

@@ -2,7 +2,7 @@
 import { kindOf, type Envelope } from '../emulator/rows'
 import { readArguments, wrongUsage } from './arguments'
 import { ClientError, DEFAULT_URL, EmulatorClient } from './client'
-import { type Sizes, createSizes } from './sizes'
+import { Scales, type Sizes } from './sizes'
 import { table } from './tables'
 
 const USAGE = `Usage: fastify-app-insights check --cost [options]
@@ -47,14 +47,14 @@ export async function cost (args: string[]): Promise<number> {
 }
 
 async function weigh (client: EmulatorClient): Promise<Sizes> {
-  const sizes = createSizes()
+  const scales = new Scales()
   for await (const line of client.envelopes()) {
     if (line === '') continue
     const envelope = JSON.parse(line) as Envelope
     const kind = kindOf(envelope.data?.baseType)
-    if (kind !== undefined) sizes.add(kind, envelope, Buffer.byteLength(line))
+    if (kind !== undefined) scales.add(kind, envelope, Buffer.byteLength(line))
   }
-  return sizes.take()
+  return scales.sizes()
 }
 
 export function costText (sizes: Sizes, price: number | undefined): string {

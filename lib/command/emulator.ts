@@ -7,13 +7,13 @@ import { createSummary } from './summary'
 
 const USAGE = `Usage: fastify-app-insights emulator [options]
 
-  --port <number>  port on 127.0.0.1, 0 for any free one (default 4319)
-  --file <path>    keep the rows in this file over restarts, one envelope a line
+  --port <number>  port on 127.0.0.1, or 0 for any free port (default 4319)
+  --file <path>    keep rows in this file across restarts, one envelope per line
   --lenient        keep rows that Azure would refuse
   --open           open the page in the browser
-  --json           print every row as one line of JSON, for scripts and agents
-  --quiet          no line per operation
-  --help           this text
+  --json           print each row as one line of JSON, for scripts and agents
+  --quiet          don't print a line per operation
+  --help           show this text
 `
 
 const OPTIONS = {
@@ -51,7 +51,7 @@ export async function emulator (args: string[]): Promise<number> {
     started = await startEmulator({ port, file: values.file, lenient: values.lenient })
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'EADDRINUSE') throw error
-    process.stderr.write(`Port ${port} is in use: is the emulator already running? Choose another with --port\n`)
+    process.stderr.write(`Port ${port} is in use. Is the emulator already running? Choose another port with --port\n`)
     return 1
   }
   const { url, connectionString } = started

@@ -13,11 +13,11 @@ const { version } = require('../../package.json') as { version: string }
 
 const USAGE = `Usage: fastify-app-insights <command>
 
-  emulator   Application Insights on this machine: an ingestion endpoint and a page that shows the rows
-  check      sends one row of each kind to Application Insights and says what it answered; --cost says what rows cost
-  query      asks the running emulator in KQL, the language of the portal's Logs page
-  explain    tells what happened in one operation, or in the last that failed
-  mcp        lets an assistant ask the running emulator, by the Model Context Protocol
+  emulator   runs Application Insights on this machine: an ingestion endpoint and a page that shows the rows
+  check      sends one row of each kind to Application Insights and shows its response; --cost shows what rows cost
+  query      runs a KQL query on the running emulator
+  explain    explains what happened in one operation, or in the last one that failed
+  mcp        lets an AI assistant query the running emulator, over the Model Context Protocol
 
   fastify-app-insights <command> --help
   fastify-app-insights --version

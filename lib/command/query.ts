@@ -7,14 +7,14 @@ import { csv, objects, table, type Answer } from './tables'
 
 const USAGE = `Usage: fastify-app-insights query '<kql>' [options]
 
-  Asks the running emulator. With - as the query, it is read from standard input.
-  Needs @kusto/language-service-next where the emulator runs.
-  Exits with 0 where there is an answer, with 1 where the query is wrong or no emulator answers, with 2 for wrong usage.
+  Runs a KQL query on the running emulator. Use - to read the query from standard input.
+  Requires @kusto/language-service-next where the emulator runs.
+  Exits with 0 on success, 1 if the query is invalid or no emulator answers, 2 for wrong usage.
 
   --url <url>       the emulator's address (default http://127.0.0.1:4319)
-  --json            a list of objects, one a line
-  --csv             comma-separated values, the columns' names first
-  --help            this text
+  --json            print a list of objects, one per line
+  --csv             print comma-separated values with a header line
+  --help            show this text
 
   fastify-app-insights query 'requests | where success == false | summarize count() by name, resultCode'
 `
@@ -49,7 +49,7 @@ export async function query (args: string[]): Promise<number> {
   try {
     answer = await ask(new URL('/api/query', values.url), kql)
   } catch (error) {
-    process.stderr.write(`No emulator answers at ${values.url} (${(error as NodeJS.ErrnoException).code ?? (error as Error).message}). Start one: npx fastify-app-insights emulator\n`)
+    process.stderr.write(`No emulator answers at ${values.url} (${(error as NodeJS.ErrnoException).code ?? (error as Error).message}). Start one with: npx fastify-app-insights emulator\n`)
     return 1
   }
   if ('error' in answer) {

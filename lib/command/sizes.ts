@@ -37,37 +37,46 @@ const SAMPLED = 0.1
 
 interface Total { rows: number, requests: number, bytes: number }
 
-export function createSizes (): { add: (kind: RowType, envelope: Envelope, size: number) => void, take: () => Sizes } {
-  const [tables, operations, columns] = [new Map<string, Total>(), new Map<string, Total>(), new Map<string, Total>()]
-  const all: Total = { rows: 0, requests: 0, bytes: 0 }
-  const saved = { sampling: 0, belowWarning: 0, traces: 0, inProcess: 0, runtime: 0 }
+/** Adds up what it is shown. */
+export class Scales {
+  readonly #tables = new Map<string, Total>()
+  readonly #operations = new Map<string, Total>()
+  readonly #columns = new Map<string, Total>()
+  readonly #all: Total = { rows: 0, requests: 0, bytes: 0 }
+  readonly #saved = { sampling: 0, belowWarning: 0, traces: 0, inProcess: 0, runtime: 0 }
 
-  function count (into: Map<string, Total>, name: string, requests: number, bytes: number): void {
-    const key = into.has(name) || into.size < MAX_NAMES ? name : OTHERS
-    const total = into.get(key) ?? { rows: 0, requests: 0, bytes: 0 }
-    into.set(key, { rows: total.rows + 1, requests: total.requests + requests, bytes: total.bytes + bytes })
-  }
-
-  function add (kind: RowType, { sampleRate, tags, data, ...envelope }: Envelope, size: number): void {
+  /** @param size of the row as sent, in bytes */
+  add (kind: RowType, { sampleRate, tags, data, ...envelope }: Envelope, size: number): void {
     const requests = kind === 'request' ? 100 / (sampleRate ?? 100) : 0
     const base = data?.baseData ?? {}
-    all.rows++
-    all.requests += requests
-    all.bytes += size
-    count(tables, TABLES[kind], requests, size)
-    count(operations, operationOf(kind, tags, base), requests, size)
+    this.#all.rows++
+    this.#all.requests += requests
+    this.#all.bytes += size
+    count(this.#tables, TABLES[kind], requests, size)
+    count(this.#operations, operationOf(kind, tags, base), requests, size)
     for (const [name, value] of Object.entries(base)) {
       if (isObject(value) && (name === 'properties' || name === 'measurements')) {
         const column = name === 'properties' ? 'customDimensions' : 'customMeasurements'
-        for (const [key, inner] of Object.entries(value)) count(columns, `${TABLES[kind]}.${column}.${key}`, 0, weight(key, inner))
-      } else count(columns, `${TABLES[kind]}.${name}`, 0, weight(name, value))
+        for (const [key, inner] of Object.entries(value)) count(this.#columns, `${TABLES[kind]}.${column}.${key}`, 0, weight(key, inner))
+      } else count(this.#columns, `${TABLES[kind]}.${name}`, 0, weight(name, value))
     }
-    for (const [tag, value] of Object.entries(tags ?? {})) count(columns, tag, 0, weight(tag, value))
-    for (const [name, value] of Object.entries(envelope)) count(columns, name, 0, weight(name, value))
-    save(kind, base, size)
+    for (const [name, value] of [...Object.entries(tags ?? {}), ...Object.entries(envelope)]) count(this.#columns, name, 0, weight(name, value))
+    this.#save(kind, base, size)
   }
 
-  function save (kind: RowType, base: Record<string, unknown>, size: number): void {
+  sizes (): Sizes {
+    const operations = sorted(this.#operations)
+    return {
+      ...this.#all,
+      tables: sorted(this.#tables).map(({ name, rows, bytes }) => ({ name, rows, bytes })),
+      operations: operations.map(({ name, requests, bytes }) => ({ name, requests, bytes })),
+      columns: sorted(this.#columns).map(({ name, bytes }) => ({ name, bytes })),
+      savings: this.#savings(operations.find(({ requests }) => requests > 0))
+    }
+  }
+
+  #save (kind: RowType, base: Record<string, unknown>, size: number): void {
+    const saved = this.#saved
     if (!NUMBERS.has(kind)) saved.sampling += size * (1 - SAMPLED)
     else if (kind === 'performanceCounter' || /^(?:nodejs|v8js)\.|^\\/.test(metricName(base))) saved.runtime += size
     if (kind === 'trace') {
@@ -77,28 +86,27 @@ export function createSizes (): { add: (kind: RowType, envelope: Envelope, size:
     if (kind === 'dependency' && base.type === 'InProc') saved.inProcess += size
   }
 
-  function take (): Sizes {
-    const sorted = (totals: Map<string, Total>): Array<Total & { name: string }> => [...totals].map(([name, total]) => ({ name, ...total })).sort((a, b) => b.bytes - a.bytes)
-    const byOperation = sorted(operations)
-    const largest = byOperation.find(({ requests }) => requests > 0)
-    const savings = [
-      { option: `samplingRatio: ${SAMPLED}`, bytes: saved.sampling },
-      { option: "logs: { level: 'warn' }", bytes: saved.belowWarning },
-      { option: 'logs: false', bytes: saved.traces },
+  #savings (largest: { name: string, bytes: number } | undefined): Sizes['savings'] {
+    const { sampling, belowWarning, traces, runtime, inProcess } = this.#saved
+    return [
+      { option: `samplingRatio: ${SAMPLED}`, bytes: sampling },
+      { option: "logs: { level: 'warn' }", bytes: belowWarning },
+      { option: 'logs: false', bytes: traces },
       ...(largest === undefined ? [] : [{ option: `ignore: ['${largest.name}']`, bytes: largest.bytes }]),
-      { option: 'metrics: { runtime: false }', bytes: saved.runtime },
-      { option: 'no spans of your own (InProc)', bytes: saved.inProcess }
-    ]
-    return {
-      ...all,
-      tables: sorted(tables).map(({ name, rows, bytes }) => ({ name, rows, bytes })),
-      operations: byOperation.map(({ name, requests, bytes }) => ({ name, requests, bytes })),
-      columns: sorted(columns).map(({ name, bytes }) => ({ name, bytes })),
-      savings: savings.filter(({ bytes }) => bytes > 0)
-    }
+      { option: 'metrics: { runtime: false }', bytes: runtime },
+      { option: 'no spans of your own (InProc)', bytes: inProcess }
+    ].filter(({ bytes }) => bytes > 0)
   }
+}
 
-  return { add, take }
+function count (into: Map<string, Total>, name: string, requests: number, bytes: number): void {
+  const key = into.has(name) || into.size < MAX_NAMES ? name : OTHERS
+  const total = into.get(key) ?? { rows: 0, requests: 0, bytes: 0 }
+  into.set(key, { rows: total.rows + 1, requests: total.requests + requests, bytes: total.bytes + bytes })
+}
+
+function sorted (totals: Map<string, Total>): Array<Total & { name: string }> {
+  return [...totals].map(([name, total]) => ({ name, ...total })).sort((a, b) => b.bytes - a.bytes)
 }
 
 function operationOf (kind: RowType, tags: Envelope['tags'], base: Record<string, unknown>): string {

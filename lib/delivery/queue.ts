@@ -66,7 +66,7 @@ export class QueuedDelivery implements Delivery {
     if (options.live !== undefined) this.#watch = setTimeout(startWatch, options.connection.loopback ? LOOPBACK_WATCH_AFTER : WATCH_AFTER, this).unref()
     const why = settings.storage === undefined ? undefined : whyUnusable(settings.storage)
     // Said now: during the first outage is late.
-    if (why !== undefined) this.#troubles.warn(`telemetry cannot wait on disk (${why}): what cannot be sent stays in memory. Set storageDirectory to a folder that is writable, or to false.`)
+    if (why !== undefined) this.#troubles.warn(`rows cannot wait on disk (${why}), so they wait in memory only. Set storageDirectory to a writable folder, or to false.`)
   }
 
   span (span: RowSpan): void {

@@ -54,8 +54,8 @@ export class Troubles {
     if (!isNew && spooled === 0) return
     this.#warnedAt = monotonic()
     const parts = []
-    if (isNew) parts.push(`${dropped - this.#warnedDrops} items dropped (in all: ${this.#counters.droppedText()})`)
-    if (spooled > 0) parts.push(`${spooled} items wait on disk`)
+    if (isNew) parts.push(`${dropped - this.#warnedDrops} rows dropped (total: ${this.#counters.droppedText()})`)
+    if (spooled > 0) parts.push(`${spooled} rows wait on disk`)
     if (this.lastError !== null) parts.push(`last error: ${this.lastError.message}`)
     this.#warnedDrops = dropped
     this.warn(parts.join('; '))

@@ -3,7 +3,6 @@ import { formatWithOptions } from 'node:util'
 import type { Attributes, Context } from '@opentelemetry/api'
 import type { LogRecord, SeverityNumber } from '@opentelemetry/api-logs'
 import { isTracingSuppressed } from '@opentelemetry/core'
-import type { Exceptions } from '../exceptions'
 import { isError } from '../rows/hostile'
 import { LIMITS, cut } from '../rows/properties'
 import { Severity } from '../rows/severity'
@@ -17,7 +16,8 @@ type Method = keyof typeof METHODS
 /** An instance of the plugin: as much of it as a line needs. */
 export interface ConsoleTarget {
   emit: (record: LogRecord) => void
-  readonly exceptions: Exceptions | undefined
+  /** undefined where errors are no rows of their own. */
+  readonly exceptions: { report: (occurrence: { error: unknown, context: Context, severity: SeverityNumber, attributes: Attributes, message: string | undefined }) => unknown } | undefined
 }
 
 interface Follower { readonly target: ConsoleTarget, readonly warn: Warn }

@@ -37,15 +37,15 @@ export function parseConnectionString (connectionString: string): Connection {
 
   const instrumentationKey = fields.get('instrumentationkey')
   if (!instrumentationKey) throw new FAI_ERR_CONNECTION_STRING_INVALID('it has no InstrumentationKey')
-  if (!UUID.test(instrumentationKey)) throw new FAI_ERR_CONNECTION_STRING_INVALID('its InstrumentationKey is no UUID')
+  if (!UUID.test(instrumentationKey)) throw new FAI_ERR_CONNECTION_STRING_INVALID('its InstrumentationKey is not a valid UUID')
 
   const url = endpointUrl(fields)
   const loopback = LOOPBACK.test(url.hostname)
   if (url.protocol === 'http:' && !loopback) {
-    throw new FAI_ERR_CONNECTION_STRING_INVALID('its IngestionEndpoint is plain http, which is accepted for 127.0.0.1 and localhost only')
+    throw new FAI_ERR_CONNECTION_STRING_INVALID('its IngestionEndpoint uses plain http, which is only accepted for 127.0.0.1 and localhost')
   }
   if (url.username !== '' || url.password !== '' || url.search !== '' || url.hash !== '') {
-    throw new FAI_ERR_CONNECTION_STRING_INVALID('its IngestionEndpoint must be scheme, host and path alone')
+    throw new FAI_ERR_CONNECTION_STRING_INVALID('its IngestionEndpoint must have only a scheme, a host and a path')
   }
 
   const endpoint = (url.origin + url.pathname).replace(/\/+$/, '')
@@ -88,10 +88,10 @@ function endpointUrl (fields: Map<string, string>): URL {
   try {
     url = new URL(given)
   } catch {
-    throw new FAI_ERR_CONNECTION_STRING_INVALID('its IngestionEndpoint is no URL')
+    throw new FAI_ERR_CONNECTION_STRING_INVALID('its IngestionEndpoint is not a valid URL')
   }
   if (url.protocol !== 'https:' && url.protocol !== 'http:') {
-    throw new FAI_ERR_CONNECTION_STRING_INVALID('its IngestionEndpoint is no http or https URL')
+    throw new FAI_ERR_CONNECTION_STRING_INVALID('its IngestionEndpoint is not an http or https URL')
   }
   return url
 }

@@ -23,7 +23,7 @@ export function samplingOf (env: NodeJS.ProcessEnv): EnvironmentSampling {
   if (name === '') return {}
   const plain = name.replace(/^parentbased_/, '')
   const found = plain === name ? byName(name, env) : withCaller(byName(plain, env))
-  if (found === undefined) warn('OTEL_TRACES_SAMPLER', 'always_on, always_off, traceidratio, one of them after parentbased_, microsoft.fixed_percentage or microsoft.rate_limited')
+  if (found === undefined) warn('OTEL_TRACES_SAMPLER', 'always_on, always_off, traceidratio, one of these prefixed with parentbased_, microsoft.fixed_percentage or microsoft.rate_limited')
   return found ?? {}
 }
 
@@ -46,7 +46,7 @@ function argument (env: NodeJS.ProcessEnv, max: number, otherwise: number, words
   const given = env.OTEL_TRACES_SAMPLER_ARG?.trim() ?? ''
   const value = given === '' ? NaN : Number(given)
   if (value >= 0 && value <= max && value !== Infinity) return value
-  warn('OTEL_TRACES_SAMPLER_ARG', `${words}; ${otherwise} is used`)
+  warn('OTEL_TRACES_SAMPLER_ARG', `${words}; using ${otherwise}`)
   return otherwise
 }
 

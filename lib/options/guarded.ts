@@ -27,9 +27,9 @@ export function guarded<Arguments extends unknown[], Result> (option: string, ca
       const result = callback(...given)
       if (!isThenable(result)) return result
       ignoreRejection(result)
-      warn(`${option} returned a promise, ${consequence}: it must not be async.`)
+      warn(`${option} returned a promise, so ${consequence}. It must not be async.`)
     } catch (error) {
-      warn(`${option} failed, ${consequence}: ${messageOf(error)}`)
+      warn(`${option} failed, so ${consequence}: ${messageOf(error)}`)
     } finally {
       running = false
     }
@@ -42,7 +42,7 @@ export function guardedPredicate<Arguments extends unknown[]> (option: string, c
   return guarded(option, (...given: Arguments) => {
     const result = callback(...given)
     if (typeof result === 'boolean' || isThenable(result)) return result as boolean
-    warn(`${option} returned neither true nor false, ${consequence}.`)
+    warn(`${option} returned neither true nor false, so ${consequence}.`)
     return undefined
   }, consequence, warn)
 }
@@ -53,7 +53,7 @@ export function guardedProperties<Arguments extends unknown[], Properties extend
     const result = callback(...given)
     if (result === undefined || result === null || isThenable(result)) return result as Properties | undefined
     if (typeof result === 'object' && !Array.isArray(result)) return result
-    warn(`${option} returned no object, ${consequence}.`)
+    warn(`${option} didn't return an object, so ${consequence}.`)
     return undefined
   }, consequence, warn)
 }
@@ -71,7 +71,7 @@ export function guardedSampler (sampler: Sampler, warn: Warn): Sampler {
     shouldSample (...given) {
       const result = shouldSample(...given)
       if (isSamplingResult(result)) return result
-      if (result !== undefined) warn('sampler returned no sampling decision, the operation is sent.')
+      if (result !== undefined) warn('sampler returned no sampling decision, so the operation is sent.')
       return { decision: SAMPLED }
     },
     toString: () => toString() ?? 'sampler'
@@ -97,7 +97,7 @@ export function guardedSpanProcessor (option: string, processor: SpanProcessor, 
 export function guardedLogRecordProcessor (option: string, processor: LogRecordProcessor, warn: Warn): LogRecordProcessor {
   const { enabled } = processor
   const isEnabled = typeof enabled === 'function'
-    ? guarded(`${option}.enabled`, enabled.bind(processor), 'it is taken for enabled', warn)
+    ? guarded(`${option}.enabled`, enabled.bind(processor), 'it counts as enabled', warn)
     : undefined
   return {
     ...(isEnabled === undefined ? {} : { enabled: options => isEnabled(options) ?? true }),

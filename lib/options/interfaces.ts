@@ -18,26 +18,26 @@ export interface Instrumentation {
 
 export interface RequestOptions {
   /**
-   * Parameters of URLs whose values are replaced by `REDACTED`, beside the built-in list (`sig`, `token`, `code`,
-   * `password`, …); `{ only: [...] }` instead of that list; `true` for every parameter. Case, `-` and `_` don't matter.
+   * URL parameters whose values are replaced by `REDACTED`, in addition to the built-in list (`sig`, `token`, `code`,
+   * `password`, …). `{ only: [...] }` replaces that list; `true` redacts every parameter. Case, `-` and `_` don't matter.
    */
   redactQuery?: string[] | { only: string[] } | true
   /** Whether a status is a success. @default statusCode < 400 */
   success?: (statusCode: number, request: FastifyRequest) => boolean
-  /** Request headers to keep as `http.request.header.<name>`. Credentials (`authorization`, `cookie`, …) never are. */
+  /** Request headers to send as `http.request.header.<name>`. Headers with credentials (`authorization`, `cookie`, …) are never sent. */
   headers?: string[]
-  /** Response headers to keep as `http.response.header.<name>`. `set-cookie` and the like never are. */
+  /** Response headers to send as `http.response.header.<name>`. `set-cookie` and the like are never sent. */
   responseHeaders?: string[]
   /**
-   * Answers carry `Server-Timing: traceparent`, so that a web page's telemetry joins the operation. Where the app
-   * allows an origin to read the answer (CORS), that origin may read this header too. @default false
+   * Adds `Server-Timing: traceparent` to responses, so that a web page's telemetry joins the operation. If the app
+   * allows an origin to read the response (CORS), that origin can read this header too. @default false
    */
   serverTiming?: boolean
-  /** `false` leaves client addresses out of every row: `client_IP` is empty, and Azure has no place to look up. @default true */
+  /** `false` leaves client addresses out of every row: `client_IP` is empty, and Azure can't look up a location. @default true */
   clientAddress?: boolean
-  /** `false` leaves the caller's user agent out of every row, from which Azure reads browser and operating system. @default true */
+  /** `false` leaves the caller's user agent out of every row. Azure derives browser and operating system from it. @default true */
   userAgent?: boolean
-  /** Custom properties for the request's row, called once when the request has ended. */
+  /** Returns custom properties for the request's row; called once, when the request has ended. */
   enrich?: (request: FastifyRequest, reply: FastifyReply) => Properties | undefined | void
 }
 
@@ -50,22 +50,22 @@ export interface LogLine {
 }
 
 export interface LogOptions {
-  /** The lowest level that is sent. Cannot bring back what the app's own level keeps from being written. */
+  /** The lowest level to send, by name. Can't bring back lines that the logger's own level suppresses. */
   level?: string
-  /** Keeps a line by returning true, drops it by returning false. */
+  /** Return `true` to send a line, `false` to leave it out. */
   filter?: (line: LogLine) => boolean
-  /** Paths whose values are replaced by `[Redacted]` on top of the logger's own redaction, in pino's notation. */
+  /** Paths whose values are replaced by `[Redacted]`, in addition to the logger's own redaction, in pino's syntax. */
   redact?: string[]
-  /** Sends Fastify's own "incoming request" and "request completed" too. @default false */
+  /** Also sends Fastify's own "incoming request" and "request completed". @default false */
   requestLogs?: boolean
-  /** `console.debug`, `log`, `info`, `warn` and `error` make rows too, and still write where they did. @default false */
+  /** Also reports `console.debug`, `log`, `info`, `warn` and `error`, which still write where they did. @default false */
   console?: boolean
 }
 
 export interface ExceptionOptions {
-  /** Errors answered with 4xx are exceptions too. @default false */
+  /** Also reports errors that lead to a 4xx response. @default false */
   clientErrors?: boolean
-  /** Reports uncaught exceptions and unhandled rejections; the process behaves as without. @default true */
+  /** Reports uncaught exceptions and unhandled rejections. The process still ends as it would without the plugin. @default true */
   uncaught?: boolean
 }
 
@@ -82,94 +82,94 @@ export interface FinishedCall extends OutgoingCall {
 
 export interface DependencyOptions {
   /**
-   * Calls that make no rows: hosts (`metadata.internal`, `*.example.org`, `localhost:3100`) or urls without their
+   * Calls that aren't reported: hosts (`metadata.internal`, `*.example.org`, `localhost:3100`) or URLs without their
    * query (`https://api.example.org/health`, `https://api.example.org/poll*`), or a function.
    */
   ignore?: string[] | ((call: OutgoingCall) => boolean)
   /**
-   * Which calls carry trace headers (`traceparent` and what else is registered): hosts or urls as in `ignore`, a
-   * function, or `false` for none. Calls that carry none are rows all the same. @default true
+   * Which calls get trace headers (`traceparent` and those of the registered propagator): hosts or URLs as in `ignore`,
+   * a function, or `false` for none. Calls without trace headers are still reported. @default true
    */
   propagate?: boolean | string[] | ((call: OutgoingCall) => boolean)
   /**
-   * Calls of the Azure SDK that are not HTTP, such as those of Service Bus and Event Hubs, and the messages that it
-   * processes; HTTP calls carry the name of the client's method. @default true
+   * Reports calls of the Azure SDK that don't use HTTP, such as those of Service Bus and Event Hubs, and the messages it
+   * processes, and adds the client's method name to its HTTP calls. @default true
    */
   azureSdk?: boolean
   /**
-   * Whether an answer is a success: a 404 that says "not there yet" is not a failure. Not asked where no answer came,
-   * or only a part of it: that is a failure. @default status < 400
+   * Whether a response is a success: a 404 may just mean "not there yet". Not called if there was no response, or only
+   * part of one, which is always a failure. @default status < 400
    */
   success?: (call: FinishedCall) => boolean
 }
 
 export interface MetricOptions {
-  /** Milliseconds between two sendings. @default 60000 */
+  /** How often metrics are sent, in milliseconds. @default 60000 */
   interval?: number
-  /** Event loop, heap, garbage collection, CPU and memory of the process. @default true */
+  /** Reports the process's event loop, heap, garbage collection, CPU and memory. @default true */
   runtime?: boolean
   /**
-   * Counts of rows sent, dropped and retried for Azure's SDK stats workbook, every 15 minutes.
-   * @default true; false where the endpoint is on this machine, `statsbeat` is false, or the environment variable APPLICATIONINSIGHTS_SDKSTATS_DISABLED is set
+   * Reports how many rows were sent, dropped and retried to Azure's SDK stats workbook, every 15 minutes.
+   * @default true; false if the endpoint is on this machine, `statsbeat` is false, or the environment variable APPLICATIONINSIGHTS_SDKSTATS_DISABLED is set
    */
   sdkStats?: boolean
 }
 
 export interface IgnoreOptions {
-  /** Route patterns, which begin with `/` (`/health`, `GET /health`, `/internal/*`), or `(unmatched)`. */
+  /** Route patterns that start with `/` (`/health`, `GET /health`, `/internal/*`), or `(unmatched)`. */
   routes: string[]
-  /** Keeps the row where the request failed. @default false */
+  /** Sends the rows of ignored requests that fail. @default false */
   keepFailures?: boolean
 }
 
 /** What a route's `config.appInsights` may be, besides `false`. */
 export interface RouteConfig {
-  /** Share of this route's operations that is sent, instead of the instance's, from 0 to 1. */
+  /** Share of this route's operations to send, from 0 to 1, instead of the instance's ratio. */
   samplingRatio: number
 }
 
 export interface AppInsightsOptions {
   /**
-   * From the Overview page of the Application Insights resource.
+   * Identifies the resource that receives the rows. You'll find it on the resource's Overview page.
    * @default the environment variable APPLICATIONINSIGHTS_CONNECTION_STRING
    * @see https://learn.microsoft.com/azure/azure-monitor/app/connection-strings
    */
   connectionString?: string
-  /** `false` sends nothing and needs no connection string; decorators stay callable. @default true, false where the environment variable OTEL_SDK_DISABLED is `true` */
+  /** `false` sends nothing and needs no connection string; decorators still work. @default true, or false if the environment variable OTEL_SDK_DISABLED is `true` */
   enabled?: boolean
-  /** `cloud_RoleName` of every row. @default OTEL_SERVICE_NAME, else the host platform's name of the app, else package.json's */
+  /** Sets `cloud_RoleName` on every row. @default OTEL_SERVICE_NAME, the platform's name for the app, or the name in package.json */
   serviceName?: string
-  /** Custom properties of every row, such as the deployment's name. */
+  /** Custom properties to add to every row, such as the deployment's name. */
   properties?: Properties
-  /** Share of operations that is sent, from 0 to 1; rows tell Azure how many they stand for. @default 1 */
+  /** Share of operations to send, from 0 to 1. Rows tell Azure how many they represent. @default 1 */
   samplingRatio?: number
-  /** Sends at most about so many operations a second. Not together with `samplingRatio`. */
+  /** Sends about this many operations per second at most. Can't be combined with `samplingRatio`. */
   tracesPerSecond?: number
-  /** An OpenTelemetry sampler instead of `samplingRatio` and `tracesPerSecond`. */
+  /** An OpenTelemetry sampler to use instead of `samplingRatio` and `tracesPerSecond`. */
   sampler?: Sampler
-  /** Samples what goes to Azure only: `spanProcessors` and `logRecordProcessors` get everything. @default false */
+  /** Samples only what goes to Azure: `spanProcessors` and `logRecordProcessors` get everything. @default false */
   sampleAzureOnly?: boolean
-  /** Sends failed requests, with their logs, although sampled out. @default false */
+  /** Always sends failed requests and their logs, even if they are sampled out. @default false */
   keepErrors?: boolean
-  /** Sends requests that took longer than so many milliseconds although sampled out. */
+  /** Always sends requests that take longer than this many milliseconds, even if they are sampled out. */
   keepSlowerThan?: number
-  /** Requests that make no rows: route patterns, or a function. */
+  /** Requests that aren't reported: route patterns, or a function. */
   ignore?: string[] | IgnoreOptions | ((request: FastifyRequest) => boolean)
-  /** Entries of the caller's W3C baggage that become custom properties of the request's rows: `true` for all of them, or names. @default false */
+  /** Entries of the caller's W3C baggage to add to the request's rows as custom properties: `true` for all, or a list of names. @default false */
   baggage?: boolean | string[]
-  /** What the `requests` rows hold. */
+  /** What `requests` rows contain. */
   requests?: RequestOptions
-  /** Log lines as `traces` rows. @default true */
+  /** Reports log lines as `traces` rows. @default true */
   logs?: boolean | LogOptions
-  /** Errors as `exceptions` rows. @default true */
+  /** Reports errors as `exceptions` rows. @default true */
   exceptions?: boolean | ExceptionOptions
-  /** Outgoing HTTP calls as `dependencies` rows, and the trace context in their headers. @default true */
+  /** Reports outgoing HTTP calls as `dependencies` rows, and adds trace headers to them. @default true */
   dependencies?: boolean | DependencyOptions
-  /** OpenTelemetry instrumentations for databases, queues and the like, `new PgInstrumentation()` for example. */
+  /** OpenTelemetry instrumentations for databases, queues and so on, such as `new PgInstrumentation()`. */
   instrumentations?: Instrumentation[]
   /**
-   * Application Insights' standard metrics, true whatever is sampled; `http.server.request.duration`; the process; what
-   * became of telemetry; and `trackMetric` and `meter`. `false` for none of them. @default true
+   * Application Insights' standard metrics, accurate even with sampling; `http.server.request.duration`; metrics of the
+   * process and of delivery; `trackMetric` and `meter`. `false` turns all of them off. @default true
    */
   metrics?: boolean | MetricOptions
   /**
@@ -177,22 +177,22 @@ export interface AppInsightsOptions {
    * somebody watches. @default true
    */
   liveMetrics?: boolean
-  /** Microsoft Entra ID instead of the key alone, such as DefaultAzureCredential. */
+  /** A Microsoft Entra ID credential to use in addition to the key, such as `DefaultAzureCredential`. */
   credential?: TokenCredential
-  /** Where telemetry waits while Azure cannot be reached; `false` for nowhere. @default a private folder in the system's one for temporary files */
+  /** Folder for rows that wait during an outage; `false` stores nothing on disk. @default a private folder in the system's temporary folder */
   storageDirectory?: string | false
-  /** Bound of that folder, in bytes; the oldest goes first. @default 52428800 */
+  /** Maximum size of that folder, in bytes. The oldest rows are dropped first. @default 52428800 */
   maxStorageBytes?: number
-  /** Rows that may wait in memory; what is beyond is dropped and counted. @default 100000 */
+  /** Maximum number of rows waiting in memory. Further rows are dropped and counted. @default 100000 */
   maxQueueSize?: number
-  /** Longest wait for the last batch on close, in milliseconds. @default 5000 */
+  /** How long `close()` waits for the last rows to be sent, in milliseconds. @default 5000 */
   closeTimeout?: number
-  /** Exports in a worker thread, away from the event loop. @default true */
+  /** Sends from a worker thread, off the event loop. @default true */
   worker?: boolean
-  /** `false` switches off Microsoft's own usage metrics, as far as the exporter allows. @default true */
+  /** `false` turns off Microsoft's own usage metrics, as far as the exporter allows. @default true */
   statsbeat?: boolean
-  /** More destinations for spans, such as an OpenTelemetry Collector. */
+  /** Additional destinations for spans, such as an OpenTelemetry Collector. */
   spanProcessors?: SpanProcessor[]
-  /** More destinations for log records. */
+  /** Additional destinations for log records. */
   logRecordProcessors?: LogRecordProcessor[]
 }

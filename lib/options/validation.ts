@@ -88,18 +88,18 @@ const BOOLEAN = must('true or false', isBoolean)
 const STRING = must('a non-empty string', isName)
 const FUNCTION = must('a function', isFunction)
 const POSITIVE_INTEGER = must('a positive integer', value => Number.isSafeInteger(value) && (value as number) > 0)
-const NOT_NEGATIVE = must('a number that is not negative', value => isNumber(value, 0, Number.MAX_VALUE))
-const HEADER = must('the name of a header', value => typeof value === 'string' && /^[\w!#$%&'*+.^`|~-]+$/.test(value))
+const NOT_NEGATIVE = must('a number of 0 or more', value => isNumber(value, 0, Number.MAX_VALUE))
+const HEADER = must('a header name', value => typeof value === 'string' && /^[\w!#$%&'*+.^`|~-]+$/.test(value))
 const ROUTE = must(
-  'a route pattern: a route begins with /, as in /health, GET /health or /internal/*; what matches none is (unmatched)',
+  'a route pattern that starts with /, such as /health, GET /health or /internal/*, or (unmatched) for requests without a route',
   value => typeof value === 'string' && /^(?:(?:[A-Z_-]+ )?(?:[/*]|\(unmatched\)$)|[A-Z_-]+\*$)/.test(value))
 const CALL = must(
-  'a host or a url without its query, with * only at its beginning or at its end',
+  'a host or a URL without its query, with * only at the beginning or end',
   value => typeof value === 'string' && /^(?:\*[^*?#\s]*|[^*?#\s]+\*?)$/.test(value))
 const PROPERTY = must(
   'a string, a finite number or a boolean',
   value => value === undefined || typeof value === 'string' || typeof value === 'boolean' || Number.isFinite(value))
-const REDACT_PATH = must('a path in the notation of pino, such as user.password or *.token', value => typeof value === 'string' && isRedactPath(value))
+const REDACT_PATH = must('a path in pino syntax, such as user.password or *.token', value => typeof value === 'string' && isRedactPath(value))
 
 function isRedactPath (path: string): boolean {
   if (path.trim() === '') return false
@@ -135,8 +135,8 @@ const REQUESTS: Shape<RequestOptions> = {
 const LOGS: Shape<LogOptions> = { level: STRING, filter: FUNCTION, redact: list('an array of paths', REDACT_PATH), requestLogs: BOOLEAN, console: BOOLEAN }
 const EXCEPTIONS: Shape<ExceptionOptions> = { clientErrors: BOOLEAN, uncaught: BOOLEAN }
 const DEPENDENCIES: Shape<DependencyOptions> = {
-  ignore: either('an array of hosts and urls, or a function', [isFunction, fine], [Array.isArray, list('', CALL)]),
-  propagate: either('true, false, an array of hosts and urls, or a function', [isBoolean, fine], [isFunction, fine], [Array.isArray, list('', CALL)]),
+  ignore: either('an array of hosts and URLs, or a function', [isFunction, fine], [Array.isArray, list('', CALL)]),
+  propagate: either('true, false, an array of hosts and URLs, or a function', [isBoolean, fine], [isFunction, fine], [Array.isArray, list('', CALL)]),
   azureSdk: BOOLEAN,
   success: FUNCTION
 }
@@ -203,7 +203,7 @@ export function validated (given: unknown): AppInsightsOptions {
   const options = isObject(given) ? copied(given) as AppInsightsOptions : given as AppInsightsOptions
   checkOptions('', options)
   if (options.samplingRatio !== undefined && options.tracesPerSecond !== undefined) {
-    throw new FAI_ERR_OPTION_INVALID('tracesPerSecond', 'left out where samplingRatio is given')
+    throw new FAI_ERR_OPTION_INVALID('tracesPerSecond', 'omitted if samplingRatio is set')
   }
   return options
 }

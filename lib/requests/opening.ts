@@ -56,7 +56,7 @@ function originOf (tracing: RequestTracing, request: FastifyRequest, reply: Fast
   if (ignored) parent = parent.setValue(kBuffer, true)
   if (own !== undefined) parent = parent.setValue(kRouteSampler, samplerOf(own))
   const other = otherTracer(active)
-  if (other !== undefined) tracing.warn(`Requests are also traced by ${other}, with a tracer provider of its own. If that one sends to Application Insights too, every request appears twice: switch it off for incoming requests.`)
+  if (other !== undefined) tracing.warn(`Requests are also traced by ${other}, which has its own tracer provider. If that also sends to Application Insights, every request appears twice: turn it off for incoming requests.`)
   const attributes = config.sampler === undefined ? undefined : { 'http.request.method': request.raw.method, 'http.route': route, 'url.path': request.raw.url?.split('?')[0] }
   const span = startRequestSpan(telemetry, name, parent, Math.max(sinceArrival(request.raw), reply?.elapsedTime ?? 0), attributes)
   const decision = !span.isRecording() ? RowDecision.Drop : isForAzure(span) && !telemetry.buffers && !ignored ? RowDecision.Keep : RowDecision.Pending

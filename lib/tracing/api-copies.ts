@@ -18,7 +18,7 @@ export function warnOfApiCopies (): void {
   if (ours === undefined || others.every(({ version }) => version === ours.version)) return
   const list = [ours, ...others].map(({ version, folder }) => `${version} in ${folder}`).join(', ')
   process.emitWarning(
-    `There are several copies of @opentelemetry/api (${list}); fastify-app-insights uses the first. Spans, records and metrics made with another one may not arrive, or not know their request. Have one copy: install @opentelemetry/api in your app, in a version that all your packages accept, remove the other versions (npm ls @opentelemetry/api, npm dedupe, or overrides in package.json), and start again.`,
+    `There are several copies of @opentelemetry/api (${list}); fastify-app-insights uses the first. Spans, records and metrics created with another copy may be lost, or not be tied to their request. To get down to one copy, install @opentelemetry/api in your app, in a version that all your packages accept, remove the other versions (npm ls @opentelemetry/api, npm dedupe, or overrides in package.json), and restart.`,
     { type: 'FastifyAppInsightsWarning', code: 'FAI_WARN_API_COPIES' })
 }
 

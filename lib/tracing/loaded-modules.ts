@@ -170,14 +170,14 @@ function publicAmong (replaced: Map<string, unknown>, { folder, name, module }: 
 
 function warnTooLate ({ instrumentationName }: Instrumentation, names: string[]): void {
   process.emitWarning(
-    `${instrumentationName} came too late for ${[...new Set(names)].join(', ')}: code that has imported that before uses it as it was, without rows. ` +
-    'Create the instrumentation in a file of its own that Node.js loads first, with --import or --require.',
+    `${instrumentationName} was created too late for ${[...new Set(names)].join(', ')}: calls from code that had already imported it are not reported. ` +
+    'Create the instrumentation in a separate file that Node.js loads first, with --import or --require.',
     { type: 'FastifyAppInsightsWarning', code: 'FAI_WARN_INSTRUMENTATION_TOO_LATE' })
 }
 
 function warnUnsupported ({ instrumentationName }: Instrumentation, folders: string[]): void {
   process.emitWarning(
-    `${instrumentationName} does not support ${folders.map(describe).join(', ')}, so its calls are no rows. Install a version of either that goes with the other.`,
+    `${instrumentationName} does not support ${folders.map(describe).join(', ')}, so its calls are not reported. Install versions that work together.`,
     { type: 'FastifyAppInsightsWarning', code: 'FAI_WARN_INSTRUMENTATION_UNSUPPORTED' })
 }
 

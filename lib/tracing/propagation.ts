@@ -67,13 +67,13 @@ function fromEnvironment (warn: Warn): Own | undefined {
 function loaded (name: string, warn: Warn): TextMapPropagator[] {
   const known = Object.hasOwn(PACKAGES, name) ? PACKAGES[name] : undefined
   if (known === undefined) {
-    warn(`OTEL_PROPAGATORS names a propagator that is not known here: ${name.slice(0, 32)}`)
+    warn(`OTEL_PROPAGATORS contains an unknown propagator: ${name.slice(0, 32)}`)
     return []
   }
   try {
     return [known.create(appRequire()(known.name) as Parameters<typeof known.create>[0])]
   } catch {
-    warn(`OTEL_PROPAGATORS names ${name}: install ${known.name} in your app to have it.`)
+    warn(`OTEL_PROPAGATORS contains ${name}: install ${known.name} in your app to use it.`)
     return []
   }
 }

@@ -153,7 +153,7 @@ for (const [status, reason] of [[400, 'badRequest'], [401, 'unauthorized'], [402
     t.match(delivery.stats(), { traces: { dropped: { [reason]: 1 } }, lastError: { message: new RegExp(String(status)) } })
     t.equal(server.posts.length, 1)
     t.ok(await until(() => warnings.length > 0, 15_000))
-    t.match(warnings, [new RegExp(`1 items dropped .*${reason} 1.*HTTP ${status}`)])
+    t.match(warnings, [new RegExp(`1 rows dropped .*${reason} 1.*HTTP ${status}`)])
   })
 }
 

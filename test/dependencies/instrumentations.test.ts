@@ -75,7 +75,7 @@ for (const { name, files, start, expected, exception } of before) {
 t.test('graphql, imported before the plugin, is instrumented; code that has already taken its functions is warned of', async t => {
   const { rows, warnings } = await use(t, fixture('before.mjs'), ['graphql'])
   t.ok(calls(rows).some(([name]) => name === 'query Book'))
-  t.match(warnings, [{ code: 'FAI_WARN_INSTRUMENTATION_TOO_LATE', message: /came too late for .*execute of graphql/ }])
+  t.match(warnings, [{ code: 'FAI_WARN_INSTRUMENTATION_TOO_LATE', message: /was created too late for .*execute of graphql/ }])
 })
 
 t.test('pg-pool.connect, which every query of a pool would bring, is a row only where it fails, or where it is asked for', async t => {

@@ -34,7 +34,7 @@ const late: Array<{ is: string, given: Parameters<typeof project>[1], status: nu
     is: 'an ES module came too late, and that is said',
     given: { package: '{"type":"module","exports":"./index.js"}', source: 'export function sell () { return 1 }', patch: 'return exports' },
     status: 1,
-    warnings: [{ code: 'FAI_WARN_INSTRUMENTATION_TOO_LATE', message: /instrumentation-shop came too late for shop:/ }]
+    warnings: [{ code: 'FAI_WARN_INSTRUMENTATION_TOO_LATE', message: /instrumentation-shop was created too late for shop:/ }]
   },
   {
     is: 'an ES module that nobody has imported did not',
@@ -46,7 +46,7 @@ const late: Array<{ is: string, given: Parameters<typeof project>[1], status: nu
     is: 'a package whose export is replaced came too late for those who have it',
     given: { package: '{}', source: 'module.exports = { sell: () => 1 }', patch: 'return { sell: () => 2 }' },
     status: 1,
-    warnings: [{ code: 'FAI_WARN_INSTRUMENTATION_TOO_LATE', message: /instrumentation-shop came too late for shop:/ }]
+    warnings: [{ code: 'FAI_WARN_INSTRUMENTATION_TOO_LATE', message: /instrumentation-shop was created too late for shop:/ }]
   },
   {
     is: 'a package whose function is replaced came too late for those who have taken it',

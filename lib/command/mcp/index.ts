@@ -1,7 +1,7 @@
 /** `fastify-app-insights mcp`: a Model Context Protocol server over standard input and output, for the running emulator. */
 import { readArguments } from '../arguments'
 import { DEFAULT_URL, EmulatorClient } from '../client'
-import { createSession } from './session'
+import { Session } from './session'
 import { createTools } from './tools'
 
 const USAGE = `Usage: fastify-app-insights mcp [options]
@@ -18,7 +18,7 @@ const OPTIONS = { url: { type: 'string', default: DEFAULT_URL }, help: { type: '
 export async function mcp (args: string[]): Promise<number> {
   const parsed = readArguments(args, USAGE, OPTIONS)
   if (typeof parsed === 'number') return parsed
-  const session = createSession(createTools(new EmulatorClient(parsed.values.url)), message => { process.stdout.write(`${JSON.stringify(message)}\n`) })
+  const session = new Session(createTools(new EmulatorClient(parsed.values.url)), message => { process.stdout.write(`${JSON.stringify(message)}\n`) })
   // The client has gone.
   process.stdout.on('error', () => process.exit(0))
   let rest = ''

@@ -38,74 +38,85 @@ class RpcError extends Error {
   }
 }
 
-export interface Session {
+/** One client, from its first message to the end of its input. */
+export class Session {
+  readonly #tools: readonly Tool[]
+  readonly #send: (message: object) => void
+  /** Requests that are being answered. */
+  readonly #running = new Map<Id, AbortController>()
+  readonly #open = new Set<Promise<void>>()
+
+  constructor (tools: readonly Tool[], send: (message: object) => void) {
+    this.#tools = tools
+    this.#send = send
+  }
+
   /** One line of input. */
-  receive: (line: string) => void
-  /** Resolves when everything received has been answered. */
-  end: () => Promise<void>
-}
-
-export function createSession (tools: readonly Tool[], send: (message: object) => void): Session {
-  const running = new Map<Id, AbortController>()
-  const open = new Set<Promise<void>>()
-
-  function receive (line: string): void {
+  receive (line: string): void {
     if (line.trim() === '') return
     let message: unknown
     try {
       message = JSON.parse(line)
     } catch {
-      send(failure(null, { code: PARSE_ERROR, message: 'Parse error: expected one JSON message a line' }))
+      this.#send(failure(null, { code: PARSE_ERROR, message: 'Parse error: expected one JSON message a line' }))
       return
     }
-    const answered = (Array.isArray(message) && message.length > 0 ? batch(message) : one(message)).then(answer => { if (answer !== undefined) send(answer) })
-    open.add(answered)
-    void answered.finally(() => open.delete(answered))
+    const answer = Array.isArray(message) && message.length > 0 ? this.#batch(message) : this.#one(message)
+    const answered = answer.then(result => { if (result !== undefined) this.#send(result) })
+    this.#open.add(answered)
+    void answered.finally(() => this.#open.delete(answered))
+  }
+
+  /** Resolves when everything received has been answered. */
+  async end (): Promise<void> {
+    while (this.#open.size > 0) await Promise.all(this.#open)
   }
 
   /** Protocol 2025-03-26 has them. */
-  async function batch (messages: unknown[]): Promise<object | undefined> {
-    const answers = (await Promise.all(messages.map(one))).filter(answer => answer !== undefined)
+  async #batch (messages: unknown[]): Promise<object | undefined> {
+    const answers = (await Promise.all(messages.map(async message => await this.#one(message)))).filter(answer => answer !== undefined)
     return answers.length === 0 ? undefined : answers
   }
 
-  async function one (message: unknown): Promise<object | undefined> {
+  async #one (message: unknown): Promise<object | undefined> {
     if (!isObject(message) || message.jsonrpc !== '2.0') return failure(null, { code: INVALID_REQUEST, message: 'Invalid request: expected a JSON-RPC 2.0 message' })
     const { id, method, params } = message
     // An answer to a request that was never sent.
     if (method === undefined && ('result' in message || 'error' in message)) return undefined
     const isRequest = typeof id === 'string' || typeof id === 'number'
     if (typeof method !== 'string' || (id !== undefined && !isRequest)) return failure(isRequest ? id : null, { code: INVALID_REQUEST, message: 'Invalid request: method must be a string, id a string or a number' })
-    if (!isRequest) {
-      if (method === 'notifications/cancelled' && isObject(params)) running.get(params.requestId as Id)?.abort()
-      return undefined
-    }
+    if (isRequest) return await this.#answer(id, method, params)
+    if (method === 'notifications/cancelled' && isObject(params)) this.#running.get(params.requestId as Id)?.abort()
+    return undefined
+  }
+
+  async #answer (id: Id, method: string, params: unknown): Promise<object | undefined> {
     const controller = new AbortController()
-    running.set(id, controller)
+    this.#running.set(id, controller)
     try {
-      const result = await call(method, params, controller.signal)
+      const result = await this.#call(method, params, controller.signal)
       return controller.signal.aborted ? undefined : { jsonrpc: '2.0', id, result }
     } catch (error) {
       // Nobody waits for the answer of a request that was cancelled.
       if (controller.signal.aborted) return undefined
       return failure(id, error instanceof RpcError ? { code: error.code, message: error.message } : { code: INTERNAL_ERROR, message: `Internal error: ${(error as Error).message}` })
     } finally {
-      running.delete(id)
+      this.#running.delete(id)
     }
   }
 
-  async function call (method: string, params: unknown, signal: AbortSignal): Promise<object> {
+  async #call (method: string, params: unknown, signal: AbortSignal): Promise<object> {
     switch (method) {
       case 'initialize': return initialized(params)
       case 'ping': return {}
-      case 'tools/list': return { tools: tools.map(({ name, description, inputSchema }) => ({ name, description, inputSchema, annotations: { readOnlyHint: true } })) }
-      case 'tools/call': return await callTool(params, signal)
+      case 'tools/list': return { tools: this.#tools.map(({ name, description, inputSchema }) => ({ name, description, inputSchema, annotations: { readOnlyHint: true } })) }
+      case 'tools/call': return await this.#callTool(params, signal)
       default: throw new RpcError(METHOD_NOT_FOUND, `Method not found: ${method}`)
     }
   }
 
-  async function callTool (params: unknown, signal: AbortSignal): Promise<ToolResult> {
-    const tool = isObject(params) ? tools.find(({ name }) => name === params.name) : undefined
+  async #callTool (params: unknown, signal: AbortSignal): Promise<ToolResult> {
+    const tool = isObject(params) ? this.#tools.find(({ name }) => name === params.name) : undefined
     if (tool === undefined) throw new RpcError(INVALID_PARAMS, `Unknown tool: ${isObject(params) ? String(params.name) : ''}`)
     const given = (params as { arguments?: unknown }).arguments ?? {}
     const problem = problemOf(given, tool)
@@ -118,11 +129,6 @@ export function createSession (tools: readonly Tool[], send: (message: object) =
       if (error instanceof ClientError) return failed(error.message)
       throw error
     }
-  }
-
-  return {
-    receive,
-    async end () { while (open.size > 0) await Promise.all(open) }
   }
 }
 

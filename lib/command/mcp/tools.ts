@@ -50,38 +50,45 @@ export function createTools (client: EmulatorClient): Tool[] {
       return { text: cut + table(shown, 200), data: { ...shown, total: answer.rows.length } }
     }),
 
-    tool('tail', 'Lists the newest rows, or those that arrive after a row. Send a request to the app, then tail with the last itemId to see what it did.', {
-      after: { type: 'integer', minimum: 0, description: 'Only rows that arrived after this itemId' },
-      limit: { ...LIMIT, description: `${LIMIT.description}; 50 without it` },
-      type: { type: 'string', enum: TYPES, description: 'Only rows of this kind' },
-      waitSeconds: { type: 'number', minimum: 0, maximum: 30, description: 'How long to wait for a row; 0 without it' }
-    }, [], async ({ after = 0, limit = 50, type, waitSeconds = 0 }, signal) => {
-      const until = Date.now() + (waitSeconds as number) * 1_000
-      let rows: Row[]
-      for (;;) {
-        rows = (await client.rows({ type: type as string | undefined }, limit as number, { signal })).filter(({ itemId }) => itemId > (after as number))
-        if (rows.length > 0 || Date.now() >= until) break
-        await pause(POLL, undefined, { signal })
-      }
-      const last = rows[0]?.itemId ?? after
-      const isCut = rows.length === limit && (after as number) > 0
-      return { text: `${rows.length === 0 ? 'No rows.' : rows.map(withIds).reverse().join('\n')}${isCut ? `\nThere may be more since #${String(after)}: these are the newest ${String(limit)}.` : ''}\nLast itemId: ${last}`, data: { last, rows: rows.map(brief).reverse() } }
-    }),
-
-    tool('compare', 'Without a snapshot, takes one. With it, compares requests and exceptions before and after: counts, failures, durations, new exceptions.', {
-      snapshot: { type: 'integer', minimum: 0, description: 'What compare returned before the change' }
-    }, [], async ({ snapshot }, signal) => {
-      if (snapshot === undefined) {
-        const [newest] = await client.rows({}, 1, { signal })
-        const taken = newest?.itemId ?? 0
-        return { text: `Snapshot ${taken}. Change the code, repeat the requests, then call compare with {"snapshot":${taken}}.`, data: { snapshot: taken } }
-      }
-      const rows = await client.rows({ type: 'request,exception' }, MAX_COMPARED, { signal })
-      if (rows.length === 0) throw new ClientError('There are no requests yet')
-      const comparison = compareRows(rows, snapshot as number)
-      return { text: comparisonText(comparison), data: comparison }
-    })
+    tail(client),
+    compare(client)
   ]
+}
+
+function tail (client: EmulatorClient): Tool {
+  return tool('tail', 'Lists the newest rows, or those that arrive after a row. Send a request to the app, then tail with the last itemId to see what it did.', {
+    after: { type: 'integer', minimum: 0, description: 'Only rows that arrived after this itemId' },
+    limit: { ...LIMIT, description: `${LIMIT.description}; 50 without it` },
+    type: { type: 'string', enum: TYPES, description: 'Only rows of this kind' },
+    waitSeconds: { type: 'number', minimum: 0, maximum: 30, description: 'How long to wait for a row; 0 without it' }
+  }, [], async ({ after = 0, limit = 50, type, waitSeconds = 0 }, signal) => {
+    const until = Date.now() + (waitSeconds as number) * 1_000
+    let rows: Row[]
+    for (;;) {
+      rows = (await client.rows({ type: type as string | undefined }, limit as number, { signal })).filter(({ itemId }) => itemId > (after as number))
+      if (rows.length > 0 || Date.now() >= until) break
+      await pause(POLL, undefined, { signal })
+    }
+    const last = rows[0]?.itemId ?? after
+    const isCut = rows.length === limit && (after as number) > 0
+    return { text: `${rows.length === 0 ? 'No rows.' : rows.map(withIds).reverse().join('\n')}${isCut ? `\nThere may be more since #${String(after)}: these are the newest ${String(limit)}.` : ''}\nLast itemId: ${last}`, data: { last, rows: rows.map(brief).reverse() } }
+  })
+}
+
+function compare (client: EmulatorClient): Tool {
+  return tool('compare', 'Without a snapshot, takes one. With it, compares requests and exceptions before and after: counts, failures, durations, new exceptions.', {
+    snapshot: { type: 'integer', minimum: 0, description: 'What compare returned before the change' }
+  }, [], async ({ snapshot }, signal) => {
+    if (snapshot === undefined) {
+      const [newest] = await client.rows({}, 1, { signal })
+      const taken = newest?.itemId ?? 0
+      return { text: `Snapshot ${taken}. Change the code, repeat the requests, then call compare with {"snapshot":${taken}}.`, data: { snapshot: taken } }
+    }
+    const rows = await client.rows({ type: 'request,exception' }, MAX_COMPARED, { signal })
+    if (rows.length === 0) throw new ClientError('There are no requests yet')
+    const comparison = compareRows(rows, snapshot as number)
+    return { text: comparisonText(comparison), data: comparison }
+  })
 }
 
 function withIds (row: Row): string {

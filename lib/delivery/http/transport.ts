@@ -70,7 +70,7 @@ export class Transport {
         this.#endpoint = endpoint ?? this.#options.connection.endpoint
         if (endpoint !== undefined) continue
         const message = `HTTP ${answer.status}, a redirect that ${redirects > MAX_REDIRECTS ? 'leads round in a circle' : 'may not be followed: to another host, or to no host'}`
-        return { is: 'failed', message, retryAfter: answer.retryAfter, warning: `the ingestion endpoint cannot be used: ${message}. What is recorded waits.` }
+        return { is: 'failed', message, retryAfter: answer.retryAfter, warning: `the ingestion endpoint cannot be used: ${message}. Rows wait until it can.` }
       }
       if (authorization !== undefined && (answer.status === 401 || answer.status === 403)) {
         if (renewed) {

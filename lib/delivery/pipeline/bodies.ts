@@ -72,7 +72,7 @@ async function convert<T> (items: T[], run: (items: T[]) => Promise<string | nul
     if (one === undefined) continue
     if (size + one.length > MAX_BODY) cut()
     part.push(one)
-    counts[kindOf(envelope)]++
+    counts[kindOfEnvelope(envelope)]++
     size += one.length
   }
   cut()
@@ -112,10 +112,10 @@ export function envelopesOf ({ data, gzip }: Body): Envelope[] {
 
 export function countEnvelopes (envelopes: Envelope[]): Counts {
   const counts = countsOf()
-  for (const envelope of envelopes) counts[kindOf(envelope)]++
+  for (const envelope of envelopes) counts[kindOfEnvelope(envelope)]++
   return counts
 }
 
-export function kindOf (envelope: Envelope): number {
+export function kindOfEnvelope (envelope: Envelope): number {
   return KIND_OF[envelope.data?.baseType ?? ''] ?? 4
 }

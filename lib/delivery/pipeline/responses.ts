@@ -3,7 +3,7 @@ import { countsOf, type Counts, type State } from '../counters'
 import type { Outcome } from '../http/answer'
 import { total } from '../counters'
 import type { Batch } from './batch'
-import { bodyOf, countEnvelopes, envelopesOf, kindOf, type Counted } from './bodies'
+import { bodyOf, countEnvelopes, envelopesOf, kindOfEnvelope, type Counted } from './bodies'
 
 export interface Answered {
   ended: Array<[State, Counts]>
@@ -36,7 +36,7 @@ function partly ({ body, counts }: Batch, { refused, again, retryAfter, message 
   const take = (indexes: number[]): Counts => {
     const taken = countsOf()
     for (const index of indexes) {
-      const kind = envelopes[index] === undefined ? undefined : kindOf(envelopes[index])
+      const kind = envelopes[index] === undefined ? undefined : kindOfEnvelope(envelopes[index])
       if (kind === undefined || left[kind] === 0) continue
       taken[kind]++
       left[kind]--

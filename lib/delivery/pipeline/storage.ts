@@ -151,7 +151,7 @@ export class Storage {
   #giveUp (file: SpoolFile, why: Reason): undefined {
     this.#dropped(file, why)
     this.#spool.remove(file)
-    if (why === 'corrupt') this.#options.notice(`a file with ${file.items} items was damaged`)
+    if (why === 'corrupt') this.#options.notice(`a file with ${file.items} rows was damaged`)
   }
 
   /** A file is no more: given up for room or age, taken, or damaged. */

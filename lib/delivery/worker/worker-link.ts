@@ -27,7 +27,7 @@ const RECLAIM_AT = 0.85
 /** Workers that die before they have started, in a row: none can be. */
 const MAX_FAILED_STARTS = 2
 /** Workers that die without having sent or stored anything, in a row: it may be the rows, and the oldest is given up. */
-const MAX_VAIN_DEATHS = 5
+const MAX_FAILED_RUNS = 5
 
 export class WorkerLink implements Link {
   readonly inherited = new Counters()
@@ -41,7 +41,7 @@ export class WorkerLink implements Link {
   /** Dead workers whose files nobody has taken over. */
   #predecessors: string[] = []
   #failedStarts = 0
-  #vainDeaths = 0
+  #failedRuns = 0
   #restart: NodeJS.Timeout | undefined
   #idle: NodeJS.Timeout | undefined
   #isDrained = false
@@ -182,7 +182,7 @@ export class WorkerLink implements Link {
           this.#failedStarts = 0
           this.#predecessors = []
         },
-        progressed: () => { this.#vainDeaths = 0 },
+        progressed: () => { this.#failedRuns = 0 },
         token: request => { this.#askForToken(session, request) },
         ended: why => this.#ended(session, why)
       })
@@ -212,7 +212,7 @@ export class WorkerLink implements Link {
     if (wasMeant && left.length === 0) return
     for (const client of this.#clients.values()) client.notice(`the worker thread died: ${why}${session.hasStarted ? '' : ' (it never started)'}`)
     this.#waiting.unshift(...left)
-    if (++this.#vainDeaths > MAX_VAIN_DEATHS) this.#giveUpOldest()
+    if (++this.#failedRuns > MAX_FAILED_RUNS) this.#giveUpOldest()
     if (!session.hasStarted && ++this.#failedStarts >= MAX_FAILED_STARTS) this.#fallBack(why)
     else if (this.#session !== undefined) for (const batch of this.#waiting.splice(0)) this.#session.take(batch)
     else if (this.#hasWork()) this.#restartLater()
@@ -225,7 +225,7 @@ export class WorkerLink implements Link {
 
   #restartLater (): void {
     clearTimeout(this.#restart)
-    this.#restart = setTimeout(() => this.#start(), restartPause(this.#vainDeaths - 1))
+    this.#restart = setTimeout(() => this.#start(), restartPause(this.#failedRuns - 1))
     this.#restart.unref()
   }
 
@@ -233,7 +233,7 @@ export class WorkerLink implements Link {
     const { timing } = this.#settings
     const fallback = this.#fallback = new LocalLink({ ...this.#settings, timing: { ...timing, ...LOCAL_TIMING } }, this.#clients, this.inherited, this.#predecessors)
     const [first] = this.#clients.values()
-    first?.warn(`the worker thread cannot be started (${why}): rows are sent from the main thread, which costs it time. { worker: false } says that this is meant; docs/bundling.md tells how to have the thread.`)
+    first?.warn(`the worker thread cannot be started (${why}), so rows are sent from the main thread, which slows it down. Set { worker: false } if that is what you want; otherwise see docs/bundling.md.`)
     for (const [id, { live }] of this.#clients) if (live !== undefined) fallback.watch(id, true)
     // First, so that it knows whose files it finds.
     if (this.#hasWork()) fallback.resume()

@@ -49,21 +49,8 @@ export function createRows () {
     tables,
 
     /** Some of the rows, as the page's filters for time and role choose them. */
-    within ({ from, to, role }: QueryScope): Tables {
-      if (from === undefined && to === undefined && role === undefined) return tables
-      const lowest = from === undefined ? -Infinity : fromMilliseconds(from)
-      const highest = to === undefined ? Infinity : fromMilliseconds(to)
-      return {
-        schemas: tables.schemas,
-        rows (name) {
-          const found = [...kept.values()].find(({ table }) => table.name === name || table.workspace === name)
-          if (found === undefined) return []
-          const time = found.table.columns.findIndex(column => column.name === 'timestamp')
-          const place = found.table.columns.findIndex(column => column.name === 'cloud_RoleName')
-          const rows = found.rows.filter(row => (row[time] as Int) >= lowest && (row[time] as Int) <= highest && (role === undefined || row[place] === role))
-          return found.table.name === name ? rows : rows.map(workspaceRow(found.table))
-        }
-      }
+    within (scope: QueryScope): Tables {
+      return within([...kept.values()], tables, scope)
     },
 
     add (items: ReadonlyArray<readonly [itemId: number, text: string]>): void {
@@ -84,6 +71,23 @@ export function createRows () {
         found.rows = from === -1 ? [] : found.rows.slice(from)
         found.ids = from === -1 ? [] : found.ids.slice(from)
       }
+    }
+  }
+}
+
+function within (kept: readonly Kept[], tables: Tables, { from, to, role }: QueryScope): Tables {
+  if (from === undefined && to === undefined && role === undefined) return tables
+  const lowest = from === undefined ? -Infinity : fromMilliseconds(from)
+  const highest = to === undefined ? Infinity : fromMilliseconds(to)
+  return {
+    schemas: tables.schemas,
+    rows (name) {
+      const found = kept.find(({ table }) => table.name === name || table.workspace === name)
+      if (found === undefined) return []
+      const time = found.table.columns.findIndex(column => column.name === 'timestamp')
+      const place = found.table.columns.findIndex(column => column.name === 'cloud_RoleName')
+      const rows = found.rows.filter(row => (row[time] as Int) >= lowest && (row[time] as Int) <= highest && (role === undefined || row[place] === role))
+      return found.table.name === name ? rows : rows.map(workspaceRow(found.table))
     }
   }
 }

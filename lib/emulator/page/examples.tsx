@@ -65,7 +65,7 @@ function examplesOf ({ counts, failed, dimension, metric }: Facts): Example[] {
     ...given('request', 'Requests over time', 'requests\n| summarize requests = sum(itemCount) by bin(timestamp, 10s), resultCode\n| render columnchart with (kind=stacked)'),
     ...given('request', 'p95 over time', 'requests\n| summarize p50 = percentile(duration, 50), p95 = percentile(duration, 95) by bin(timestamp, 10s)\n| render timechart'),
     ...given('request', 'Result codes', 'requests\n| summarize requests = sum(itemCount) by resultCode\n| render piechart'),
-    ...given('exception', 'Exceptions by problem', 'exceptions\n| summarize count_ = sum(itemCount), operations = dcount(operation_Id), last = max(timestamp) by problemId, outerMessage\n| order by count_ desc'),
+    ...given('exception', 'Exceptions by problem', 'exceptions\n| summarize count_ = sum(itemCount), operations = dcount(operation_Id), last_seen = max(timestamp) by problemId, outerMessage\n| order by count_ desc'),
     ...failed === undefined ? [] : [{ name: 'The last failure, end to end', query: `union requests, dependencies, traces, exceptions, customEvents\n| where operation_Id == ${quote(failed)}\n| order by timestamp asc\n| project timestamp, itemType, cloud_RoleName, name, message, outerMessage, resultCode, duration` }],
     ...given('dependency', 'Calls by target', 'dependencies\n| summarize calls = sum(itemCount), failed = sumif(itemCount, success == false), p95 = percentile(duration, 95) by target, type\n| order by calls desc'),
     ...given('trace', 'Warnings and errors', 'traces\n| where severityLevel >= 2\n| project timestamp, severityLevel, message, operation_Name, operation_Id\n| order by timestamp desc'),

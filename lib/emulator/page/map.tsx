@@ -64,9 +64,9 @@ function Node ({ box }: { box: Box }) {
       <title>{name}</title>
       <rect x={x} y={y} width={WIDE} height={TALL} rx={kind === 'service' ? 8 : 30} />
       {failed > 0 && <rect class='share' x={x} y={y} width={Math.max(6, WIDE * failed / calls)} height={4} />}
-      <text class='name' x={x + WIDE / 2} y={y + 20} text-anchor='middle'>{cut(name, 22)}</text>
-      <text class='soft' x={x + WIDE / 2} y={y + 37} text-anchor='middle'>{kind === 'service' ? calls === 0 ? 'service, no requests' : 'service' : cut(kind, 24)}</text>
-      <text x={x + WIDE / 2} y={y + 53} text-anchor='middle'>{calls > 0 && shortly(box)}</text>
+      <text aria-hidden='true' class='name' x={x + WIDE / 2} y={y + 20} text-anchor='middle'>{cut(name, 22)}</text>
+      <text aria-hidden='true' class='soft' x={x + WIDE / 2} y={y + 37} text-anchor='middle'>{kind === 'service' ? calls === 0 ? 'service, no requests' : 'service' : cut(kind, 24)}</text>
+      <text aria-hidden='true' x={x + WIDE / 2} y={y + 53} text-anchor='middle'>{calls > 0 && shortly(box)}</text>
     </a>
   )
 }
@@ -76,11 +76,12 @@ function Arrow ({ edge, from, to, down }: { edge: MapEdge, from: Box | undefined
   const { path, x, y } = route(from, to, down)
   const state = edge.failed > 0 ? 'failing' : 'ok'
   return (
-    <a href={edgeLink(edge)} class={`arrow ${state}`} aria-label={`${from.name} to ${to.name}: ${spoken(edge)}`}>
+    <a href={edgeLink(edge)} class={`arrow ${state}`}>
+      <title>{`${from.name} to ${to.name}: ${spoken(edge)}`}</title>
       <path class='hit' d={path} />
       <path class='line' d={path} marker-end={`url(#arrow-${state})`} stroke-width={Math.min(5, 1.2 + Math.log10(Math.max(1, edge.calls)))} />
-      <text x={x} y={y - 20} text-anchor='middle'>{count(edge.calls)}{edge.failed > 0 ? `, ${percent(edge.failed / edge.calls)} failed` : ''}</text>
-      <text x={x} y={y - 7} text-anchor='middle'>{duration(edge.p95)}</text>
+      <text aria-hidden='true' x={x} y={y - 20} text-anchor='middle'>{count(edge.calls)}{edge.failed > 0 ? `, ${percent(edge.failed / edge.calls)} failed` : ''}</text>
+      <text aria-hidden='true' x={x} y={y - 7} text-anchor='middle'>{duration(edge.p95)}</text>
     </a>
   )
 }

@@ -62,6 +62,7 @@ function split (rows: Rows, { x, ys, by }: Chosen, columns: Columns) {
   }
   const length = keys.size
   const largest = [...series].map(([name, values]) => ({ name, values: Array.from({ length }, (_, at) => values[at] ?? null) }))
+  if (by.length > 0) largest.sort((a, b) => a.name.localeCompare(b.name, undefined, { numeric: true }))
   return { keys: [...keys.keys()], series: largest.slice(0, MOST_SERIES) }
 }
 
