@@ -97,7 +97,7 @@ t.test('lost: posts that fail end it, and pings become rare', async t => {
 t.test('after a trouble it asks once a minute, until it is answered', async t => {
   let answers = false
   const at: number[] = []
-  const server: Server = createServer((request, response) => {
+  const server: Server = createServer((_request, response) => {
     at.push(Date.now())
     response.writeHead(answers ? 200 : 503, { 'x-ms-qps-subscribed': 'false' }).end()
   }).listen(0, '127.0.0.1')

@@ -1,5 +1,5 @@
 /** A filter → the lines that are in sight, fetched in pieces, however many there are. */
-import { useEffect, useMemo, useReducer, useRef } from 'preact/hooks'
+import { type MutableRef, useEffect, useMemo, useReducer, useRef } from 'preact/hooks'
 import { ask, type Line, type Lines, type State } from './server'
 
 const PIECE = 100
@@ -33,51 +33,10 @@ export function useLines (filter: string, state: State | undefined, held: boolea
   const [, redraw] = useReducer((n: number) => n + 1, 0)
   const current = useRef<Pieces>({ filter: '?', upTo: -1, total: 0, counts: {}, pieces: new Map(), ready: false, error: undefined })
   const inSight = useRef<[number, number]>([0, PIECE])
-  const asking = useRef(new Set<string>())
-  const latest = useRef({ state, held })
+  const latest = useRef<Latest>({ state, held })
   latest.current = { state, held }
 
-  const fetcher = useMemo(() => ({
-    async piece (filter: string, upTo: number, number: number): Promise<void> {
-      const key = `${filter}|${upTo}|${number}`
-      if (asking.current.has(key)) return
-      asking.current.add(key)
-      try {
-        const answer = await ask<Lines>(`/api/lines?${filter}&upTo=${upTo}&offset=${number * PIECE}&limit=${PIECE}`)
-        const now = current.current
-        if (now.filter !== filter || now.upTo > upTo) return
-        // The old lines stay in sight until new ones have come, so that nothing flickers.
-        if (now.upTo < upTo || !now.ready) current.current = { ...now, upTo, pieces: new Map(), ready: true }
-        Object.assign(current.current, { total: answer.total, counts: answer.counts, error: undefined })
-        current.current.pieces.set(number, answer.lines)
-      } catch (error) {
-        current.current.error = (error as Error).message
-        // The next signal tries again; trying at once would spin.
-        return
-      } finally {
-        asking.current.delete(key)
-        redraw(0)
-      }
-      fetcher.missing()
-      fetcher.newer()
-    },
-    /** Under load rows have come while the last ones were being fetched. */
-    newer (): void {
-      const { state, held } = latest.current
-      const { filter, upTo, ready } = current.current
-      if (state && !held && ready && state.last > upTo && asking.current.size === 0) {
-        fetcher.piece(filter, state.last, Math.floor(inSight.current[0] / PIECE))
-      }
-    },
-    missing (): void {
-      const { filter, upTo, pieces, total, ready } = current.current
-      if (!ready) return
-      const [from, to] = inSight.current
-      for (let number = Math.floor(from / PIECE); number * PIECE < Math.min(to, total); number++) {
-        if (!pieces.has(number)) fetcher.piece(filter, upTo, number)
-      }
-    }
-  }), [])
+  const fetcher = useMemo(() => createFetcher(current, inSight, latest, () => redraw(0)), [])
 
   useEffect(() => {
     if (state === undefined) return
@@ -105,4 +64,53 @@ export function useLines (filter: string, state: State | undefined, held: boolea
       fetcher.missing()
     }
   }
+}
+
+interface Latest { state: State | undefined, held: boolean }
+
+/** Asks for one piece at a time of each kind, and for what has come meanwhile. */
+function createFetcher (current: MutableRef<Pieces>, inSight: MutableRef<[number, number]>, latest: MutableRef<Latest>, redraw: () => void) {
+  const asking = new Set<string>()
+  const fetcher = {
+    async piece (filter: string, upTo: number, number: number): Promise<void> {
+      const key = `${filter}|${upTo}|${number}`
+      if (asking.has(key)) return
+      asking.add(key)
+      try {
+        const answer = await ask<Lines>(`/api/lines?${filter}&upTo=${upTo}&offset=${number * PIECE}&limit=${PIECE}`)
+        const now = current.current
+        if (now.filter !== filter || now.upTo > upTo) return
+        // The old lines stay in sight until new ones have come, so that nothing flickers.
+        if (now.upTo < upTo || !now.ready) current.current = { ...now, upTo, pieces: new Map(), ready: true }
+        Object.assign(current.current, { total: answer.total, counts: answer.counts, error: undefined })
+        current.current.pieces.set(number, answer.lines)
+      } catch (error) {
+        current.current.error = (error as Error).message
+        // The next signal tries again; trying at once would spin.
+        return
+      } finally {
+        asking.delete(key)
+        redraw()
+      }
+      fetcher.missing()
+      fetcher.newer()
+    },
+    /** Under load rows have come while the last ones were being fetched. */
+    newer (): void {
+      const { state, held } = latest.current
+      const { filter, upTo, ready } = current.current
+      if (state && !held && ready && state.last > upTo && asking.size === 0) {
+        fetcher.piece(filter, state.last, Math.floor(inSight.current[0] / PIECE))
+      }
+    },
+    missing (): void {
+      const { filter, upTo, pieces, total, ready } = current.current
+      if (!ready) return
+      const [from, to] = inSight.current
+      for (let number = Math.floor(from / PIECE); number * PIECE < Math.min(to, total); number++) {
+        if (!pieces.has(number)) fetcher.piece(filter, upTo, number)
+      }
+    }
+  }
+  return fetcher
 }
