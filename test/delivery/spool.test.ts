@@ -145,7 +145,7 @@ t.test('beyond maxStorageBytes the oldest are dropped and counted, and there is 
   t.ok(await until(() => (delivery.stats().traces.dropped.storageFull ?? 0) > 0 && warnings.length > 0, 10_000))
   t.same(sums(delivery.stats()).map(([recorded, sum]) => recorded - sum), [0, 0, 0, 0, 0, 0])
   t.equal(warnings.length, 1)
-  t.match(warnings[0], /\d+ items (?:dropped|wait)/)
+  t.match(warnings[0], /\d+ rows (?:dropped|wait)/)
   server.script = () => 200
   t.match(await delivery.flush(10_000), { pending: 0 })
   // To be stored is to be settled, and the files are for afterwards.

@@ -25,7 +25,7 @@ const item = JSON.stringify(trace())
 t.test('it is reached from this machine alone', async t => {
   const emulator = await start(t)
   t.match(emulator.url, /^http:\/\/127\.0\.0\.1:\d+$/)
-  t.match(emulator.connectionString, /^InstrumentationKey=[0-9a-f-]{36};IngestionEndpoint=http:\/\/127\.0\.0\.1:\d+$/)
+  t.match(emulator.connectionString, /^InstrumentationKey=[0-9a-f-]{36};IngestionEndpoint=(http:\/\/127\.0\.0\.1:\d+);LiveEndpoint=\1$/)
 })
 
 t.test('a name that somebody points at this machine is refused, for reading and for writing', async t => {

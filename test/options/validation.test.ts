@@ -107,6 +107,7 @@ const TAKES: Record<string, string[]> = {
   closeTimeout: ['zero', 'a fraction', 'a number above 1'],
   worker: ['true', 'false'],
   statsbeat: ['true', 'false'],
+  liveMetrics: ['true', 'false'],
   spanProcessors: ['an empty array'],
   logRecordProcessors: ['an empty array']
 }
@@ -168,7 +169,7 @@ t.test('the wrong entry of a list is named, and so is the way to put it right', 
     [{ ignore: ['get /health'] }, /ignore\[0\]/],
     [{ ignore: ['GET health'] }, /ignore\[0\]/],
     [{ ignore: ['https://shop.test/health'] }, /ignore\[0\]/],
-    [{ dependencies: { ignore: ['a.test', 'https://a.test/?b'] } }, /dependencies\.ignore\[1\] must be a host or a url without its query/],
+    [{ dependencies: { ignore: ['a.test', 'https://a.test/?b'] } }, /dependencies\.ignore\[1\] must be a host or a URL without its query/],
     [{ dependencies: { ignore: ['a*b.test'] } }, /dependencies\.ignore\[0\]/],
     [{ instrumentations: [instrumentation, {}] }, /instrumentations\[1\] must be an OpenTelemetry instrumentation/],
     [{ instrumentations: [{ ...instrumentation, instrumentationName: undefined }] }, /instrumentations\[0\]/],
