@@ -1,4 +1,4 @@
-/** The pipeline on the main thread: with `worker: false`, and where no worker can be started. */
+/** The pipeline on the main thread, with `worker: false` or if no worker can be started. */
 import { Counters, type Counts } from '../counters'
 import { tokenCache } from '../http/tokens'
 import type { Mode, Pipeline } from '../pipeline'
@@ -13,7 +13,7 @@ export class LocalLink implements Link {
   readonly #opened = new Set<number>()
   #pipeline: Pipeline | undefined
 
-  /** @param predecessors workers that are no more, and whose files are ours */
+  /** @param predecessors dead workers whose files are now ours */
   constructor (settings: LinkSettings, clients: Map<number, Client>, inherited = new Counters(), predecessors: readonly string[] = []) {
     this.#settings = settings
     this.#clients = clients
@@ -28,7 +28,7 @@ export class LocalLink implements Link {
     pipeline.take(id, sealed, counts, 0)
   }
 
-  /** What workers before it have stored waits to be sent. */
+  /** Sends what earlier workers stored. */
   resume (): void {
     const pipeline = this.#start()
     for (const id of this.#clients.keys()) this.#open(pipeline, id)
