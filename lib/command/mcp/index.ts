@@ -19,7 +19,7 @@ export async function mcp (args: string[]): Promise<number> {
   const parsed = readArguments(args, USAGE, OPTIONS)
   if (typeof parsed === 'number') return parsed
   const session = createSession(createTools(new EmulatorClient(parsed.values.url)), message => { process.stdout.write(`${JSON.stringify(message)}\n`) })
-  // The client has gone.
+  // The client has disconnected.
   process.stdout.on('error', () => process.exit(0))
   let rest = ''
   process.stdin.setEncoding('utf8')

@@ -63,7 +63,7 @@ export function createSession (tools: readonly Tool[], send: (message: object) =
     void answered.finally(() => open.delete(answered))
   }
 
-  /** Protocol 2025-03-26 has them. */
+  /** Protocol 2025-03-26 has batches. */
   async function batch (messages: unknown[]): Promise<object | undefined> {
     const answers = (await Promise.all(messages.map(one))).filter(answer => answer !== undefined)
     return answers.length === 0 ? undefined : answers
@@ -72,7 +72,7 @@ export function createSession (tools: readonly Tool[], send: (message: object) =
   async function one (message: unknown): Promise<object | undefined> {
     if (!isObject(message) || message.jsonrpc !== '2.0') return failure(null, { code: INVALID_REQUEST, message: 'Invalid request: expected a JSON-RPC 2.0 message' })
     const { id, method, params } = message
-    // An answer to a request that was never sent.
+    // An answer to a request that we never sent.
     if (method === undefined && ('result' in message || 'error' in message)) return undefined
     const isRequest = typeof id === 'string' || typeof id === 'number'
     if (typeof method !== 'string' || (id !== undefined && !isRequest)) return failure(isRequest ? id : null, { code: INVALID_REQUEST, message: 'Invalid request: method must be a string, id a string or a number' })
@@ -86,7 +86,7 @@ export function createSession (tools: readonly Tool[], send: (message: object) =
       const result = await call(method, params, controller.signal)
       return controller.signal.aborted ? undefined : { jsonrpc: '2.0', id, result }
     } catch (error) {
-      // Nobody waits for the answer of a request that was cancelled.
+      // Nobody is waiting for the answer to a cancelled request.
       if (controller.signal.aborted) return undefined
       return failure(id, error instanceof RpcError ? { code: error.code, message: error.message } : { code: INTERNAL_ERROR, message: `Internal error: ${(error as Error).message}` })
     } finally {
@@ -115,7 +115,7 @@ async function callTool (tools: readonly Tool[], params: unknown, signal: AbortS
   if (tool === undefined) throw new RpcError(INVALID_PARAMS, `Unknown tool: ${isObject(params) ? String(params.name) : ''}`)
   const given = (params as { arguments?: unknown }).arguments ?? {}
   const problem = problemOf(given, tool)
-  // What the model can put right is a result, not a failure of the protocol.
+  // Mistakes that the model can fix are results, not protocol errors.
   if (problem !== undefined) return failed(`Invalid arguments of ${tool.name}: ${problem}`)
   try {
     const { text, data } = await tool.run(given as Record<string, unknown>, signal)
