@@ -49,7 +49,7 @@ async function endsAsWithout (t: Test, how: string, signal: NodeJS.Signals): Pro
     return await plainNode([fixture, how, signal, directory], env, (child, stdout) => {
       if (isSent || !stdout.includes('ready')) return
       isSent = true
-      // Both must be alive for the same time: one may emit it by itself.
+      // Signal both runs after the same delay: one may emit it by itself.
       setTimeout(() => child.kill(signal), 100)
     })
   }

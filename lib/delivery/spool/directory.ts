@@ -99,7 +99,7 @@ export function checkDirectory (directory: string): void {
   }
 }
 
-/** The folder itself and its parent, which must be ours alone too. */
+/** The folder itself, and its parent if that is the default base, which must be ours too. */
 function ownFolders (directory: string): string[] {
   const parent = dirname(directory)
   return parent === defaultBase() ? [parent, directory] : [directory]
