@@ -2,7 +2,7 @@ import t from 'tap'
 import type { AvailabilityResult } from 'fastify-app-insights'
 import { start } from './fixtures/start'
 
-t.test('a check of one\'s own is a row of availabilityResults, tied to its operation', async t => {
+t.test('a custom check is a row of availabilityResults, tied to its operation', async t => {
   const { app, emulator, flush } = await start(t, { options: { properties: { deploymentName: 'blue' } } })
   await app.appInsights.operation('check payment', async () => {
     app.appInsights.trackAvailability({
@@ -38,7 +38,7 @@ t.test('a check of one\'s own is a row of availabilityResults, tied to its opera
   t.same(rows, [['payment', 'False', 'westeurope', 61_234.5, 'availabilityResult']])
 })
 
-t.test('it needs no more than name, success and duration, and no sampling leaves it out or multiplies it', async t => {
+t.test('it needs only name, success and duration, and sampling neither drops nor multiplies it', async t => {
   const { app, emulator, flush, send } = await start(t, {
     options: { samplingRatio: 0.2 },
     routes: app => {
@@ -57,7 +57,7 @@ t.test('it needs no more than name, success and duration, and no sampling leaves
   t.equal(app.appInsights.stats().customEvents.recorded, 21)
 })
 
-t.test('it takes anything, and does nothing where telemetry is off', async t => {
+t.test('it accepts anything, and does nothing if telemetry is off', async t => {
   const { app, emulator, flush } = await start(t)
   const hostile = new Proxy({}, { get () { throw new Error('no') } })
   for (const given of [undefined, null, 5, 'text', hostile, { name: Symbol('x'), success: 'yes', duration: NaN, message: { toString () { throw new Error('no') } } }, { name: 'x'.repeat(2_000), id: 'y'.repeat(100), success: true, duration: -1 }]) {

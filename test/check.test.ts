@@ -19,7 +19,7 @@ async function check (args: string[], env: NodeJS.ProcessEnv = {}): Promise<{ co
   return { code, out }
 }
 
-t.test('check says what the endpoint answered, what to do about it, and never the key', async t => {
+t.test("check reports the endpoint's answer and what to do about it, and never the key", async t => {
   const emulator = await startEmulator({ instrumentationKey: KEY })
   t.teardown(async () => await emulator.close())
   const refused = (statusCode: number, message: string): Answer => ({
@@ -68,7 +68,7 @@ t.test('check tells TLS error and an unreachable endpoint apart', async t => {
   t.match(await check([at(`http://127.0.0.1:${port}`)]), { code: 1, out: /unreachable: no connection \(ECONNREFUSED\)/ })
 })
 
-t.test('check takes the string from the environment, and says what is wrong with one', async t => {
+t.test('check reads the string from the environment, and says what is wrong with it', async t => {
   const emulator = await startEmulator()
   t.teardown(async () => await emulator.close())
   t.match(await check([], { APPLICATIONINSIGHTS_CONNECTION_STRING: emulator.connectionString }), { code: 0 })

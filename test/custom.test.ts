@@ -2,7 +2,7 @@ import { trace } from '@opentelemetry/api'
 import t from 'tap'
 import { start } from './fixtures/start'
 
-t.test('startSpan is a part of the request, ended and failed by the work within', async t => {
+t.test('a startSpan span is part of the request, and ends or fails with the work inside it', async t => {
   const { send, emulator, flush } = await start(t, {
     routes: app => {
       app.get('/report', async request => {
@@ -31,7 +31,7 @@ t.test('startSpan is a part of the request, ended and failed by the work within'
   t.equal(emulator.items({ type: 'exception' }).length, 0, 'what the app has caught is its own affair')
 })
 
-t.test('spans of plain OpenTelemetry, from either tracer, are parts of the operation', async t => {
+t.test('plain OpenTelemetry spans, from either tracer, are part of the operation', async t => {
   const { send, emulator, flush } = await start(t, {
     routes: app => {
       app.get('/report', async () => {
@@ -50,12 +50,12 @@ t.test('spans of plain OpenTelemetry, from either tracer, are parts of the opera
   t.match(emulator.items({ type: 'dependency', name: 'global' }), [{ operation_ParentId: ours!.id, operation_Name: 'GET /report', dependencyType: 'InProc' }])
 })
 
-t.test('a background operation has an id, a name and rows of its own', async t => {
+t.test('a background operation has its own id, name and rows', async t => {
   const { app, send, emulator, flush } = await start(t, {
     options: { properties: { deploymentName: 'test' } },
     routes: app => {
       app.post('/orders', async request => {
-        // Nobody waits for it.
+        // Nobody awaits it.
         void app.appInsights.operation('mail order', async operation => {
           operation.setUser('ada')
           app.log.info('mailing')
@@ -80,7 +80,7 @@ t.test('a background operation has an id, a name and rows of its own', async t =
   t.equal(app.appInsights.operation('sync', () => 7), 7)
 })
 
-t.test('what a background operation throws is one exception, a failed row, and thrown on', async t => {
+t.test('an error in a background operation is one exception and a failed row, and is rethrown', async t => {
   const { app, emulator, flush } = await start(t)
   const error = new RangeError('no paper')
   await t.rejects(app.appInsights.operation('print', async () => {
@@ -96,7 +96,7 @@ t.test('what a background operation throws is one exception, a failed row, and t
   t.equal(emulator.items({ type: 'exception' }).length, 2)
 })
 
-t.test('a background operation is sampled like a request, and kept where it fails', async t => {
+t.test('a background operation is sampled like a request, and kept if it fails', async t => {
   const { app, emulator, flush } = await start(t, { options: { samplingRatio: 0, keepErrors: true } })
   app.appInsights.operation('fine', () => app.log.info('fine'))
   try {
@@ -112,7 +112,7 @@ t.test('a background operation is sampled like a request, and kept where it fail
   ])
 })
 
-t.test('with enabled: false everything is callable and runs', async t => {
+t.test('with enabled: false everything can be called and runs', async t => {
   const { app, send } = await start(t, {
     options: { enabled: false },
     routes: app => { app.get('/', async request => request.appInsights.startSpan('a', () => 'ran')) }
@@ -127,7 +127,7 @@ t.test('with enabled: false everything is callable and runs', async t => {
   app.appInsights.meter.createCounter('b').add(1)
 })
 
-t.test('Server-Timing tells a page its operation, and another origin only where the app lets it read', async t => {
+t.test('Server-Timing tells a page its operation, and another origin only if the app allows it', async t => {
   const { send, emulator, flush } = await start(t, {
     options: { requests: { serverTiming: true } },
     routes: app => {

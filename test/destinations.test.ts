@@ -12,7 +12,7 @@ import { start } from './fixtures/start'
 interface OtlpSpan { traceId: string, name: string, kind: number, attributes: Array<{ key: string, value: { stringValue?: string } }> }
 interface OtlpRecord { traceId: string, body?: { stringValue?: string } }
 
-/** What an OpenTelemetry Collector's `otlp` receiver takes over HTTP, as JSON. */
+/** A minimal OpenTelemetry Collector: accepts OTLP over HTTP, as JSON. */
 async function collector (t: Test, answer: 'takes' | 'hangs' | 'fails' = 'takes'): Promise<{ url: string, spans: OtlpSpan[], records: OtlpRecord[], posts: number }> {
   const received = { url: '', spans: [] as OtlpSpan[], records: [] as OtlpRecord[], posts: 0 }
   const server = createServer((request, response) => {
@@ -43,7 +43,7 @@ function processors (url: string): { spanProcessors: SpanProcessor[], logRecordP
   }
 }
 
-t.test('a Collector gets the same spans and records over OTLP, and its traffic is no dependency', async t => {
+t.test('a Collector gets the same spans and records over OTLP, and its traffic is not a dependency', async t => {
   const otlp = await collector(t)
   const { send, app, emulator } = await start(t, {
     options: processors(otlp.url),
@@ -60,14 +60,14 @@ t.test('a Collector gets the same spans and records over OTLP, and its traffic i
 })
 
 for (const trouble of ['hangs', 'fails'] as const) {
-  t.test(`a Collector that ${trouble} disturbs neither requests nor Azure, nor holds up close beyond its time`, async t => {
+  t.test(`a Collector that ${trouble} affects neither requests nor Azure, and doesn't delay close() beyond its limit`, async t => {
     const otlp = await collector(t, trouble)
     const { send, app, emulator } = await start(t, {
       options: { ...processors(otlp.url), closeTimeout: 1_000 },
       routes: app => { app.get('/', async () => 'fine') }
     })
     for (let i = 0; i < 20; i++) await send('/')
-    // Does not wait for the other destination's flush alone.
+    // Wait for the rows too, not just for the other destination's flush.
     await emulator.waitFor({ type: 'request' }, { count: 20 })
     const began = performance.now()
     await app.close()
@@ -77,7 +77,7 @@ for (const trouble of ['hangs', 'fails'] as const) {
   })
 }
 
-t.test('a processor that throws, never settles or takes its time is the only one to suffer', async t => {
+t.test('a processor that throws, never settles or is slow affects only itself', async t => {
   const seen: string[] = []
   const throwing: SpanProcessor = {
     onStart () { throw new Error('start') },
@@ -100,6 +100,6 @@ t.test('a processor that throws, never settles or takes its time is the only one
   t.ok(flushed, 'flush is bounded')
   await app.close()
   t.match(emulator.items({ type: 'request' }), [{ name: 'GET /' }])
-  // The exporter of the test before may still be trying again, outside of the context that its app took along.
+  // The previous test's exporter may still be retrying, outside its app's context.
   t.strictSame(seen.filter(name => name.startsWith('GET')), ['GET /'])
 })

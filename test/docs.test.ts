@@ -1,4 +1,4 @@
-/** What the docs say of options and error codes is what the code has; their code runs, their links lead somewhere. */
+/** The docs match the code's options and error codes; their code runs, and their links work. */
 import { execFile } from 'node:child_process'
 import { existsSync, readFileSync, readdirSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
@@ -11,7 +11,7 @@ import * as limits from '../dist/rows/limits.js'
 const root = join(__dirname, '..')
 const run = promisify(execFile)
 
-/** Replaces the marked part of a document where UPDATE_DOCS=1, and checks that it is `expected`. */
+/** Replaces the marked part of a document if UPDATE_DOCS=1, and checks that it equals `expected`. */
 function checkMarked (t: Test, name: string, mark: string, expected: string): void {
   const file = join(root, 'docs', name)
   const marked = new RegExp(`(<!-- ${mark} -->\n)[^]*?(\n<!-- /${mark} -->)`)
@@ -22,7 +22,7 @@ function checkMarked (t: Test, name: string, mark: string, expected: string): vo
 
 const cell = (text: string): string => text.replaceAll(/\s+/g, ' ').replaceAll('|', '\\|').trim()
 
-/** The options of one interface of lib/options/interfaces.ts, as rows. */
+/** The options of one interface in lib/options/interfaces.ts, as rows. */
 function optionRows (source: ts.SourceFile, name: string, prefix: string): string[] {
   const declaration = source.statements.find((node): node is ts.InterfaceDeclaration => ts.isInterfaceDeclaration(node) && node.name.text === name)!
   return declaration.members.filter(ts.isPropertySignature).map(member => {
@@ -35,7 +35,7 @@ function optionRows (source: ts.SourceFile, name: string, prefix: string): strin
   })
 }
 
-t.test('docs/options.md has every option of the types, with its default and meaning', async t => {
+t.test('docs/options.md has every option in the types, with its default and meaning', async t => {
   const file = join(root, 'lib/options/interfaces.ts')
   const source = ts.createSourceFile(file, readFileSync(file, 'utf8').replaceAll('\r\n', '\n'), ts.ScriptTarget.ES2022, true)
   const head = ['| option | type | default | |', '|---|---|---|---|']
@@ -63,7 +63,7 @@ t.test('docs/data-model.md has the limits that rows are held to', async t => {
   ].join('\n'))
 })
 
-t.test('every error code is in docs/errors.md, and the other way round', async t => {
+t.test('every error code is in docs/errors.md, and vice versa', async t => {
   const codes = (text: string): string[] => [...new Set(text.match(/FAI_(?:ERR|WARN)_[A-Z_]+/g))].sort()
   const inCode = codes((readdirSync(join(root, 'lib'), { recursive: true }) as string[]).filter(name => name.endsWith('.ts')).map(name => readFileSync(join(root, 'lib', name), 'utf8')).join('\n'))
   t.same(codes(readFileSync(join(root, 'docs', 'errors.md'), 'utf8')), inCode)
@@ -72,7 +72,7 @@ t.test('every error code is in docs/errors.md, and the other way round', async t
 const documents = ['README.md', ...readdirSync(join(root, 'docs')).filter(name => name.endsWith('.md')).map(name => `docs/${name}`)]
 const textOf = (name: string): string => readFileSync(join(root, name), 'utf8').replaceAll('\r\n', '\n')
 
-/** Blocks that are only parsed, by how they begin, and why. */
+/** Blocks that are only parsed, by their first words, and why. */
 const READ_ONLY: Record<string, string> = {
   'banner: {': 'an option of esbuild; test/examples.test.ts builds with it',
   'useAzureMonitor({': 'another SDK, which is global to its process; test/emulator/clients.test.ts runs it',
@@ -82,8 +82,8 @@ const READ_ONLY: Record<string, string> = {
 interface Block { name: string, runs: boolean, whole: boolean, url: string | undefined, code: string }
 
 /**
- * The ```js blocks of a document. `<!-- runs -->` on the line above has one run, `<!-- runs: /users/42 -->` sends a
- * GET to the block's app besides and expects its row. `<!-- is: file -->` shows a file, which test/examples.test.ts runs.
+ * The ```js blocks of a document. `<!-- runs -->` on the line above runs a block, `<!-- runs: /users/42 -->` also sends
+ * a GET to the block's app and expects its row. `<!-- is: file -->` shows a file, which test/examples.test.ts runs.
  */
 function blocksOf (document: string): Block[] {
   const text = textOf(document)
@@ -91,7 +91,7 @@ function blocksOf (document: string): Block[] {
     ({ name: `${document}:${text.slice(0, index).split('\n').length}`, runs: mark === 'runs', whole: mark === 'is', url: mark === 'runs' ? of : undefined, code: code! }))
 }
 
-/** A whole program: what a reader is told to have already comes before the block. */
+/** Makes a whole program by adding what the reader already has before the block. */
 function programOf ({ code, url, whole }: Block): string {
   if (whole) return code
   const imports = code.split('\n').filter(line => line.startsWith('import '))
@@ -112,13 +112,13 @@ function programOf ({ code, url, whole }: Block): string {
     ...['compute', 'cleanUp', 'charge'].map(name => body.includes(`${name}(`) && `const ${name} = async () => 42`)
   ]
   const after = url === undefined ? [] : [`await app.inject(${JSON.stringify(url)})`]
-  // A block of tests of its own closes what it opens.
+  // A block that contains tests closes what it opens.
   const closes = lacks('app') || url !== undefined ? ['await app.close()'] : []
   if (body.includes('emulator.') && lacks('emulator')) closes.push('await emulator.close()')
   return [...before.filter(line => line !== false), body, ...after, ...closes].join('\n')
 }
 
-t.test('every js block in README.md and docs runs, or says why it cannot', async t => {
+t.test("every js block in README.md and docs runs, or says why it can't", async t => {
   const blocks = documents.flatMap(blocksOf)
   const begins = ({ code }: Block): string => code.slice(0, code.indexOf('\n'))
   t.same(blocks.filter(block => !block.runs && !block.whole).map(begins).sort(), Object.keys(READ_ONLY).sort(), 'the others are marked <!-- runs -->')
@@ -145,7 +145,7 @@ t.test('every js block in README.md and docs runs, or says why it cannot', async
   await Promise.all([1, 2].map(check))
 })
 
-t.test('a block that shows a file of the examples shows what it holds', async t => {
+t.test('a block that shows an example file matches the file', async t => {
   for (const document of documents) {
     for (const { 1: name, 2: code } of textOf(document).matchAll(/<!-- is: (\S+) -->\n```\w+\n([^]*?)^```/gm)) {
       t.equal(code, textOf(`docs/${name!}`), `${document} shows ${name!}`)
@@ -153,7 +153,7 @@ t.test('a block that shows a file of the examples shows what it holds', async t 
   }
 })
 
-t.test('links between the documents lead somewhere', async t => {
+t.test('links between the documents work', async t => {
   const anchor = (title: string): string => title.trim().toLowerCase().replaceAll(/[^\p{L}\p{N} _-]/gu, '').replaceAll(' ', '-')
   for (const document of documents) {
     const dead = [...textOf(document).replaceAll(/```[^]*?```/g, '').matchAll(/\]\(([^)\s]+)\)/g)].map(match => match[1]!).filter(link => {
@@ -168,7 +168,7 @@ t.test('links between the documents lead somewhere', async t => {
   }
 })
 
-t.test('docs/README.md leads to every guide', async t => {
+t.test('docs/README.md links to every guide', async t => {
   const index = textOf('docs/README.md')
   t.same(documents.filter(name => name.startsWith('docs/') && name !== 'docs/README.md' && !index.includes(`(${name.slice(5)})`)), [])
 })

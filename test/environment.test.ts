@@ -25,7 +25,7 @@ t.test('OTEL_TRACES_SAMPLER', async t => {
   }
 })
 
-t.test('what is wrong in it is told, and passed over', async t => {
+t.test('invalid values are reported and ignored', async t => {
   const told: string[] = []
   const listen = (warning: Error): void => { told.push(warning.message) }
   process.on('warning', listen)
@@ -39,7 +39,7 @@ t.test('what is wrong in it is told, and passed over', async t => {
   t.match(told.at(-1), /OTEL_TRACES_SAMPLER_ARG must be a number from 0 to 1/)
 })
 
-t.test('options go before the environment', async t => {
+t.test('options override the environment', async t => {
   const env = { ...CONNECTION, OTEL_TRACES_SAMPLER: 'parentbased_always_off', OTEL_SDK_DISABLED: 'true' }
   t.equal(readOptions({}, env, () => {}), undefined)
   t.equal(readOptions({ enabled: false }, CONNECTION, () => {}), undefined)
@@ -49,7 +49,7 @@ t.test('options go before the environment', async t => {
   t.ok(readOptions({}, { ...CONNECTION, OTEL_SDK_DISABLED: 'false' }, () => {}))
 })
 
-t.test('a parentbased sampler follows the caller, and counts what it has decided itself', async t => {
+t.test('a parentbased sampler follows the caller, and counts its own decisions', async t => {
   Object.assign(process.env, { OTEL_TRACES_SAMPLER: 'parentbased_traceidratio', OTEL_TRACES_SAMPLER_ARG: '0.25', OTEL_RESOURCE_ATTRIBUTES: 'service.name=from-the-environment' })
   t.teardown(() => { for (const name of ['OTEL_TRACES_SAMPLER', 'OTEL_TRACES_SAMPLER_ARG', 'OTEL_RESOURCE_ATTRIBUTES']) delete process.env[name] })
   const { app, emulator } = await start(t, { options: { metrics: false }, routes: app => { app.get('/', async () => {}) } })

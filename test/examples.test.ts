@@ -1,4 +1,4 @@
-/** Every folder of docs/examples is run as a process of its own, against an emulator. */
+/** Every folder in docs/examples runs as its own process, against an emulator. */
 import { once } from 'node:events'
 import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -25,7 +25,7 @@ t.test('esm', async t => await readsUser(t, join(examples, 'esm/server.mjs'), { 
 
 t.test('typescript', async t => {
   const source = readFileSync(join(examples, 'typescript/server.ts'), 'utf8')
-  // `npm run types` checks it; here it is only made to run on a Node.js that does not read types.
+  // `npm run types` checks it; here it only has to run on a Node.js without type stripping.
   const { outputText } = ts.transpileModule(source, { compilerOptions: { module: ts.ModuleKind.CommonJS, target: ts.ScriptTarget.ES2022, esModuleInterop: true } })
   const file = join(t.testdir({}), 'server.cjs')
   writeFileSync(file, outputText)
@@ -35,7 +35,7 @@ t.test('typescript', async t => {
 t.test('entra-id', async t => {
   const folder = t.testdir({})
   cpSync(join(examples, 'entra-id'), folder, { recursive: true })
-  // The real one needs an identity of Azure's.
+  // The real one needs an Azure identity.
   const identity = join(folder, 'node_modules/@azure/identity')
   mkdirSync(identity, { recursive: true })
   writeFileSync(join(identity, 'index.js'), "exports.DefaultAzureCredential = class { async getToken (scope) { console.log('asked for', scope); return { token: 'of-entra', expiresOnTimestamp: Date.now() + 3.6e6 } } }")
@@ -75,7 +75,7 @@ t.test('two services: the bookshop and its warehouse', async t => {
   t.equal(code, 0, code === 0 ? 'passes' : child.output())
 })
 
-/** Built by `args` beside its node_modules, and taken away from there. */
+/** Built by `args` next to its node_modules, then moved elsewhere. */
 async function bundle (t: Test, example: string, args: string[]): Promise<string> {
   const source = t.testdir({})
   cpSync(join(examples, example), source, { recursive: true })
@@ -87,7 +87,7 @@ async function bundle (t: Test, example: string, args: string[]): Promise<string
   return folder
 }
 
-t.test('bundle-esbuild: the bundle alone, with and without the file of the worker thread', async t => {
+t.test("bundle-esbuild: the bundle alone, with and without the worker thread's file", async t => {
   const folder = await bundle(t, 'bundle-esbuild', ['build.mjs'])
   await readsUser(t, join(folder, 'server.js'))
   rmSync(join(folder, 'app-insights-worker.js'))
@@ -98,7 +98,7 @@ t.test('bundle-esbuild: the bundle alone, with and without the file of the worke
   t.equal(output().split(NO_THREAD).length, 2, 'one warning')
 })
 
-t.test('bundle-esbuild as an ES module, with the banner of the guide', async t => {
+t.test("bundle-esbuild as an ES module, with the guide's banner", async t => {
   const guide = readFileSync(join(root, 'docs/bundling.md'), 'utf8').replaceAll('\r\n', '\n')
   const banner = /^```js\n(banner: [^]*?)\n```/m.exec(guide)![1]!
   const build = readFileSync(join(examples, 'bundle-esbuild/build.mjs'), 'utf8')
@@ -110,7 +110,7 @@ t.test('bundle-esbuild as an ES module, with the banner of the guide', async t =
 })
 
 t.test('bundle-webpack: the bundle alone', async t => {
-  // What webpack's own command does, which is a package more.
+  // Does what webpack's CLI does, which would be another package.
   const folder = await bundle(t, 'bundle-webpack', ['--eval', `
     require('webpack')(require('./webpack.config.js'), (error, stats) => {
       if (error !== null || stats.hasErrors()) throw error ?? new Error(stats.toString())

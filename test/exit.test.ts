@@ -11,11 +11,11 @@ async function end (how: string, directory: string, connectionString: string | u
 }
 
 const FATAL: Record<string, boolean> = { uncaught: true, rejection: true, exit: false, nothing: false }
-// On Windows a process cannot send itself a signal that another could handle.
+// On Windows a process can't send itself a signal that another handler could catch.
 if (process.platform !== 'win32') Object.assign(FATAL, { SIGTERM: false, SIGINT: false, handled: false, unhandled: false, twice: false })
 
 for (const [how, fatal] of Object.entries(FATAL)) {
-  t.test(`a process that ends by ${how} has delivered its request, its log line${fatal ? ' and the fatal error' : ''}, and ends as without the plugin`, async t => {
+  t.test(`a process that ends by ${how} delivers its request, its log line${fatal ? ' and the fatal error' : ''}, and ends as it would without the plugin`, async t => {
     const emulator = await startEmulator()
     t.teardown(async () => await emulator.close())
     const directory = t.testdir({})
@@ -24,7 +24,7 @@ for (const [how, fatal] of Object.entries(FATAL)) {
     t.same(within, without, 'exit code and output are the same')
 
     const processes = [how]
-    // On a busy machine the rows are on disk by then.
+    // On a busy machine the rows are already on disk by then.
     if (readdirSync(directory, { recursive: true }).some(name => String(name).endsWith('.spool'))) {
       await end('after', directory, emulator.connectionString)
       processes.push('after')
@@ -38,9 +38,9 @@ for (const [how, fatal] of Object.entries(FATAL)) {
     if (fatal) t.match(exceptions[0], { exceptionType: 'RangeError', outerMessage: 'nobody catches this', severityLevel: 4 })
   })
 
-  // The other ways end by the same call.
+  // The other ways end with the same call.
   if (!['uncaught', 'exit', 'nothing', 'SIGTERM'].includes(how)) continue
-  t.test(`with the endpoint down, what a process that ends by ${how} had to say is delivered by the next one, once`, async t => {
+  t.test(`with the endpoint down, the rows of a process that ends by ${how} are delivered by the next one, once`, async t => {
     const emulator = await startEmulator()
     t.teardown(async () => await emulator.close())
     emulator.respondWith(503)

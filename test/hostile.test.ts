@@ -1,4 +1,4 @@
-/** No public method throws, whatever it is given; and what comes after is reported as ever. */
+/** No public method throws, whatever it is given, and later telemetry is reported as usual. */
 import { type Span, context } from '@opentelemetry/api'
 import type { AppInsightsOptions } from 'fastify-app-insights'
 import t, { type Test } from 'tap'
@@ -8,7 +8,7 @@ type Method = (...given: unknown[]) => unknown
 type Target = Record<string, unknown>
 
 const fail = (): never => { throw new Error('hostile') }
-// Called it does nothing: what the app's own function throws is the app's.
+// Does nothing when called: errors from the app's own function belong to the app.
 const throwing = new Proxy(function () {}, {
   get: (_target, name) => name === 'call' ? Function.prototype.call : fail(), set: fail, has: fail, construct: fail, ownKeys: fail, getPrototypeOf: fail, getOwnPropertyDescriptor: fail, defineProperty: fail, isExtensible: fail
 })
@@ -34,7 +34,7 @@ const values: Array<[name: string, value: unknown]> = [
   ['a function', () => 1]
 ]
 
-/** Calls every function of `target` with every value in every place, and with all of them at once. */
+/** Calls every function of `target` with every value in every position, and with all of them at once. */
 function attack (t: Test, name: string, target: object, methods: string[], given: Record<string, unknown[]> = {}): unknown[] {
   const results: unknown[] = []
   for (const method of methods) {
@@ -83,7 +83,7 @@ function attackMeter (t: Test, meter: Target): void {
   observe(t, meter)
 }
 
-/** What an observable instrument's callback is given is ours too. */
+/** The argument that an observable instrument's callback gets is ours too. */
 function observe (t: Test, meter: Target): void {
   const gauge = (meter.createObservableGauge as Method)('good.observed') as { addCallback: (callback: (result: object) => void) => void }
   gauge.addCallback(result => {
@@ -149,7 +149,7 @@ for (const [name, options] of settings) {
     await app.close()
     t.strictSame(rejected, [])
     if (options.enabled === false) return
-    // Some of the rows above are more than Azure takes; none of them takes others along.
+    // Some of the rows above are larger than Azure accepts, but they don't take others down with them.
     const told = { customDimensions: { told: 'well' } }
     t.match(emulator.items({ type: 'request', name: 'GET /good' }), [{ success: true, customDimensions: { set: 'well' } }])
     t.match(emulator.items({ type: 'event', name: 'event' }), [told])

@@ -21,7 +21,7 @@ t.test('close() sends what is pending', async t => {
   t.equal(emulator.items({ message: 'last words' }).length, 1)
 })
 
-t.test('a request in flight when close() is called is reported with its true end', async t => {
+t.test('a request in flight when close() is called is reported with its real outcome', async t => {
   let release = (): void => {}
   const { app, emulator, send } = await start(t, {
     routes: app => { app.get('/', async () => { await new Promise<void>(resolve => { release = resolve }); return 'ok' }) }
@@ -35,7 +35,7 @@ t.test('a request in flight when close() is called is reported with its true end
   t.match(emulator.items({ type: 'request' }), [{ resultCode: '200', success: true }])
 })
 
-t.test('a request that comes while the server closes is answered 503, and is a row', async t => {
+t.test('a request that arrives while the server is closing gets a 503, and is a row', async t => {
   let release = (): void => {}
   const { app, emulator, port } = await start(t, {
     routes: app => { app.get('/', async () => { await new Promise<void>(resolve => { release = resolve }); return 'ok' }) }
@@ -55,7 +55,7 @@ t.test('a request that comes while the server closes is answered 503, and is a r
   t.match(emulator.items({ type: 'request' }), [{ resultCode: '200' }, { name: 'GET (unmatched)', resultCode: '503', success: false, url: 'http://shop.test/?token=REDACTED' }])
 })
 
-t.test('the process ends by itself after close(), also when nothing was ever sent', async t => {
+t.test('the process exits by itself after close(), even if nothing was ever sent', async t => {
   const emulator = await startEmulator()
   t.teardown(async () => await emulator.close())
   for (const mode of ['idle', 'busy']) {
@@ -65,11 +65,11 @@ t.test('the process ends by itself after close(), also when nothing was ever sen
   t.equal(emulator.items({ type: 'request' }).length, 1)
 })
 
-t.test('two instances in one process do not mix, and closing one leaves the other working', async t => {
+t.test("two instances in one process don't mix, and closing one leaves the other working", async t => {
   const build = (name: string) => (app: FastifyInstance): void => {
     app.get('/', async request => {
       request.log.info(`line of ${name}`)
-      // The process-wide API finds the instance by the operation.
+      // The process-wide API finds the instance through the operation.
       trace.getTracer('anyone').startActiveSpan(`step of ${name}`, span => span.end())
       return name
     })
@@ -87,7 +87,7 @@ t.test('two instances in one process do not mix, and closing one leaves the othe
   }
 })
 
-t.test('the process-wide registration is there while an instance is open, and gone afterwards', async t => {
+t.test('the process-wide registration exists while an instance is open, and is gone afterwards', async t => {
   const { app, send } = await start(t, { routes: app => { app.get('/', async () => trace.getActiveSpan()?.spanContext().traceId ?? 'none') } })
   t.match(await (await send('/')).text(), /^[0-9a-f]{32}$/)
   await app.close()
@@ -97,7 +97,7 @@ t.test('the process-wide registration is there while an instance is open, and go
   t.same(propagation.fields(), [])
 })
 
-t.test('what the app has registered itself stays', async t => {
+t.test("the app's own registrations stay", async t => {
   const own = { getTracer: () => trace.getTracer('none') }
   trace.setGlobalTracerProvider(own)
   t.teardown(() => { trace.disable() })
@@ -108,7 +108,7 @@ t.test('what the app has registered itself stays', async t => {
   t.equal((trace.getTracerProvider() as unknown as { getDelegate: () => unknown }).getDelegate(), own)
 })
 
-t.test('an endpoint that is down changes no response, and close() is bounded', async t => {
+t.test('an endpoint that is down changes no response, and close() has a time limit', async t => {
   const app = fastify({ logger: { stream: sink() } })
   t.teardown(async () => await app.close())
   await app.register(appInsightsPlugin, {
@@ -121,7 +121,7 @@ t.test('an endpoint that is down changes no response, and close() is bounded', a
   await t.resolves(app.close())
 })
 
-t.test('callbacks that throw change nothing but one warning', async t => {
+t.test('callbacks that throw cause one warning and nothing else', async t => {
   const stream = sink()
   const { app, emulator, send } = await start(t, {
     server: { logger: { level: 'info', stream } },
@@ -148,7 +148,7 @@ t.test('callbacks that throw change nothing but one warning', async t => {
   }
 })
 
-t.test('a log destination that is gone before the app does not fail its close()', async t => {
+t.test("close() doesn't fail if a log destination is gone before the app", async t => {
   let isGone = false
   const stream = { write () { if (isGone) throw new Error('destroyed') } }
   const { app, send } = await start(t, { server: { logger: { level: 'debug', stream } }, routes: app => { app.get('/', async () => 'ok') } })
@@ -157,9 +157,9 @@ t.test('a log destination that is gone before the app does not fail its close()'
   await t.resolves(app.close())
 })
 
-t.test('where nothing can be written to disk it works from memory, and says so once', async t => {
+t.test("if the disk isn't writable it works from memory, with one warning", async t => {
   const lines = sink()
-  // Below a regular file there is no folder to be made, not even by root.
+  // No folder can be created below a regular file, not even by root.
   const storageDirectory = join(__filename, 'telemetry')
   const { app, emulator, send, flush } = await start(t, {
     options: { storageDirectory },

@@ -23,7 +23,7 @@ t.test('properties of the instance are on every row of every kind', async t => {
   }
 })
 
-t.test('what a hook or handler sets is on the request, and on its later logs and exceptions', async t => {
+t.test('values set by a hook or handler are on the request, and on its later logs and exceptions', async t => {
   const hooks = ['onRequest', 'preParsing', 'preValidation', 'preHandler', 'preSerialization', 'onSend', 'onResponse'] as const
   const { app, emulator, send } = await start(t, {
     routes: app => {
@@ -55,7 +55,7 @@ t.test('what a hook or handler sets is on the request, and on its later logs and
   t.match(emulator.items({ type: 'exception' })[0], { customDimensions: { tenant: 'acme' } })
 })
 
-t.test('the nearer source has the word: the line, then the request, then the instance', async t => {
+t.test('the most specific source wins: the line, then the request, then the instance', async t => {
   const { app, emulator, send } = await start(t, {
     options: { properties: { from: 'instance', tenant: 'instance', slot: 'instance' } },
     routes: app => {
@@ -78,7 +78,7 @@ t.test('the nearer source has the word: the line, then the request, then the ins
   t.match(emulator.items({ type: 'event' })[0]!.customDimensions, { from: 'event', tenant: 'request', slot: 'instance' })
 })
 
-t.test('what is undefined sets nothing', async t => {
+t.test('undefined values set nothing', async t => {
   const { app, emulator, send } = await start(t, {
     routes: app => {
       app.get('/', async request => {
@@ -98,7 +98,7 @@ t.test('what is undefined sets nothing', async t => {
   t.strictSame([row!.user_AuthenticatedId, row!.session_Id], [undefined, undefined])
 })
 
-t.test('names that the exporter would swallow, and values of any kind, are safe to set', async t => {
+t.test('names that the exporter would drop, and values of any kind, are safe to set', async t => {
   const { app, emulator, send } = await start(t, {
     routes: app => {
       app.get('/', async request => {
@@ -125,7 +125,7 @@ t.test('names that the exporter would swallow, and values of any kind, are safe 
   t.match(row!.customDimensions!.long, /…\(cut from \d+\)$/)
 })
 
-t.test('an incoming traceparent is honoured, and a malformed one begins a new operation', async t => {
+t.test('an incoming traceparent is used, and a malformed one starts a new operation', async t => {
   const { app, emulator, send } = await start(t, { routes: app => { app.get('/:which', async () => 'ok') } })
   const traceId = '0af7651916cd43dd8448eb211c80319c'
   const parentId = 'b7ad6b7169203331'

@@ -1,4 +1,4 @@
-/** The packed tarball, unpacked into an empty folder, as a user's project has it. */
+/** The packed tarball, unpacked into an empty folder, as in a user's project. */
 import { execFileSync } from 'node:child_process'
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -8,18 +8,18 @@ const root = join(__dirname, '..')
 
 interface Packed { filename: string, size: number, unpackedSize: number, files: Array<{ path: string }> }
 
-/** @returns what npm says of the tarball that it has put into `folder` */
+/** @returns npm's description of the tarball that it created in `folder` */
 function pack (folder: string): Packed {
-  // A path may hold spaces, and npm is a batch file on Windows: hence no path among its arguments.
+  // A path may contain spaces, and npm is a batch file on Windows, so pass no path as an argument.
   const output = execFileSync('npm', ['pack', '--json', '--ignore-scripts'], { cwd: root, encoding: 'utf8', env: { ...process.env, npm_config_pack_destination: folder }, stdio: ['ignore', 'pipe', 'ignore'], shell: process.platform === 'win32' })
   return (JSON.parse(output) as Packed[])[0]!
 }
 
-/** A project of its own below the test's folder, so that our dependencies are found where npm would have put them. */
+/** A separate project below the test's folder, so that our dependencies are found where npm would have put them. */
 function project (folder: string): string {
   const { filename } = pack(folder)
   mkdirSync(join(folder, 'node_modules', 'fastify-app-insights'), { recursive: true })
-  // GNU tar takes the drive of a Windows path for a host.
+  // GNU tar mistakes the drive of a Windows path for a host.
   execFileSync('tar', ['-xzf', filename, '--strip-components=1', '-C', 'node_modules/fastify-app-insights'], { cwd: folder })
   return folder
 }
@@ -61,7 +61,7 @@ t.test('the packed tarball can be imported, required and used', async t => {
   }
 })
 
-t.test('it holds what is needed and nothing else', async t => {
+t.test('it contains what is needed and nothing else', async t => {
   const { files, size, unpackedSize } = pack(t.testdir({}))
   const paths = files.map(file => file.path)
   for (const path of ['dist/index.js', 'dist/index.d.ts', 'dist/delivery/worker/app-insights-worker.js', 'dist/emulator/index.js', 'dist/command/index.js', 'README.md', 'LICENSE', 'CHANGELOG.md', 'package.json']) {
@@ -72,7 +72,7 @@ t.test('it holds what is needed and nothing else', async t => {
   t.ok(size < 512 * 1024, 'below half a megabyte')
 })
 
-t.test('publint and attw find nothing: every way to resolve it finds its types and its code', async t => {
+t.test('publint and attw find no problems: every way to resolve it finds its types and its code', async t => {
   const folder = t.testdir({})
   const { filename } = pack(folder)
   const check = async (bin: string, ...args: string[]): Promise<void> => {
@@ -87,7 +87,7 @@ t.test('publint and attw find nothing: every way to resolve it finds its types a
   await check('publint/src/cli.js', 'run', filename, '--strict')
 })
 
-t.test('all that it installs may be used by anyone for anything', async t => {
+t.test('everything it installs has a permissive license', async t => {
   const { packages } = JSON.parse(readFileSync(join(root, 'package-lock.json'), 'utf8')) as { packages: Record<string, { dev?: boolean, license?: string }> }
   const PERMISSIVE = ['MIT', 'ISC', 'Apache-2.0', 'BSD-2-Clause', 'BSD-3-Clause', '0BSD', 'BlueOak-1.0.0']
   const installed = Object.entries(packages).filter(([path, { dev }]) => path !== '' && dev !== true)

@@ -10,7 +10,7 @@ const fixture = (name: string): string => join(__dirname, 'fixtures', name)
 async function attach (t: Test, flags: string[], program: string, how = '', more: NodeJS.ProcessEnv = {}): Promise<{ has: boolean, rows: Row[], stderr: string }> {
   const emulator = await startEmulator()
   t.teardown(async () => await emulator.close())
-  // Without the compiler that tap gives to every child.
+  // Without the compiler that tap adds to every child process.
   const { NODE_OPTIONS: _, ...env } = process.env
   const { stdout, stderr } = await run(process.execPath, [...flags, fixture(program), how], {
     cwd: __dirname, env: { ...env, APPLICATIONINSIGHTS_CONNECTION_STRING: emulator.connectionString, ...more }, timeout: 60_000
@@ -21,7 +21,7 @@ async function attach (t: Test, flags: string[], program: string, how = '', more
 const WAYS: Array<[flag: string, program: string]> = [['--import', 'attached.cjs'], ['--require', 'attached.cjs'], ['--import', 'attached.mjs']]
 
 for (const [flag, program] of WAYS) {
-  t.test(`node ${flag} fastify-app-insights/register ${program}: an app is reported that knows nothing of it`, async t => {
+  t.test(`node ${flag} fastify-app-insights/register ${program}: reports an app that doesn't know about it`, async t => {
     const { has, rows } = await attach(t, [flag, 'fastify-app-insights/register'], program, '', { OTEL_SERVICE_NAME: 'attached' })
     t.ok(has)
     t.match(rows.filter(row => row.type === 'request'), [{ name: 'GET /', resultCode: '200', cloud_RoleName: 'attached', customDimensions: { set: 'yes' } }, { name: 'GET /', resultCode: '500' }])
@@ -42,7 +42,7 @@ for (const how of ['itself', 'awaits']) {
   })
 }
 
-t.test('without a connection string the app starts, and that is told', async t => {
+t.test('without a connection string the app starts, with a warning', async t => {
   const { has, stderr } = await attach(t, ['--import', 'fastify-app-insights/register'], 'attached.cjs', '', { APPLICATIONINSIGHTS_CONNECTION_STRING: '' })
   t.notOk(has)
   t.match(stderr, /FAI_WARN_NOT_REGISTERED/)

@@ -1,4 +1,4 @@
-/** What the release workflow makes of a checkout before it packs it. */
+/** What the release workflow does to a checkout before packing it. */
 import { spawnSync } from 'node:child_process'
 import { cpSync, readFileSync, readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -31,7 +31,7 @@ t.test('a release names its repository, links to its own tag, and prints its par
   t.notMatch(readme, /\]\((?!https:|#)/)
 })
 
-t.test('a tag that is not the version, or has no entry in the changelog, stops the release', async t => {
+t.test("a tag that doesn't match the version, or has no changelog entry, stops the release", async t => {
   t.match(prepare(t, '1.2.3', 'v1.2.4').stderr, "doesn't match the version")
   t.match(prepare(t, '1.2.4', 'v1.2.4').stderr, 'CHANGELOG.md has nothing')
 })

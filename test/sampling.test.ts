@@ -22,7 +22,7 @@ function routes (app: FastifyInstance): void {
   })
 }
 
-t.test('a ratio of 0 sends no requests and no request logs, and says how many it kept back', async t => {
+t.test('a ratio of 0 sends no requests or request logs, and reports how many it left out', async t => {
   const { app, emulator, send } = await start(t, { options: { samplingRatio: 0 }, routes })
   await send('/')
   await send('/broken')
@@ -54,7 +54,7 @@ t.test('a ratio of 0.25 sends about a quarter, whole operations, and each row st
   t.ok([...requests, ...steps].every(row => row.envelope.sampleRate === 25 && row.itemCount === 4))
 })
 
-/** Different ones, as callers send them. */
+/** Different trace ids, as callers send them. */
 const traceIds = (count: number): string[] => Array.from({ length: count }, () => randomBytes(16).toString('hex'))
 
 for (const flag of ['00', '01']) {
@@ -75,7 +75,7 @@ for (const flag of ['00', '01']) {
   })
 }
 
-t.test('what is passed on carries our decision', async t => {
+t.test('outgoing headers carry our decision', async t => {
   const seen: string[] = []
   const { app, url } = await start(t, {
     options: { samplingRatio: 0.5 },
@@ -91,7 +91,7 @@ t.test('what is passed on carries our decision', async t => {
   t.ok(sampled > 0 && sampled < 30, `${sampled} of 30`)
 })
 
-t.test('who wants to follow the caller hands in a ParentBasedSampler', async t => {
+t.test('to follow the caller, pass a ParentBasedSampler', async t => {
   const { app, emulator } = await start(t, { options: { sampler: new ParentBasedSampler({ root: new AlwaysOffSampler() }) }, routes })
   const [kept, left] = traceIds(2)
   await app.inject({ url: '/', headers: { traceparent: `00-${kept}-b7ad6b7169203331-01` } })
@@ -102,7 +102,7 @@ t.test('who wants to follow the caller hands in a ParentBasedSampler', async t =
   t.equal(emulator.items({ type: 'request' }).length, 1)
 })
 
-t.test('tracesPerSecond is a limit for callers who sample everything too', async t => {
+t.test('tracesPerSecond also limits callers that sample everything', async t => {
   const { app, emulator } = await start(t, { options: { tracesPerSecond: 5, metrics: false }, routes })
   for (const id of traceIds(600)) await app.inject({ url: '/', headers: { traceparent: `00-${id}-b7ad6b7169203331-01` } })
   await app.close()
@@ -115,18 +115,18 @@ t.test('two services sample the same traces', async t => {
   const two = await start(t, { options: { samplingRatio: 0.3 }, routes })
   const ids = Array.from({ length: 200 }, (_, n) => (n + 1).toString(16).padStart(4, '0').repeat(8))
   const sampledBy = async ({ app, emulator }: typeof one): Promise<unknown[]> => {
-    // Browsers and some gateways send the flag 01 without sampling at all; here nothing is said, as a new trace would be.
+    // Browsers and some gateways send the flag 01 without sampling anything, so it means nothing here, as in a new trace.
     for (const id of ids) await app.inject({ url: '/', headers: { traceparent: `00-${id}-b7ad6b7169203331-01` } })
     await app.close()
     return emulator.items({ type: 'request' }).filter(row => row.itemCount !== 1).map(row => row.operation_Id)
   }
-  // Bodies overtake each other.
+  // Bodies may arrive out of order.
   const [first, second] = [(await sampledBy(one)).sort(), (await sampledBy(two)).sort()]
   t.same(first, second)
   t.ok(first.length > 20 && first.length < 120, `${first.length} of ${ids.length}`)
 })
 
-t.test('failed and slow requests are kept although sampled out, with their logs, and stand for themselves', async t => {
+t.test('failed and slow requests are kept with their logs even if sampled out, and count as one', async t => {
   const { app, emulator, send } = await start(t, { options: { samplingRatio: 0.000_01, keepErrors: true, keepSlowerThan: 100 }, routes })
   await send('/')
   await send('/broken')
@@ -138,7 +138,7 @@ t.test('failed and slow requests are kept although sampled out, with their logs,
   t.match(emulator.items({ type: 'exception' }), [{ operation_Name: 'GET /broken' }])
 })
 
-t.test('where errors are kept, the others still stand for as many as the ratio says', async t => {
+t.test('if errors are kept, the other rows still count according to the ratio', async t => {
   const { app, emulator } = await start(t, { options: { samplingRatio: 0.5, keepErrors: true }, routes })
   for (let n = 0; n < 100; n++) {
     await app.inject('/')
@@ -150,7 +150,7 @@ t.test('where errors are kept, the others still stand for as many as the ratio s
   t.ok(others.length > 20 && others.length < 80 && others.every(row => row.itemCount === 2), `${others.length} of 100`)
 })
 
-t.test("a route's own ratio goes before the app's", async t => {
+t.test("a route's own ratio overrides the app's", async t => {
   const { app, emulator } = await start(t, {
     options: { samplingRatio: 0.5, metrics: false },
     routes: app => {
@@ -196,7 +196,7 @@ t.test('sampleAzureOnly: other destinations get everything', async t => {
   t.equal(sampledOut, 3 * (100 - requests.length))
 })
 
-t.test('what `ignore` leaves out is counted apart from what sampling does', async t => {
+t.test('requests left out by `ignore` are counted separately from sampling', async t => {
   const { app } = await start(t, {
     options: { ignore: ['/'], samplingRatio: 0 },
     routes: app => {
@@ -211,7 +211,7 @@ t.test('what `ignore` leaves out is counted apart from what sampling does', asyn
   t.match(app.appInsights.stats(), { ignored: 4, sampledOut: 3 })
 })
 
-t.test('tracesPerSecond bounds a burst, and lets a trickle through', async t => {
+t.test('tracesPerSecond limits a burst, and lets a trickle through', async t => {
   const { app, emulator } = await start(t, { options: { tracesPerSecond: 5 }, routes })
   await app.inject('/')
   for (let n = 0; n < 30; n++) await Promise.all(Array.from({ length: 20 }, async () => await app.inject('/')))
@@ -221,7 +221,7 @@ t.test('tracesPerSecond bounds a burst, and lets a trickle through', async t => 
   t.equal(rows[0]!.itemCount, 1, 'the first comes whole')
 })
 
-t.test("an OpenTelemetry sampler of the app's own decides instead", async t => {
+t.test("the app's own OpenTelemetry sampler decides instead", async t => {
   const seen: unknown[] = []
   const { app, emulator, send } = await start(t, {
     options: {

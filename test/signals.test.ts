@@ -1,4 +1,4 @@
-/** SIGTERM and SIGINT belong to the app: with the plugin it ends as without, whatever it does and whenever it says so. */
+/** SIGTERM and SIGINT belong to the app: it ends the same with and without the plugin, whatever it does and whenever it does so. */
 import { execFileSync } from 'node:child_process'
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -21,14 +21,14 @@ if (process.platform === 'win32') {
   `], { env: { PATH: process.env.PATH } }).toString()) as string[]
   t.ok(ways.length > 20)
   for (const how of ways) {
-    // The other ways differ in nothing that depends on which signal it is.
+    // The other ways don't depend on which signal it is.
     for (const signal of ['on', 'once', 'alone', 'removed', 'nobody', 'grace'].includes(how) ? ['SIGTERM', 'SIGINT'] as const : ['SIGTERM'] as const) {
-      t.test(`${signal}, ${how}: the same end with the plugin as without, and the request is delivered`, async t => await endsAsWithout(t, how, signal))
+      t.test(`${signal}, ${how}: ends the same with and without the plugin, and the request is delivered`, async t => await endsAsWithout(t, how, signal))
     }
   }
 
   for (const [file, name] of gettingStarted()) {
-    t.test(`getting started as it stands (${name}) closes on SIGTERM`, async t => {
+    t.test(`the unchanged getting started code (${name}) closes on SIGTERM`, async t => {
       const emulator = await startEmulator()
       t.teardown(async () => await emulator.close())
       const folder = t.testdir({ 'server.mjs': file })
@@ -49,16 +49,16 @@ async function endsAsWithout (t: Test, how: string, signal: NodeJS.Signals): Pro
     return await plainNode([fixture, how, signal, directory], env, (child, stdout) => {
       if (isSent || !stdout.includes('ready')) return
       isSent = true
-      // Both of them alive for as long: one may be emitting it by itself.
+      // Signal both runs after the same delay: one may emit it by itself.
       setTimeout(() => child.kill(signal), 100)
     })
   }
   const [without, within] = await Promise.all([end({}), end({ APPLICATIONINSIGHTS_CONNECTION_STRING: emulator.connectionString })])
   t.same(within, without)
-  // A handler that kills its own process at once leaves nobody to deliver anything.
+  // A handler that kills its own process at once leaves no time to deliver anything.
   if (['alone', 'aloneBefore', 'killsItself'].includes(how)) return
   const isDelivered = emulator.items({ type: 'request' }).length === 1
-  // Ctrl-C has a second in all: on a busy machine the rows are on disk by then.
+  // Ctrl-C has only a second: on a busy machine the rows are on disk by then.
   t.ok(isDelivered || readdirSync(directory, { recursive: true }).some(name => String(name).endsWith('.spool')), 'delivered, or on disk')
 }
 

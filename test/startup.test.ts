@@ -8,15 +8,15 @@ const PAIRS = 6
 
 async function start (how: 'with' | 'without'): Promise<{ milliseconds: number, packages: string[] }> {
   const node = [process.execPath, join(__dirname, 'fixtures/starts.cjs'), how]
-  // tap gives every child a compiler by NODE_OPTIONS, which takes far longer to start than what is looked at here.
+  // tap adds a compiler to every child through NODE_OPTIONS, which takes far longer to start than what is measured here.
   const [command, ...args] = process.platform === 'win32' ? node : ['env', '-u', 'NODE_OPTIONS', ...node]
   const { stdout } = await run(command!, args)
   return JSON.parse(stdout) as { milliseconds: number, packages: string[] }
 }
 
-t.test('start-up: what only some apps need is not loaded', async t => {
+t.test('startup: code that only some apps need is not loaded', async t => {
   const [bare, ours] = [await start('without'), await start('with')]
-  // pino has the same @pinojs/redact, or one of its own.
+  // pino has the same @pinojs/redact, or its own.
   const added = ours.packages.filter(name => !bare.packages.includes(name) && name !== '@pinojs/redact')
   t.same(added, [
     '@azure/core-tracing',
@@ -25,8 +25,8 @@ t.test('start-up: what only some apps need is not loaded', async t => {
   ])
 })
 
-// Noise makes a start dearer, never cheaper: the cheapest of each are compared.
-t.test('start-up: CPU time is below 2.5 times that of Fastify without it', { skip: process.platform === 'win32' && 'there is no env to start Node.js without the compiler' }, async t => {
+// Noise only makes a start slower, never faster, so compare the fastest of each.
+t.test('startup: CPU time is below 2.5 times that of Fastify alone', { skip: process.platform === 'win32' && 'there is no env to start Node.js without the compiler' }, async t => {
   const [bare, ours]: [number[], number[]] = [[], []]
   for (let pair = 0; pair < PAIRS; pair++) {
     bare.push((await start('without')).milliseconds)

@@ -1,10 +1,10 @@
-/** A command's arguments → its options and positionals, or the exit code and what was said about it. */
+/** A command's arguments → its options and positionals, or an exit code after printing help or an error. */
 import { type ParseArgsConfig, parseArgs } from 'node:util'
 
 type Options = NonNullable<ParseArgsConfig['options']>
 type Parsed<T extends Options> = ReturnType<typeof parseArgs<{ options: T, allowPositionals: true }>>
 
-/** @returns the exit code where there is nothing left to do: 0 after --help, 2 for wrong usage, which is named */
+/** @returns an exit code if there is nothing left to do: 0 after --help, 2 after reporting wrong usage */
 export function readArguments<T extends Options> (args: string[], usage: string, options: T, maxPositionals = 0): Parsed<T> | number {
   let parsed: Parsed<T>
   try {

@@ -1,4 +1,4 @@
-/** `fastify-app-insights check`: sends one row of each kind and says what the endpoint answered, and what to do. */
+/** `fastify-app-insights check`: sends one row of each kind and reports the endpoint's answer, and what to do. */
 import { randomBytes } from 'node:crypto'
 import { type IncomingHttpHeaders, request as requestHttp } from 'node:http'
 import { request as requestHttps } from 'node:https'
@@ -54,7 +54,7 @@ export async function check (args: string[]): Promise<number> {
   try {
     connection = parseConnectionString(given)
   } catch (error) {
-    // Says what is wrong, and never repeats the string.
+    // The message says what is wrong, and never repeats the string.
     process.stderr.write(`${(error as Error).message}\n`)
     return 1
   }
@@ -73,14 +73,14 @@ export async function check (args: string[]): Promise<number> {
   return fine ? 0 : 1
 }
 
-/** Where an emulator of ours shows the operation; undefined for anything else that listens on this machine. */
+/** The operation's page if the endpoint is our emulator; undefined for anything else listening on this machine. */
 async function pageOf ({ endpoint }: Connection, operation: string): Promise<string | undefined> {
   const client = new EmulatorClient(endpoint)
   const rows = await client.rows({ operation }, 1).catch(() => [])
   return rows.length === 0 ? undefined : client.pageOf(operation)
 }
 
-/** As the plugin would send them. */
+/** The rows as the plugin would send them. */
 function rows ({ instrumentationKey }: Connection, operation: string): Array<{ kind: string, envelope: unknown }> {
   const time = new Date().toISOString()
   const id = randomBytes(8).toString('hex')
@@ -119,7 +119,7 @@ async function ask (connection: Connection, body: string, timeout: number): Prom
     const { location } = answer.headers
     if ((answer.status !== 307 && answer.status !== 308) || location === undefined || redirects === MAX_REDIRECTS) return answer
     const next = new URL(location, url)
-    // The key goes along: not in the clear.
+    // The body contains the key: never send it unencrypted.
     if (next.protocol !== 'https:' && !connection.loopback) return answer
     url = next
   }
@@ -220,7 +220,7 @@ function receiptOf (body: string): Receipt | undefined {
   }
 }
 
-/** A stranger's text must not steer the terminal. */
+/** Received text must not control the terminal. */
 function plain (text: string): string {
   return text.replaceAll(/[^\x20-\x7e]+/g, ' ').slice(0, 200)
 }

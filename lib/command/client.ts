@@ -1,13 +1,13 @@
-/** The running emulator's HTTP API, as the commands use it. */
+/** The running emulator's HTTP API, for the commands. */
 import type { Row } from '../emulator'
 import type { Answer } from './tables'
 
 export const DEFAULT_URL = 'http://127.0.0.1:4319'
 
-/** Rows in one answer, as the API has it. */
+/** Rows per answer, a limit of the API. */
 const PAGE = 1_000
 
-/** No emulator answers, or it does not know what was asked for. The message is for people. */
+/** No emulator answers, or it can't find what was requested. The message is for people. */
 export class ClientError extends Error {}
 
 export interface RowQuery {
@@ -26,7 +26,7 @@ export class EmulatorClient {
     this.url = new URL(url).origin
   }
 
-  /** Newest first. Reads on until there are `limit` rows, or until `isEnough` says so. */
+  /** Newest first. Keeps reading until there are `limit` rows or `isEnough` returns true. */
   async rows (query: RowQuery, limit: number, { signal, isEnough = () => false }: { signal?: AbortSignal, isEnough?: (row: Row) => boolean } = {}): Promise<Row[]> {
     const found: Row[] = []
     while (found.length < limit) {
@@ -34,13 +34,13 @@ export class EmulatorClient {
       for (const [name, value] of Object.entries(query)) if (value !== undefined && value !== false) params.set(name, value === true ? '1' : String(value))
       const page = await this.#json<Row[]>(`/api/rows?${params}`, { signal })
       found.push(...page)
-      // An answer may be shorter than asked for because its rows are large.
+      // An answer may have fewer rows than requested because they are large.
       if (page.length === 0 || isEnough(page.at(-1)!)) break
     }
     return found
   }
 
-  /** Operation id of what failed last: of the service's own failures; of any, such as a 404, if there are none. */
+  /** Operation id of the last failure: one of the service's own or, if there are none, any, such as a 404. */
   async lastFailure (signal?: AbortSignal): Promise<string | undefined> {
     const failed = (await this.rows({ failed: true }, PAGE, { signal })).filter(({ operation_Id: id }) => id !== undefined && id !== '')
     const found = failed.find(isOwnFailure) ?? failed.find(({ type }) => type === 'request') ?? failed[0]
@@ -51,7 +51,7 @@ export class EmulatorClient {
     return await this.#json<Answer>('/api/query', { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify({ query: kql }), signal })
   }
 
-  /** Every row as it was received, one envelope a line. */
+  /** Every row as received, one envelope a line. */
   async * envelopes (): AsyncGenerator<string> {
     const response = await this.#ask('/api/export', {})
     let rest = ''
@@ -89,7 +89,7 @@ export class EmulatorClient {
   }
 }
 
-/** Not what a client has asked wrongly: a browser's favicon.ico would hide every other failure. */
+/** Excludes bad requests by clients: otherwise a browser's favicon.ico would hide all other failures. */
 function isOwnFailure ({ type, resultCode, severityLevel }: Row): boolean {
   return type === 'exception' || (type === 'request' && Number(resultCode) >= 500) || (type === 'trace' && (severityLevel ?? 0) >= 3)
 }

@@ -1,4 +1,4 @@
-/** Rows before and after a moment → what has changed, operation by operation. */
+/** Rows before and after a point in time → what has changed, operation by operation. */
 import { printable } from '../emulator/line'
 import type { Row } from '../emulator'
 
@@ -7,12 +7,12 @@ export interface ComparedOperation { name: string, before?: Measured, after?: Me
 
 export interface Comparison {
   operations: ComparedOperation[]
-  /** Types and messages of exceptions with how many there were. */
+  /** Types and messages of exceptions, with counts. */
   newExceptions: Array<{ exception: string, count: number }>
   goneExceptions: Array<{ exception: string, count: number }>
 }
 
-/** @param snapshot place of the last row before, in the order of arrival */
+/** @param snapshot id of the last row of the "before" part */
 export function compareRows (rows: readonly Row[], snapshot: number): Comparison {
   const [before, after] = [rows.filter(({ itemId }) => itemId <= snapshot), rows.filter(({ itemId }) => itemId > snapshot)]
   const [measuredBefore, measuredAfter] = [measure(before), measure(after)]

@@ -1,4 +1,4 @@
-/** `fastify-app-insights check --cost`: the running emulator's rows → what they weigh, what they cost, what would save. */
+/** `fastify-app-insights check --cost`: the running emulator's rows → their size, their cost, and possible savings. */
 import { kindOf, type Envelope } from '../emulator/rows'
 import { readArguments, wrongUsage } from './arguments'
 import { ClientError, DEFAULT_URL, EmulatorClient } from './client'
@@ -60,7 +60,7 @@ async function weigh (client: EmulatorClient): Promise<Sizes> {
 export function costText (sizes: Sizes, price: number | undefined): string {
   const { rows, bytes, requests, tables, operations, columns, savings } = sizes
   const perRequest = (part: number): number => requests === 0 ? 0 : part / requests
-  // A request of a million weighs in megabytes what one weighs in bytes.
+  // Bytes per request are megabytes per million requests.
   const money = (part: number): string => price === undefined ? '' : (perRequest(part) * MILLION / GIGABYTE * price).toFixed(2)
   const priced = price === undefined ? [] : ['per million requests']
   const section = (title: string, columns: string[], lines: unknown[][]): string => table({

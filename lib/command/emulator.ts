@@ -1,4 +1,4 @@
-/** `fastify-app-insights emulator`: starts it, says where it is, runs until it is told to stop. */
+/** `fastify-app-insights emulator`: starts it, prints its address, and runs until it is stopped. */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { parseArgs } from 'node:util'
@@ -44,7 +44,7 @@ export async function emulator (args: string[]): Promise<number> {
     return 2
   }
 
-  // Listened for first: who waits for the lines below may stop us at once.
+  // Listen first: whoever waits for the lines below may stop us at once.
   const stop = stopped()
   let started
   try {
@@ -58,10 +58,10 @@ export async function emulator (args: string[]): Promise<number> {
   const about = `Application Insights emulator: ${url}\nConnection string: ${connectionString}\nStop with Ctrl-C.\n`
   const summary = createSummary(url, line => process.stdout.write(`${line}\n`), process.stdout.isTTY && !process.env.NO_COLOR)
   if (values.json) {
-    // Standard output is for the rows alone.
+    // Standard output is reserved for rows.
     process.stderr.write(about)
     started.listen(rows => {
-      // What was received is on the page, and would double every line.
+      // Leave out the envelope: it is on the page, and would double every line.
       process.stdout.write(rows.map(row => `${JSON.stringify({ ...row, envelope: undefined })}\n`).join(''))
     })
   } else {
@@ -79,12 +79,12 @@ async function stopped (): Promise<void> {
   await Promise.race([
     once(process, 'SIGINT'),
     once(process, 'SIGTERM'),
-    // The reader of a pipe has gone: nobody is left to print for.
+    // The pipe's reader has gone, so there is nobody left to print for.
     new Promise<void>(resolve => { process.stdout.once('error', () => resolve()) })
   ])
 }
 
-/** Where there is no browser the address has been printed, which is enough. */
+/** If there is no browser, the printed address will do. */
 function openPage (url: string): void {
   const [command, ...args] = process.platform === 'darwin' ? ['open', url] : process.platform === 'win32' ? ['cmd', '/c', 'start', '', url] : ['xdg-open', url]
   spawn(command, args, { stdio: 'ignore', detached: true }).on('error', () => {}).unref()

@@ -22,7 +22,7 @@ const OPTIONS = {
   help: { type: 'boolean', short: 'h' }
 } as const
 
-/** Rows that are read of one operation. */
+/** Maximum rows read for one operation. */
 const MAX_ROWS = 5_000
 
 export async function explain (args: string[]): Promise<number> {
@@ -45,8 +45,8 @@ export async function explain (args: string[]): Promise<number> {
 }
 
 /**
- * @param operationId undefined for the last that failed
- * @throws ClientError where there is no such operation
+ * @param operationId undefined for the last one that failed
+ * @throws ClientError if there is no such operation
  */
 export async function tell (client: EmulatorClient, operationId: string | undefined, signal?: AbortSignal): Promise<Story> {
   const id = operationId ?? await client.lastFailure(signal)

@@ -8,7 +8,7 @@ import { query } from './query'
 
 const COMMANDS: Record<string, (args: string[]) => Promise<number>> = { check, emulator, query, explain, mcp }
 
-// Outside of lib, which is the compiler's root.
+// Outside lib, which is the compiler's root.
 const { version } = require('../../package.json') as { version: string }
 
 const USAGE = `Usage: fastify-app-insights <command>
@@ -38,7 +38,7 @@ async function main ([name = '', ...args]: string[]): Promise<number> {
   return 2
 }
 
-/** A command that is one letter more, less or other, or two that are swapped. */
+/** A command that differs by one letter added, missing, changed or swapped with its neighbor. */
 function suggestion (name: string): string {
   const near = Object.keys(COMMANDS).find(command => command.startsWith(name) || distance(command, name) <= 2)
   return near === undefined ? '' : `: did you mean ${near}?`

@@ -1,18 +1,18 @@
-/** Rows and their bytes → sums per table, operation and column, and what options would leave out. */
+/** Rows and their bytes → totals per table, operation and column, and what options would save. */
 import { isObject } from '../emulator/fields'
 import type { Envelope, RowType } from '../emulator/rows'
 
 export interface Sizes {
   rows: number
   bytes: number
-  /** How many requests the rows stand for: sampled ones count as often as they say. */
+  /** How many requests the rows stand for, sampling included. */
   requests: number
   tables: Array<{ name: string, rows: number, bytes: number }>
   /** Largest first. */
   operations: Array<{ name: string, requests: number, bytes: number }>
-  /** Largest first; names and quotes count, as they are part of the JSON. */
+  /** Largest first. Names and quotes count, as part of the JSON. */
   columns: Array<{ name: string, bytes: number }>
-  /** Each by itself: what two of them save together may overlap. */
+  /** Each on its own: the savings of two options may overlap. */
   savings: Array<{ option: string, bytes: number }>
 }
 
@@ -29,10 +29,10 @@ const TABLES: Readonly<Record<RowType, string>> = {
   availability: 'availabilityResults'
 }
 const NUMBERS: ReadonlySet<RowType> = new Set(['metric', 'performanceCounter'])
-/** Beyond it, names are of one kind: a table of thousands helps nobody. */
+/** Beyond this, names are grouped: a table of thousands helps nobody. */
 const MAX_NAMES = 5_000
 const OTHERS = '(others)'
-/** Share that the example of sampling keeps. */
+/** The share that the sampling example keeps. */
 const SAMPLED = 0.1
 
 interface Total { rows: number, requests: number, bytes: number }
@@ -119,7 +119,7 @@ function metricName (base: Record<string, unknown>): string {
   return isObject(first) && typeof first.name === 'string' ? first.name : ''
 }
 
-/** Of `"name":value,` in JSON. */
+/** The weight of `"name":value,` in JSON. */
 function weight (name: string, value: unknown): number {
   return Buffer.byteLength(name) + 4 + Buffer.byteLength(JSON.stringify(value) ?? '')
 }

@@ -1,4 +1,4 @@
-/** The rows of one operation → what was asked, what failed, what was logged and called: as data, and as text. */
+/** The rows of one operation → what was requested, what failed, what was logged and called: as data, and as text. */
 import { printable } from '../emulator/line'
 import type { Row } from '../emulator'
 
@@ -7,20 +7,20 @@ export interface StoryError { type: string, message: string, offset: number, log
 export interface StoryLog { offset: number, severity: string, message: string, properties: Record<string, string> }
 export interface StoryCall { offset: number, name: string, target?: string, type: string, result: string, success: boolean, duration: number }
 
-/** Offsets and durations are in milliseconds, offsets from the operation's begin. */
+/** Offsets and durations are in milliseconds; offsets count from the operation's start. */
 export interface Story {
   operationId: string
   /** ISO 8601, UTC. */
   began: string
   page: string
   failed: boolean
-  /** The first is the operation's own, the others are its hops in this or other services. */
+  /** The first is the operation's own request, the others are its hops in this or other services. */
   requests: StoryRequest[]
   errors: StoryError[]
   logs: StoryLog[]
   calls: StoryCall[]
   events: Array<{ offset: number, name: string, properties: Record<string, string> }>
-  /** Left out, because there are too many to read. */
+  /** How many were left out because there were too many to read. */
   omitted: { logs: number, calls: number }
 }
 
@@ -28,15 +28,15 @@ const SEVERITIES = ['verbose', 'info', 'warning', 'error', 'critical']
 const MAX_FRAMES = 8
 const MAX_LOGS = 40
 const MAX_CALLS = 40
-/** Characters of a message, and of a line. */
+/** Maximum characters of a message, and of a line. */
 const MAX_MESSAGE = 1_000
 
-/** @param rows of one operation, in any order; at least one */
+/** @param rows rows of one operation, in any order; at least one */
 export function storyOf (operationId: string, rows: readonly Row[], page: string): Story {
   const inOrder = [...rows].sort((a, b) => Date.parse(a.timestamp) - Date.parse(b.timestamp) || a.itemId - b.itemId)
   const began = Date.parse(inOrder[0].timestamp)
   const shared = new Set(inOrder.filter(({ type }) => type === 'request').flatMap(row => Object.entries(row.customDimensions).map(([name, value]) => `${name}=${value}`)))
-  /** What the request has said already need not be said with every row; nor Fastify's number of it. */
+  /** Properties on the request needn't be repeated on every row; nor Fastify's request number. */
   const ownProperties = ({ customDimensions }: Row): Record<string, string> =>
     Object.fromEntries(Object.entries(customDimensions).filter(([name, value]) => name !== 'reqId' && !name.startsWith('_MS.') && !shared.has(`${name}=${value}`)))
   const offset = ({ timestamp }: Row): number => Date.parse(timestamp) - began || 0
@@ -65,7 +65,7 @@ export function storyOf (operationId: string, rows: readonly Row[], page: string
       properties: row.customDimensions
     })),
     errors: of('exception').map(row => errorOf(row, offset(row), ownProperties(row))),
-    // What was logged last is nearest to the failure.
+    // The last logs are closest to the failure.
     logs: logs.slice(-MAX_LOGS),
     calls: [...calls.filter(({ success }) => !success), ...calls.filter(({ success }) => success)].slice(0, MAX_CALLS).sort((a, b) => a.offset - b.offset),
     events: of('event').slice(0, MAX_LOGS).map(row => ({ offset: offset(row), name: row.name ?? '', properties: ownProperties(row) })),
@@ -73,7 +73,7 @@ export function storyOf (operationId: string, rows: readonly Row[], page: string
   }
 }
 
-/** Whether no other row of the operation is what a request belongs to. */
+/** Whether a request's parent is not a row of this operation. */
 function isRoot (rows: readonly Row[]): (row: Row) => boolean {
   const ids = new Set(rows.map(({ id }) => id))
   return ({ operation_ParentId: parent }) => parent === undefined || !ids.has(parent)

@@ -1,8 +1,8 @@
-/** Rows → one line per operation for the terminal, once it has settled. */
+/** Rows → one line per operation for the terminal, once the operation has settled. */
 import type { Row } from '../emulator'
 import { printable } from '../emulator/line'
 
-/** Rows of an operation come in several posts: the line waits this long for the others, in milliseconds. */
+/** An operation's rows arrive in several posts: how long to wait for the rest, in milliseconds. */
 const SETTLE = 1_500
 const MAX_OPEN = 1_000
 
@@ -47,12 +47,12 @@ export function createSummary (url: string, print: (line: string) => void, colou
         if (id === undefined) continue
         let operation = open.get(id)
         if (!operation) {
-          // Under load the oldest gets its line early.
+          // Under load, the oldest operation gets its line early.
           if (open.size >= MAX_OPEN) end(open.keys().next().value as string)
           operation = { counts: {}, timer: setTimeout(() => end(id), SETTLE) }
           open.set(id, operation)
         }
-        // The earliest names the operation, the others are its hops.
+        // The earliest request names the operation; the others are its hops.
         if (row.type === 'request' && (!operation.request || row.timestamp < operation.request.timestamp)) {
           if (operation.request) operation.counts.request = (operation.counts.request ?? 0) + 1
           operation.request = row

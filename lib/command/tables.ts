@@ -4,7 +4,7 @@ import { printable } from '../emulator/line'
 export interface Answer { columns: Array<{ name: string, type: string }>, rows: unknown[][] }
 
 const NUMBERS = new Set(['int', 'long', 'real', 'decimal'])
-/** Characters that a column is never narrower than, where it has them. */
+/** Columns are never cut to fewer characters than this. */
 const NARROWEST = 12
 
 function text (value: unknown): string {
@@ -12,12 +12,12 @@ function text (value: unknown): string {
   return typeof value === 'object' ? JSON.stringify(value) : String(value)
 }
 
-/** Columns side by side, cut so that a line fits the terminal; numbers to the right. */
+/** Aligned columns, cut so that each line fits the terminal; numbers are right-aligned. */
 export function table ({ columns, rows }: Answer, width: number | undefined): string {
   if (columns.length === 0) return ''
   const cells = [columns.map(({ name }) => name), ...rows.map(row => row.map(value => printable(text(value))))]
   const widths = columns.map((_, index) => Math.max(...cells.map(row => [...row[index]].length)))
-  // The widest gives way first.
+  // The widest column shrinks first.
   for (let over = widths.reduce((sum, each) => sum + each + 2, -2) - (width ?? Infinity); over > 0; over--) {
     const widest = widths.indexOf(Math.max(...widths))
     if (widths[widest] <= NARROWEST) break

@@ -1,10 +1,10 @@
-/** Counts of one Fastify instance's items by kind: where each of them is now, or how it ended. */
+/** Counts one Fastify instance's items by kind: where each of them is now, or how it ended. */
 
 /** The tables of Application Insights. Availability results and page views count as custom events. */
 export const KINDS = ['requests', 'dependencies', 'traces', 'exceptions', 'customEvents', 'customMetrics'] as const
 export type Kind = typeof KINDS[number]
 
-/** Why an item was given up. */
+/** Why an item was dropped. */
 export const REASONS = [
   'queueFull', 'closed', 'unmapped', 'badRequest', 'unauthorized', 'quota', 'forbidden', 'tooLarge', 'refused',
   'sampledByService', 'storageFull', 'storageFailed', 'expired', 'corrupt', 'takenOver', 'workerDied', 'unpackable'
@@ -21,12 +21,12 @@ const FIELD = new Map<string, number>([...STATES, ...REASONS].map((name, at) => 
 const WIDTH = FIELD.size
 
 export interface KindStats {
-  /** Everything handed to delivery: the sum of queued, inFlight, spooled, delivered and all that was dropped. */
+  /** Everything handed to delivery: the sum of queued, inFlight, spooled, delivered and all dropped items. */
   recorded: number
   queued: number
   inFlight: number
   delivered: number
-  /** Sent more than once, because an attempt failed; not part of the sum. */
+  /** Sent more than once because an attempt failed; not part of the sum. */
   retried: number
   /** On disk now, waiting for the endpoint. */
   spooled: number
@@ -35,7 +35,7 @@ export interface KindStats {
 
 export interface DeliveryStats extends Record<Kind, KindStats> {
   lastError: { message: string, at: Date } | null
-  /** Found on disk from processes that ended earlier: not part of this process's sums. */
+  /** Found on disk from processes that ended earlier; not part of this process's sums. */
   inherited: { delivered: number, dropped: number, waiting: number }
 }
 
@@ -56,11 +56,11 @@ export function isSameCounts (one: Counts, other: Counts): boolean {
 }
 
 export class Counters {
-  /** Items that ended, well or badly, or are safe on disk: no longer in anyone's memory. */
+  /** Items that were delivered, dropped or stored: no longer in memory. */
   settled = 0
   readonly #values = new Float64Array(KINDS.length * WIDTH)
 
-  /** No state means: queued, which is what no other state holds. */
+  /** A null state means queued: not in any other state. */
   move (counts: Counts, from: State | null, to: State | null): void {
     for (let kind = 0; kind < KINDS.length; kind++) {
       if (counts[kind] === 0) continue
@@ -93,7 +93,7 @@ export class Counters {
     return REASONS.filter(reason => this.sum(reason) > 0).map(reason => `${reason} ${this.sum(reason)}`).join(', ')
   }
 
-  /** Of `recorded`, what is neither sent, nor stored, nor lost. */
+  /** The part of `recorded` that is not yet sent, stored or lost. */
   unsettled (recorded: Counts): Counts {
     return Object.values(this.stats(recorded)).map(kind => kind.queued + kind.inFlight)
   }
@@ -119,7 +119,7 @@ function isSettled (state: State | null): boolean {
   return state !== null && state !== 'inFlight' && state !== 'retried'
 }
 
-/** Of a delivery that was never made. */
+/** For an instance without delivery. */
 export function emptyStats (): DeliveryStats {
   return { ...new Counters().stats(countsOf()), lastError: null, inherited: { delivered: 0, dropped: 0, waiting: 0 } }
 }

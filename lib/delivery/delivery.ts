@@ -1,4 +1,4 @@
-/** What the rest of the plugin sees of delivery. */
+/** The interface between delivery and the rest of the plugin. */
 import type { TokenCredential } from '@azure/core-auth'
 import type { ReadableLogRecord } from '@opentelemetry/sdk-logs'
 import type { ResourceMetrics } from '@opentelemetry/sdk-metrics'
@@ -13,18 +13,18 @@ export interface DeliveryOptions {
   connection: Connection
   /** The same for all items of this instance. */
   resource: { readonly attributes: Readonly<Record<string, unknown>> }
-  /** Microsoft Entra ID. Stays on this thread. */
+  /** For Microsoft Entra ID. Stays on this thread. */
   credential?: TokenCredential
-  /** Convert and send in a worker thread, not in this one. */
+  /** Convert and send in a worker thread instead of this one. */
   worker: boolean
-  /** Where batches wait while the endpoint is away; false: nowhere. Undefined: a private one in the directory for temporary files. */
+  /** Where batches wait while the endpoint is unavailable; false: nowhere. Undefined: a private folder in the temporary directory. */
   storageDirectory?: string | false
   maxStorageBytes: number
-  /** Items in memory that are neither sent nor stored; more are dropped. */
+  /** Maximum number of items in memory that are neither sent nor stored; the rest are dropped. */
   maxQueueSize: number
-  /** The exporter's reports to Microsoft about itself, and its poll of remote settings. Never with a loopback endpoint. */
+  /** The exporter's reports to Microsoft about itself, and its polling for remote settings. Never with a loopback endpoint. */
   statsbeat: boolean
-  /** Tells the operator that telemetry is in trouble, once a minute at most. Must not cause telemetry. */
+  /** Warns the operator that telemetry is in trouble, once a minute at most. Must not cause telemetry. */
   warn: (message: string) => void
   /** Of Live Metrics, where they are on. Asked when it is needed: the role may be known late. */
   live?: () => LiveInstance
@@ -32,7 +32,7 @@ export interface DeliveryOptions {
   timing?: Partial<Timing>
 }
 
-/** Since the instance was made. */
+/** Counts since the instance was created. */
 export interface CloseReport {
   sent: number
   /** Waiting on disk for the next process. */
@@ -41,23 +41,23 @@ export interface CloseReport {
 }
 
 export interface FlushReport extends CloseReport {
-  /** Neither sent, nor stored, nor lost when the time was over. */
+  /** Not sent, stored or lost when time ran out. */
   pending: number
 }
 
-/** Takes what is finished and sends it. No method throws; none but drainSync blocks. */
+/** Takes finished items and sends them. No method throws; only drainSync blocks. */
 export interface Delivery {
   span: (span: RowSpan) => void
   record: (record: ReadableLogRecord) => void
   line: (line: PackableLine) => void
   metrics: (metrics: ResourceMetrics) => void
-  /** Resolves when everything taken so far was sent, stored or given up; after `timeout` milliseconds (30,000) at the latest. */
+  /** Resolves when everything taken so far is sent, stored or dropped, or after `timeout` milliseconds (30,000). */
   flush: (timeout?: number) => Promise<FlushReport>
-  /** Sends what is pending within `timeout` milliseconds, stores the rest, and lets go of every handle. */
+  /** Sends what it can within `timeout` milliseconds, stores the rest, and releases every handle. */
   close: (timeout: number) => Promise<CloseReport>
   /**
-   * The process is ending: blocks up to `timeout` milliseconds until what is pending is sent or stored.
-   * `last`: nothing comes after it (an exit handler), so what is on disk is for the next process at once.
+   * The process is ending: blocks for up to `timeout` milliseconds until pending items are sent or stored.
+   * `last`: nothing runs after this (an exit handler), so the files are left to the next process at once.
    */
   drainSync: (timeout: number, last?: boolean) => void
   stats: () => DeliveryStats

@@ -1,4 +1,4 @@
-/** A span or a record → the table that its row goes to, by the exporter's rules. Numbers are places in KINDS. */
+/** A span or record → its row's table, by the exporter's rules. Numbers are indexes into KINDS. */
 import type { ReadableLogRecord } from '@opentelemetry/sdk-logs'
 import { BASE_TYPE } from '../rows/attribute-names'
 
@@ -14,7 +14,7 @@ export function kindOfSpan (spanKind: number): number {
   return spanKind === 1 || spanKind === 4 ? REQUESTS : DEPENDENCIES
 }
 
-/** Its type may be missing, as of an error whose class has no name. */
+/** The type may be missing, for example if the error's class has no name. */
 export function isException (attributes: ReadableLogRecord['attributes']): boolean {
   return attributes['exception.type'] !== undefined || attributes['exception.message'] !== undefined || attributes['exception.stacktrace'] !== undefined
 }

@@ -12,19 +12,19 @@ import { EXCEPTIONS, METRIC_POINTS, TRACES, kindOfRecord, kindOfSpan } from './k
 import { LINE, LINE_SEPARATOR, MARKS, METRICS, RECORD, SPAN, SPAN_WITH_MORE, type LineOrigin, type PackableLine, type PackedBatch, type PackedMetric } from './packed'
 
 const SHAPES_LOOKED_AT = 8
-// A message has 32 K at most and most properties 8 K; what is longer need not travel.
+// Messages are limited to 32 K and most properties to 8 K, so anything longer needn't travel.
 const LONGEST = 65_536
 const LONGEST_ROW = 262_144
 const NONE: Attributes = Object.freeze({})
 
 const BASE_TYPES = new Set<unknown>(['AvailabilityData', 'ExceptionData', 'MessageData', 'PageViewData', 'EventData'])
 
-/** The older SDK's records have a whole row as their body. A field of that name in any other record is a field. */
+/** The older SDK's records have a whole row as their body. In other records, a field of that name is just a field. */
 function legacyRow ({ body, attributes }: ReadableLogRecord): string | undefined {
   if (!BASE_TYPES.has(attributes[BASE_TYPE]) || typeof body !== 'object' || body === null || Array.isArray(body) || body instanceof Uint8Array) return undefined
   try {
     const row = JSON.stringify(body)
-    // Cut, it would be no row.
+    // A truncated row would be invalid.
     return row.length <= LONGEST_ROW ? row : undefined
   } catch {
     return undefined
@@ -41,7 +41,7 @@ function withoutBaseType (attributes: ReadableLogRecord['attributes']): Readable
 export class Packer {
   size = 0
   counts: Counts = countsOf()
-  /** Of what can be long. */
+  /** Counts only values that can be long. */
   characters = 0
   #values: unknown[] = []
   #shapes: string[][] = []
@@ -123,10 +123,10 @@ export class Packer {
   seal (): string {
     const packed: PackedBatch = { shapes: this.#shapes, values: this.#values }
     if (this.#origins.length > 0) packed.origins = this.#origins
-    // A string, not the array itself: 0.1 µs dearer to post, but it needs no other form on its way to disk,
-    // holds 300 bytes an item while it waits, and is read only when its turn comes.
+    // A string, not the array itself: it takes 0.1 µs more to post, but goes to disk as it is,
+    // takes 300 bytes an item while it waits, and is parsed only when its turn comes.
     let sealed = JSON.stringify(packed)
-    // As they are: a line in a string of JSON would be escaped here and read twice there.
+    // Appended unchanged: inside JSON, a line would be escaped here and parsed twice later.
     for (const line of this.#lines) sealed += LINE_SEPARATOR + line.slice(0, -1)
     this.size = 0
     this.characters = 0
@@ -153,7 +153,7 @@ export class Packer {
       const name = names[at]
       const value = attributes[name]
       if (name === SAMPLE_RATE || name === PROCESSED) {
-        // The marks have it, where it is ours.
+        // The marks already have it, if it's ours.
         values.push(null)
       } else if (typeof value === 'string') {
         if (value.length > 1_000) this.characters += value.length
@@ -184,7 +184,7 @@ function short (value: string, name?: string): string {
   return cut(value, name !== undefined && LARGE_PROPERTIES.has(name) ? LARGE_PROPERTY_BYTES : LONGEST)
 }
 
-/** What the exporter would make of it, since it writes every property as text. */
+/** The exporter writes every property as text, so this gives the same result. */
 function text (value: unknown): string | null {
   if (value == null) return null
   if (typeof value !== 'object' || value instanceof Uint8Array) return short(String(value))
@@ -192,7 +192,7 @@ function text (value: unknown): string | null {
     if (value instanceof Error) return short(JSON.stringify(value, Object.getOwnPropertyNames(value)))
     return short(JSON.stringify(value instanceof Map ? Object.fromEntries(value) : value, (_key, inner) => typeof inner === 'bigint' ? String(inner) : inner) ?? '')
   } catch {
-    // Circular, or with a toJSON that throws.
+    // Circular, or its toJSON throws.
     return '[unserializable]'
   }
 }

@@ -2,23 +2,23 @@
 import type { Attributes, HrTime } from '@opentelemetry/api'
 import type { LineFormat } from '../rows/line'
 
-/** Names of attributes, and what else many items share, are written once per batch. */
+/** Attribute names, and other things that many items share, are written once per batch. */
 export interface PackedBatch { shapes: string[][], values: unknown[], origins?: LineOrigin[] }
 
 /** What many log lines have in common. */
 export interface LineOrigin {
   readonly format: LineFormat
-  /** Of every row of the instance. */
+  /** On every row of the instance. */
   readonly properties: Attributes
 }
 
-/** A log line as it was written: where it is sent from it is taken apart. */
+/** A log line as it was written; it is parsed only before it is sent. */
 export interface PackableLine {
-  /** Redacted, with its line break, and no other. */
+  /** Redacted; contains one line break, at its end. */
   readonly text: string
-  /** Milliseconds since 1970, as they stand in the text. */
+  /** Milliseconds since 1970, as in the text. */
   readonly timestamp: number
-  /** The logger's value. */
+  /** The logger's numeric level. */
   readonly level: number
   readonly severityNumber: number
   readonly origin: LineOrigin
@@ -27,11 +27,11 @@ export interface PackableLine {
   readonly operationName: string | undefined
   /** In percent. */
   readonly rate: number | undefined
-  /** Of the operation. */
+  /** Attributes of the operation. */
   readonly attributes: Attributes | undefined
 }
 
-/** Stands before every whole line, after all the rest. JSON does not hold it as it is. */
+/** Precedes each raw line, after all other data. JSON never contains it unescaped. */
 export const LINE_SEPARATOR = '\u001e'
 
 export const SPAN = 0
@@ -39,7 +39,7 @@ export const SPAN_WITH_MORE = 1
 export const RECORD = 2
 export const METRICS = 3
 export const LINE = 4
-/** Before a span or a record, of the next one. */
+/** Precedes a span or record, and applies to the next one. */
 export const MARKS = 5
 
 /** The part of a metric that the exporter reads. */

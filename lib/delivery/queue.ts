@@ -1,4 +1,4 @@
-/** One instance's items: let in or refused, packed, and handed over a batch at a time. */
+/** One instance's items: accepted or dropped, packed, and handed over one batch at a time. */
 import type { ReadableLogRecord } from '@opentelemetry/sdk-logs'
 import type { ResourceMetrics } from '@opentelemetry/sdk-metrics'
 import { clearTimeout, monotonic, setTimeout } from './clock'
@@ -12,9 +12,9 @@ import { joinLink, leaveLink, releaseLink, settingsOf, type SharedLink } from '.
 import { whyUnusable } from './spool'
 import { Troubles } from './troubles'
 
-// What is made a string at once, which holds up the event loop for a tenth of a millisecond.
+// Items sealed at once, which blocks the event loop for a tenth of a millisecond.
 const BATCH_ITEMS = 256
-// Beside the app, what is handed over is converted at once as well.
+// Without a worker, the batch is also converted at once.
 const LOCAL_BATCH_ITEMS = 128
 const BATCH_CHARACTERS = 512 * 1024
 // All in milliseconds.
@@ -24,9 +24,9 @@ const WATCH_AFTER = 5_000
 const LOOPBACK_WATCH_AFTER = 1_000
 const FLUSH_TIMEOUT = 30_000
 const POLL_EVERY = 5
-// Of the time of close(), what is kept for writing to disk.
+// The part of close()'s time that is reserved for writing to disk.
 const STORE_RESERVE = 1_000
-// Ordinary traces and dependencies leave the last tenth of the queue to requests and to what went wrong.
+// Ordinary traces and dependencies leave the last tenth of the queue to requests and failures.
 const LOW_SHARE = 0.9
 const WARN_SEVERITY = 13
 
@@ -38,7 +38,7 @@ export class QueuedDelivery implements Delivery {
   readonly #packer = new Packer()
   readonly #counters = new Counters()
   readonly #troubles: Troubles
-  /** Sealed and handed over, or refused. */
+  /** Sealed and handed over, or dropped. */
   readonly #posted: Counts = countsOf()
   readonly #high: number
   readonly #low: number
@@ -126,7 +126,7 @@ export class QueuedDelivery implements Delivery {
       this.post()
       this.#shared.link.drain(timeout, last)
     } catch {
-      // The process is ending, and that is nothing to end it differently for.
+      // The process is ending, and a failure here must not change how it ends.
     }
   }
 
@@ -149,7 +149,7 @@ export class QueuedDelivery implements Delivery {
     else if (this.#timer === undefined) this.#timer = setTimeout(postLater, BATCH_WAIT, this).unref()
   }
 
-  /** Hands over what is packed. Public to the timer only, so that no closure is made per batch. */
+  /** Hands over what is packed. Public only for the timer, so that no closure is created per batch. */
   post (): void {
     clearTimeout(this.#timer)
     this.#timer = undefined
@@ -161,7 +161,7 @@ export class QueuedDelivery implements Delivery {
     try {
       this.#shared.link.take(this.#id, sealed, counts)
     } catch (error) {
-      // Not even the main thread can send: a mistake of ours.
+      // Not even the main thread can send: a bug of ours.
       this.#counters.move(counts, null, 'workerDied')
       this.#troubles.notice((error as Error).message)
     }

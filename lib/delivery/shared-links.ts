@@ -9,12 +9,12 @@ import type { Client, Link, LinkSettings } from './worker/link'
 import { LocalLink } from './worker/local-link'
 import { WorkerLink } from './worker/worker-link'
 
-/** In milliseconds: a test suite makes one app after the other. */
+/** In milliseconds: test suites create one app after another. */
 const FORGET_AFTER = 5_000
 
 export interface SharedLink { readonly key: string, readonly link: Link, readonly clients: Map<number, Client>, users: number }
 
-// One per process: a thread and its memory are too expensive to have one for each instance.
+// One map per process: a thread and its memory are too expensive to give every instance its own.
 const links = new Map<string, SharedLink>()
 const credentials = new WeakMap<TokenCredential, number>()
 const PROCESS = randomBytes(8).toString('hex')
@@ -29,7 +29,7 @@ export function settingsOf ({ connection, worker, storageDirectory, maxStorageBy
     maxStorageBytes,
     statsbeat,
     process: PROCESS,
-    // Nothing is gained by compressing for this machine.
+    // Compressing is pointless when the endpoint is on this machine.
     timing: { ...TIMING, ...(worker ? {} : LOCAL_TIMING), compress: !connection.loopback, ...timing }
   }
 }
@@ -52,7 +52,7 @@ export function leaveLink (shared: SharedLink): boolean {
   return --shared.users === 0
 }
 
-/** The instance has no more to send. */
+/** The instance has nothing more to send. */
 export async function releaseLink (shared: SharedLink, id: number): Promise<void> {
   shared.clients.delete(id)
   await shared.link.release(id)

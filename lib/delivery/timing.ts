@@ -1,22 +1,22 @@
-/** How long things may take and how many may be under way, in milliseconds and counts. Not public: tests shorten them. */
+/** Time limits in milliseconds, and concurrency limits. Not public: tests shorten them. */
 
 export interface Timing {
-  /** One exchange with the endpoint, to the end of its answer. */
+  /** One exchange with the endpoint, until its answer is complete. */
   requestTimeout: number
-  /** The pause after a failed attempt, doubling up to the maximum. */
+  /** The pause after a failed attempt. Doubles up to the maximum. */
   backoffBase: number
   backoffMax: number
-  /** How long an item stays in memory only, while the endpoint is away. */
+  /** How long an item stays only in memory while the endpoint is unavailable. */
   spillAfter: number
-  /** Requests under way. */
+  /** Concurrent requests. */
   parallel: number
-  /** Files being sent. */
+  /** Files sent concurrently. */
   parallelFromDisk: number
-  /** Items in one body. */
+  /** Items per body. */
   chunk: number
-  /** How long a batch waits for others to fill a body with. */
+  /** How long a batch waits for others to fill up a body. */
   gather: number
-  /** How often to look for what other processes left behind. */
+  /** How often to look for files that other processes left behind. */
   claimEvery: number
   compress: boolean
 }
@@ -34,5 +34,5 @@ export const TIMING: Readonly<Timing> = Object.freeze({
   compress: true
 })
 
-/** Beside the app, long computations are the app's pauses, and rows wait long enough for their batch. */
+/** On the app's thread, long computations block the app, and rows have already waited long enough for their batch. */
 export const LOCAL_TIMING = Object.freeze({ chunk: 64, gather: 0 })

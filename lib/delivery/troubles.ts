@@ -24,7 +24,7 @@ export class Troubles {
     this.warnSoon()
   }
 
-  /** At once. Never throws: the app's logger is not ours to fail for. */
+  /** Warns at once. Never throws: a broken app logger must not make us fail. */
   warn (message: string): void {
     try {
       this.#tell(`Application Insights: ${message}`)

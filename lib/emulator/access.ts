@@ -1,32 +1,32 @@
-/** Who may ask the emulator what: its Host must be this machine, its Origin the page itself or one that may send telemetry. */
+/** Who may access the emulator: Host must be this machine; Origin must be the page itself, or one that may send telemetry. */
 import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http'
 import { HttpError } from './http-error'
 
 const LOOPBACK = /^(?:localhost|[a-z0-9-]+\.localhost|127(?:\.\d{1,3}){3}|\[::1\])$/i
 
-/** A name that somebody else's DNS points at this machine is still somebody else's page. @throws HttpError 403 */
+/** Prevents DNS rebinding: someone else's page, on a domain that resolves to this machine. @throws HttpError 403 */
 export function checkHost ({ host }: IncomingHttpHeaders): void {
-  // A name ends at its port; only 127.0.0.1 is bound, so the port needs no check.
+  // Ignore the port: only 127.0.0.1 is bound, so it needs no check.
   if (host === undefined || !LOOPBACK.test(host.replace(/:\d+$/, ''))) throw new HttpError(403, 'The emulator answers to 127.0.0.1 and localhost only')
 }
 
-/** Nobody but the page itself reads. @throws HttpError 403 */
+/** Only the page itself may read. @throws HttpError 403 */
 export function checkReader (headers: IncomingHttpHeaders): void {
   const { origin, host } = headers
   if (origin !== undefined && origin !== `http://${host}`) throw new HttpError(403, 'Other pages may not read from the emulator')
   const site = headers['sec-fetch-site']
-  // Following a link from elsewhere to the page is fine, its data is not for embedding.
+  // Links from other sites to the page are fine, but its data must not be embedded.
   if (site !== undefined && site !== 'same-origin' && site !== 'none' && headers['sec-fetch-mode'] !== 'navigate') throw new HttpError(403, 'Other pages may not read from the emulator')
 }
 
 /**
- * Lets pages of this machine send telemetry from a browser. False where the answer has been given.
+ * Lets pages on this machine send telemetry from a browser. False if the request has been answered.
  * @throws HttpError 403
  */
 export function applyCors (request: IncomingMessage, response: ServerResponse, origins: readonly string[]): boolean {
   const { origin } = request.headers
   if (origin !== undefined) {
-    // Anything on the web could post into a developer's rows otherwise.
+    // Otherwise any website could add rows to a developer's emulator.
     if (!isLocalOrigin(origin) && !origins.includes(origin)) throw new HttpError(403, 'Only pages of this machine may send telemetry to the emulator; see the option origins')
     response.setHeader('access-control-allow-origin', origin)
     response.setHeader('access-control-allow-credentials', 'true')

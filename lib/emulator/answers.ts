@@ -7,13 +7,13 @@ import type { Envelope } from './rows'
 export interface TrackRequest {
   path: string
   headers: IncomingHttpHeaders
-  /** The telemetry items, good and bad. */
+  /** The telemetry items, valid and invalid. */
   items: Envelope[]
-  /** How many posts came before it since the emulator was started, cleared or scripted. */
+  /** Number of earlier posts since the emulator was last started, cleared or scripted. */
   index: number
 }
 
-/** What to do with a post instead of what the real endpoint would. */
+/** How to answer a post, overriding the real endpoint's behavior. */
 export interface ScriptedAnswer {
   /** @default what the real endpoint would answer */
   status?: number
@@ -26,19 +26,19 @@ export interface ScriptedAnswer {
   reset?: boolean
   /** Take the post and never answer. */
   hang?: boolean
-  /** Items to refuse, by index: with some of them refused the status is 206 unless given. */
+  /** Items to reject, by index: if some are rejected, the status is 206 unless given. */
   errors?: Array<Partial<ItemError> & { index: number }>
-  /** Whether the rows are kept all the same. @default true for a status under 300, false for any other, for reset and hang */
+  /** Whether the rows are kept anyway. @default true for a status under 300, false for any other, for reset and hang */
   keep?: boolean
-  /** For how many posts this holds. @default for all that come, or for one where another answer follows */
+  /** How many posts this answers. @default all that follow, or one if another answer follows */
   times?: number
 }
 
-/** A status, an answer, or a function that gives one; `undefined` is the real endpoint's answer. */
+/** A status, an answer, or a function that returns one; `undefined` is the real endpoint's answer. */
 export type Answer = number | ScriptedAnswer | undefined |
   ((request: TrackRequest) => number | ScriptedAnswer | undefined | Promise<number | ScriptedAnswer | undefined>)
 
-/** Answers in their order, each for its number of posts; after the last that is limited, the real endpoint's. */
+/** Gives answers in order, each for its number of posts; after the last limited one, the real endpoint's. */
 export function createScript (answers: Answer[]) {
   const left = answers.map((answer, index) => {
     const times = typeof answer === 'object' ? answer.times : undefined
@@ -46,7 +46,7 @@ export function createScript (answers: Answer[]) {
   })
   let index = 0
 
-  /** @param request its items are read where a function asks for them */
+  /** @param request its items are read only if a function asks for them */
   return async function next ({ items, ...request }: Omit<TrackRequest, 'index' | 'items'> & { items: () => Envelope[] }): Promise<ScriptedAnswer> {
     const at = left.findIndex(times => times > 0)
     const answer = at < 0 ? undefined : answers[at]

@@ -1,4 +1,4 @@
-/** The page's questions → rows as JSON, and a signal when there are new ones. */
+/** The page's queries → rows as JSON, and a signal when new ones arrive. */
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
@@ -16,18 +16,18 @@ import { metricSums } from './metric-sums'
 
 type Handler = (this: Api, request: IncomingMessage, response: ServerResponse, params: URLSearchParams) => void | Promise<void>
 
-/** Browser windows that can watch at one time. */
+/** Browser windows that can watch at the same time. */
 const MAX_WATCHERS = 32
-/** Shortest time between two signals, in milliseconds: under load the page must not be woken for every post. */
+/** Minimum time between two signals, in milliseconds: under load the page must not wake up for every post. */
 const SIGNAL_EVERY = 200
 const MAX_LIMIT = 1_000
-/** Bytes of telemetry in one answer. */
+/** Maximum bytes of telemetry in one answer. */
 const MAX_ANSWER = 16_000_000
-/** Rows that an operation is shown with. */
+/** Maximum rows shown for an operation. */
 const MAX_OPERATION = 2_000
-/** Characters of an address or a command in a list. */
+/** Maximum characters of a URL or command in a list. */
 const MAX_URL = 300
-/** Characters of an export that are written at a time. */
+/** Characters of an export written at a time. */
 const EXPORTED_AT_ONCE = 64_000
 
 const HANDLERS: Readonly<Record<string, Handler>> = {
@@ -64,7 +64,7 @@ export class Api {
     this.#heartbeat = setInterval(() => { for (const watcher of this.watchers) watcher.write(': still here\n\n') }, 15_000).unref()
   }
 
-  /** False where there is nothing under this path. */
+  /** False if there is nothing at this path. */
   async handle (request: IncomingMessage, response: ServerResponse, url: URL): Promise<boolean> {
     const { pathname, searchParams } = url
     if (await this.#handleQuery(request, response, url)) return true
@@ -90,7 +90,7 @@ export class Api {
     return ids.flatMap(id => this.store.record(id) ?? [])
   }
 
-  /** A window on the answer, newest first. */
+  /** One page of the answer, newest first. */
   * window (params: URLSearchParams): Generator<Kept> {
     const ids = this.select(readQuery(params))
     const offset = count(params.get('offset'), 0)
@@ -111,7 +111,7 @@ export class Api {
   #tell (): void {
     this.#signal = undefined
     for (const watcher of this.watchers) {
-      // A window that does not read would make its backlog ours.
+      // If a client doesn't read, its backlog would fill our memory.
       if (watcher.writableLength > 1_000_000) watcher.destroy()
       else watcher.write(`data: ${JSON.stringify(this.state())}\n\n`)
     }
@@ -150,7 +150,7 @@ function listLines (this: Api, _request: IncomingMessage, response: ServerRespon
   sendJson(response, 200, { ...this.state(), total: ids.length, counts: countTypes(this.store, everyKind), lines: [...this.window(params)].map(record => line(this.store, record)) })
 }
 
-/** With a search, also the places of the rows that it finds. */
+/** If there is a search, also returns the ids of the rows it finds. */
 function showOperation (this: Api, _request: IncomingMessage, response: ServerResponse, params: URLSearchParams): void {
   const { text, ...query } = readQuery(params)
   const ids = this.select(query)
@@ -175,7 +175,7 @@ function showMetrics (this: Api, _request: IncomingMessage, response: ServerResp
 }
 
 function showMap (this: Api, _request: IncomingMessage, response: ServerResponse, params: URLSearchParams): void {
-  // The role chooses among the arrows: both ends of each are needed first.
+  // Apply the role to the finished map: both ends of each arrow are needed first.
   const { role, ...query } = readQuery(params)
   sendJson(response, 200, serviceMap(this.records(this.select({ ...query, types: ['request', 'dependency'] })), role))
 }
@@ -185,12 +185,12 @@ function showHealth (this: Api, _request: IncomingMessage, response: ServerRespo
   sendJson(response, 200, { ...this.state(), findings: found, refused: this.refused().slice(-50).reverse() })
 }
 
-/** Envelopes, one a line, oldest first: what import and the emulator's own file read. */
+/** Envelopes, one a line, oldest first: the format of imports and of the emulator's own file. */
 async function exportRows (this: Api, _request: IncomingMessage, response: ServerResponse, params: URLSearchParams): Promise<void> {
   response.writeHead(200, { 'content-type': 'application/x-ndjson; charset=utf-8', 'content-disposition': 'attachment; filename="telemetry.ndjson"' })
-  // What comes while it is being written is not part of it.
+  // Excludes rows that arrive while the export is being written.
   const ids = this.select(readQuery(params)).slice()
-  // A slow reader sets the pace, so that the rows are not in memory twice.
+  // The reader sets the pace, so that the rows are not in memory twice.
   await pipeline(Readable.from(lines(this.store, ids)), response)
 }
 
@@ -211,7 +211,7 @@ async function takeRows (this: Api, request: IncomingMessage, response: ServerRe
   sendJson(response, 200, await importRows(request, this.store))
 }
 
-/** What a list shows of a row; the address is looked up, since few rows are in sight at a time. */
+/** A row as shown in a list. The URL is looked up on demand, since few rows are visible at a time. */
 function line (store: Store, record: Kept): Omit<Kept, 'text' | 'size'> & { url?: string } {
   const { text, size, ...columns } = record
   if (record.type !== 'request' && record.type !== 'dependency' && record.type !== 'pageView') return columns

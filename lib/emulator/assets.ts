@@ -1,4 +1,4 @@
-/** The built page → memory, with the policy that it is served under. */
+/** The built page → memory, with the policy that it is served with. */
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 
@@ -7,7 +7,7 @@ export interface Asset {
   body: Buffer
 }
 
-// Everything from here and nothing inline; trusted types make sure that text never becomes markup.
+// Only our own files and nothing inline; trusted types make sure that text never becomes markup.
 const POLICY = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; " +
   "base-uri 'none'; form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'"
 

@@ -1,4 +1,4 @@
-/** Received envelope → row: one flat object with the column names of Azure's tables. */
+/** Received envelope → row: a flat object with the column names of Azure's tables. */
 import { isObject, milliseconds, number, numbers, numeric, present, severity, strings, text, truth } from './fields'
 import { kindOf, type Envelope, type ExceptionDetail, type Row } from './rows'
 
@@ -40,7 +40,7 @@ export function toRow (envelope: Envelope, itemId: number): Row {
     customMeasurements: numbers(data.measurements),
     envelope
   }
-  // In Azure a metric named like a Windows counter lands in performanceCounters.
+  // Azure puts metrics named like Windows counters in performanceCounters.
   if (row.type === 'metric' && row.name?.startsWith('\\')) Object.assign(row, { type: 'performanceCounter' }, counterParts(row.name))
   return row
 }
@@ -51,7 +51,7 @@ function columns (data: Record<string, unknown>, envelope: Envelope): Partial<Ro
       name: text(data.name) ?? '',
       url: text(data.url),
       resultCode: text(data.responseCode) ?? '',
-      // Azure counts a request as successful unless told otherwise.
+      // Azure treats a request as successful unless it says otherwise.
       success: truth(data.success) ?? true,
       duration: milliseconds(data.duration) ?? 0,
       id: text(data.id) ?? '',
@@ -122,11 +122,11 @@ function exceptionColumns (data: Record<string, unknown>): Partial<Row> {
   })
 }
 
-/** The function that threw, which is how Azure tells problems apart. */
+/** The function that threw, which Azure uses to tell problems apart. */
 function frame (detail: ExceptionDetail | undefined): string | undefined {
   const parsed = Array.isArray(detail?.parsedStack) ? detail.parsedStack[0] : undefined
   if (parsed?.method) return text(parsed.method)
-  // Cut first: a stack is free text, and the pattern must not see megabytes of it.
+  // Cut first: a stack is free text, and the pattern must not run over megabytes of it.
   const match = /^\s*at (?:async )?([^\s(]+)/m.exec(text(detail?.stack)?.slice(0, 4_096) ?? '')
   return match?.[1]
 }

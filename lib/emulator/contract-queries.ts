@@ -1,4 +1,4 @@
-/** What a change of rows takes away → the saved queries that ask for it. */
+/** Rows that a change removes → the saved queries that ask for them. */
 import { readFile, readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { ContractRow } from './contract-rows'
@@ -25,13 +25,13 @@ const TABLES: Readonly<Record<RowType, readonly string[]>> = {
   availability: ['availabilityResults', 'AppAvailabilityResults']
 }
 
-/** By the text of a query: what it names, and no row of its tables has any more. */
+/** Names and values in a query's text that no row of its tables has any more. */
 export function brokenQueries (before: readonly ContractRow[], now: readonly ContractRow[], queries: ReadonlyMap<string, string>): BrokenQuery[] {
   const lost = missing(before, now, row => [row.type]) as RowType[]
   return [...queries].flatMap(([name, text]) => {
     const query = withoutComments(text)
     const asked = (Object.keys(TABLES) as RowType[]).filter(kind => TABLES[kind].some(table => isWord(table, query)))
-    // A query of no table that we know, such as `search`, asks all of them.
+    // A query without a table we know, such as `search`, asks all of them.
     const isAsked = ({ type }: ContractRow): boolean => asked.length === 0 || asked.includes(type)
     const [then, since] = [before.filter(isAsked), now.filter(isAsked)]
     const texts = missing(then, since, row => [row.name, row.message, row.exceptionType, row.operation, row.role, row.target, row.resultCode])
@@ -58,7 +58,7 @@ function isWord (word: string, query: string): boolean {
   return new RegExp(`\\b${escaped(word)}\\b`).test(query)
 }
 
-/** A number that was left out of the value may be any in the query. */
+/** A number that was replaced in the value may be any number in the query. */
 function isLiteral (value: string, query: string): boolean {
   const pattern = escaped(value).replaceAll('#', '[\\d.a-f-]+')
   return new RegExp(`(["'])${pattern}\\1`, 'i').test(query) || (/^\d+$/.test(value) && new RegExp(`resultCode\\)?\\s*==\\s*${value}\\b`, 'i').test(query))

@@ -1,4 +1,4 @@
-/** Rows → what a contract holds of them, in an order that does not depend on time. */
+/** Rows → their entries in a contract, in an order that doesn't depend on time. */
 import type { Row, RowType } from './rows'
 
 export interface ContractRow {
@@ -6,7 +6,7 @@ export interface ContractRow {
   role?: string
   operation?: string
   name?: string
-  /** Of a trace or an exception, with `#` for numbers and ids. */
+  /** For a trace or an exception, with `#` in place of numbers and ids. */
   message?: string
   exceptionType?: string
   resultCode?: string
@@ -16,7 +16,7 @@ export interface ContractRow {
   target?: string
   /** How many such rows there are. */
   count: number
-  /** Names only. One that not every such row has ends with `?`. */
+  /** Names only. A name ends with `?` if only some of the rows have it. */
   customDimensions?: string[]
   customMeasurements?: string[]
 }
@@ -48,7 +48,7 @@ function identityOf (row: Row): Omit<ContractRow, 'count'> {
   })) as Omit<ContractRow, 'count'>
 }
 
-// GUIDs and long hexadecimal ids first, of which numbers are a part; a number within a word (`v2`) belongs to the word.
+// GUIDs and long hexadecimal ids first, as they contain numbers; a number within a word (`v2`) is part of the word.
 const CHANGING = /\b[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b|\b(?=[a-f]*\d)[0-9a-f]{8,}\b|\b\d+(?:\.\d+)*(?=ms\b|s\b|\b)/gi
 
 function withoutNumbers (text: string | undefined): string | undefined {
@@ -56,7 +56,7 @@ function withoutNumbers (text: string | undefined): string | undefined {
 }
 
 function addNames (names: Names, values: object): void {
-  // How Azure counts a row is not what the app has said.
+  // These say how Azure counts a row, and don't come from the app.
   for (const name of Object.keys(values)) if (!name.startsWith('_MS.')) names.set(name, (names.get(name) ?? 0) + 1)
 }
 

@@ -1,4 +1,4 @@
-/** Rows of a scenario against a reviewed file: which rows there are, without what differs from run to run. */
+/** A scenario's rows, compared with a reviewed file, without anything that differs from run to run. */
 import { AssertionError } from 'node:assert'
 import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { dirname } from 'node:path'
@@ -7,13 +7,13 @@ import { brokenQueries, readQueries } from './contract-queries'
 import type { Row, RowType } from './rows'
 
 export interface ExpectOptions {
-  /** Which rows count. @default all but metrics and performance counters, whose number depends on time */
+  /** Which rows to compare. @default all but metrics and performance counters, whose number depends on time */
   rows?: (row: Row) => boolean
-  /** Whether to write the file instead of comparing. @default the environment variable UPDATE_ROWS is 1 */
+  /** Write the file instead of comparing. @default true if the environment variable UPDATE_ROWS is 1 */
   update?: boolean
   /**
-   * Saved queries, of alerts or a workbook: what the change would break is named. A folder of `.kql` files, or
-   * queries by name.
+   * Saved queries, from alerts or a workbook: the failure names those that the change would break. A folder of `.kql`
+   * files, or queries by name.
    */
   queries?: string | Readonly<Record<string, string>>
 }
@@ -25,10 +25,10 @@ const HOW_TO_ACCEPT = 'If this is what you want, run the test with UPDATE_ROWS=1
 
 /**
  * Compares the emulator's rows with those in `file`: kinds, names, result codes, names of custom dimensions, counts.
- * Ids, times, durations and numbers in texts do not count. Call `flush()` of the app before.
- * A file that is not there yet is written, unless the environment variable CI is set.
+ * Ignores ids, times, durations and numbers in texts. Call the app's `flush()` first.
+ * If the file doesn't exist it is written, unless the environment variable CI is set.
  * Rejects with an AssertionError whose message lists the differences.
- * @param file JSON, to be reviewed and committed
+ * @param file JSON file to review and commit
  */
 export async function expectRows (emulator: { items: () => Row[] }, file: string, options: ExpectOptions = {}): Promise<void> {
   const counts = options.rows ?? (({ type }: Row) => !NUMBERS.has(type))
@@ -57,7 +57,7 @@ function fail (message: string, expected: readonly ContractRow[], actual: readon
 
 async function write (file: string, rows: readonly ContractRow[]): Promise<void> {
   await mkdir(dirname(file), { recursive: true })
-  // One row a line: a review shows which rows have changed.
+  // One row a line, so that a review shows which rows have changed.
   await writeFile(file, `{\n  "rows": [\n${rows.map(row => `    ${JSON.stringify(row)}`).join(',\n')}\n  ]\n}\n`)
 }
 
@@ -74,12 +74,12 @@ async function read (file: string): Promise<ContractRow[] | undefined> {
   return rows
 }
 
-/** What makes two rows the same row, before and after. */
+/** What identifies a row, before and after. */
 function keyOf ({ count: _, customDimensions: __, customMeasurements: ___, ...identity }: ContractRow): string {
   return JSON.stringify(identity)
 }
 
-/** Lines of `-` (gone), `+` (new) and `~` (changed). */
+/** Lines of `-` (removed), `+` (added) and `~` (changed). */
 function compare (expected: readonly ContractRow[], actual: readonly ContractRow[]): string[] {
   const now = new Map(actual.map(row => [keyOf(row), row]))
   const before = new Map(expected.map(row => [keyOf(row), row]))

@@ -1,4 +1,4 @@
-/** A field as it came over the wire, whatever it is → text, number, truth value or duration. Also runs in the page. */
+/** A field from the wire, of any type → text, number, boolean or duration. Also runs in the page. */
 
 const SEVERITIES = ['verbose', 'information', 'warning', 'error', 'critical']
 
@@ -9,7 +9,7 @@ export function milliseconds (span: unknown): number | undefined {
   if (match === null) return undefined
   const [, minus, days = '0', hours, minutes, seconds, fraction = ''] = match
   const whole = ((Number(days) * 24 + Number(hours)) * 60 + Number(minutes)) * 60 + Number(seconds)
-  // One division of whole ticks (100 ns): 00:00:01.0012000 is 1001.2 and not 1001.1999999.
+  // One division of whole ticks (100 ns): 00:00:01.0012000 is 1001.2, not 1001.1999999.
   const ticks = whole * 1e7 + Number(fraction.padEnd(7, '0').slice(0, 7))
   return (minus ? -ticks : ticks) / 1e4
 }
@@ -30,7 +30,7 @@ export function number (value: unknown): number | undefined {
   return typeof value === 'number' && Number.isFinite(value) ? value : undefined
 }
 
-/** A number, or the digits of one. */
+/** A number, or a string of digits. */
 export function numeric (value: unknown): number | undefined {
   return number(typeof value === 'string' && value !== '' ? Number(value) : value)
 }

@@ -4,10 +4,10 @@ import { createInterface } from 'node:readline'
 import { readItem } from './ingestion'
 import type { Item, Store } from './store'
 
-/** Once the file holds so many times what is kept, it is written anew at the next start. */
+/** Once the file holds this many times what is kept, the next start rewrites it. */
 const SLACK = 2
 
-/** Fills the store from the file, then appends what comes. */
+/** Fills the store from the file, then appends new rows. */
 export async function keepInFile (store: Store, path: string) {
   let lines = 0
   if (existsSync(path)) {
@@ -23,10 +23,10 @@ export async function keepInFile (store: Store, path: string) {
     renameSync(fresh, path)
   }
 
-  // Telemetry may hold what is nobody else's business on a shared machine.
+  // Telemetry may be private, and the machine may be shared.
   const stream = createWriteStream(path, { flags: 'a', mode: 0o600 })
   await new Promise<void>((resolve, reject) => { stream.once('open', () => resolve()).once('error', reject) })
-  // A line that a crash cut off must not swallow the next one; empty lines are passed over.
+  // A line that a crash cut off must not swallow the next one; empty lines are skipped.
   if (lines > 0) stream.write('\n')
   let failure: Error | undefined
   stream.on('error', error => { failure = error })
@@ -42,7 +42,7 @@ export async function keepInFile (store: Store, path: string) {
   }
 }
 
-/** Nothing for a line that a crash cut off, or that is none of ours. */
+/** Undefined for a line that a crash cut off, or that isn't ours. */
 function parse (line: string): Item | undefined {
   try {
     const read = readItem(JSON.parse(line), true)

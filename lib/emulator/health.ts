@@ -4,7 +4,7 @@ import { ALL_DIMENSIONS, DIMENSION, DIMENSION_NAME, LARGE_DIMENSION, isLargeDime
 import { kindOf, type Envelope } from './rows'
 import { bytesOf, refusal } from './validation'
 
-/** rejected: it never arrives. truncated: text is cut. sampled: it stands for several. unjoined: no view can place it. */
+/** rejected: never arrives. truncated: text is cut. sampled: stands for several rows. unjoined: no view can place it. */
 export type Verdict = 'rejected' | 'truncated' | 'sampled' | 'unjoined'
 
 export interface Finding {
@@ -12,7 +12,7 @@ export interface Finding {
   reason: string
 }
 
-/** A telemetry item that was refused. */
+/** A telemetry item that was rejected. */
 export interface RefusedItem {
   /** Milliseconds since 1970. */
   at: number
@@ -23,12 +23,12 @@ export interface RefusedItem {
 const UUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i
 const PAST = 48 * 3_600_000
 const FUTURE = 2 * 3_600_000
-// A log line may well belong to none: `Server listening` comes before any request.
+// Log lines are excluded, as they may have no operation: `Server listening` comes before any request.
 const OF_AN_OPERATION = new Set(['request', 'dependency', 'exception'])
 
 /**
- * @param size of the item's JSON, in bytes
- * @param received the time to judge the item's own time by, in milliseconds since 1970
+ * @param size size of the item's JSON, in bytes
+ * @param received the time to compare the item's own time with, in milliseconds since 1970
  */
 export function findings (envelope: Envelope, size: number, received: number): Finding[] {
   const found: Finding[] = []
@@ -38,7 +38,7 @@ export function findings (envelope: Envelope, size: number, received: number): F
   const tags = isObject(envelope.tags) ? envelope.tags : {}
 
   if (!UUID.test(String(envelope.iKey))) say('rejected', 'the instrumentation key is not a valid UUID')
-  // Only an emulator that is lenient, or was given rows of an earlier one, keeps such a row.
+  // Only a lenient emulator, or one that loaded an earlier one's rows, keeps such a row.
   const refused = kind === undefined ? undefined : refusal(envelope, size)
   if (refused !== undefined) say('rejected', refused)
   const time = Date.parse(String(envelope.time))

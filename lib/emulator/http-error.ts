@@ -1,7 +1,7 @@
-/** An answer other than the usual one, as an error, and how answers are written. */
+/** HTTP errors, and how answers are written. */
 import type { IncomingMessage, ServerResponse } from 'node:http'
 
-/** What cannot be taken at all. */
+/** A request that can't be served at all. */
 export class HttpError extends Error {
   readonly status: number
   constructor (status: number, message: string) {
@@ -10,7 +10,7 @@ export class HttpError extends Error {
   }
 }
 
-/** What a client may still send of a body that nobody wants, and for how long, before its connection is cut. */
+/** How much, and for how long, a client may keep sending a rejected body before its connection is cut. */
 const DRAINED_BYTES = 32_000_000
 const DRAINED_FOR = 2_000
 
@@ -26,14 +26,14 @@ export function sendError (response: ServerResponse, status: number, message: st
     response.destroy()
     return
   }
-  // What is still being sent is not worth reading: the connection ends with the answer.
+  // The rest of the body isn't worth reading: close the connection after the answer.
   response.setHeader('connection', 'close')
   sendJson(response, status, { error: message })
   const { req } = response
   if (!req.complete) drain(req)
 }
 
-/** Reads and forgets a little more, so that the client can see the answer before the connection ends. */
+/** Discards a little more input, so that the client can read the answer before the connection closes. */
 function drain (request: IncomingMessage): void {
   let left = DRAINED_BYTES
   const timer = setTimeout(() => request.destroy(), DRAINED_FOR).unref()

@@ -1,4 +1,4 @@
-/** A saved export, as it comes in → rows. Never as a whole in memory, however long it is. */
+/** A saved export, streamed → rows. Never in memory as a whole, however long it is. */
 import type { IncomingMessage } from 'node:http'
 import { HttpError } from './http-error'
 import { readItem, type ItemError, type TrackAnswer } from './ingestion'
@@ -7,14 +7,14 @@ import { POST } from './limits'
 import type { Item, Store } from './store'
 
 const MAX_IMPORT = 200_000_000
-/** Reasons that are told; the others are counted. */
+/** Reasons that are listed; the rest are only counted. */
 const MAX_ERRORS = 100
-/** Rows that are handed on at one time, in bytes of their JSON. */
+/** Rows stored at a time, in bytes of their JSON. */
 const SLICE = 1_000_000
 const NEWLINE = 0x0a
 
 /**
- * An envelope a line, or a JSON array of at most 10 MB. Rows that Azure would refuse are kept, and Health says so.
+ * One envelope a line, or a JSON array of at most 10 MB. Rows that Azure would reject are kept, and Health says so.
  * @throws HttpError 400, 413
  */
 export async function importRows (request: IncomingMessage, store: Store): Promise<TrackAnswer> {
@@ -39,13 +39,13 @@ export async function importRows (request: IncomingMessage, store: Store): Promi
   return taken.end()
 }
 
-/** undefined where there is nothing but white space yet. */
+/** undefined if there is only white space so far. */
 function isArrayStart (text: Buffer): boolean | undefined {
   const start = text.toString('utf8', 0, 1_000).replace(/^\uFEFF/, '').trimStart()
   return start === '' ? undefined : start.startsWith('[')
 }
 
-/** What is left of the last line. */
+/** Returns the incomplete last line. */
 function takeLines (text: Buffer, taken: Taken): Buffer {
   let start = 0
   for (let end = text.indexOf(NEWLINE); end !== -1; end = text.indexOf(NEWLINE, start)) {
@@ -81,7 +81,7 @@ class Taken {
     if (this.#size > SLICE) this.#handOn()
   }
 
-  /** @throws HttpError 400 where nothing was good */
+  /** @throws HttpError 400 if no row was valid */
   end (): TrackAnswer {
     this.#handOn()
     if (this.#accepted === 0) throw new HttpError(400, 'The file holds no telemetry items: expected one a line, as JSON')

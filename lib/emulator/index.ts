@@ -30,17 +30,17 @@ export type { Post } from './track'
 export interface EmulatorOptions {
   /** Port on 127.0.0.1. @default 0, any free one */
   port?: number
-  /** Rows kept; the oldest leave first. @default 100000 */
+  /** Maximum number of rows kept; the oldest are evicted first. @default 100000 */
   maxRows?: number
-  /** Bytes of telemetry kept; the oldest leave first. @default 134217728 */
+  /** Maximum bytes of telemetry kept; the oldest are evicted first. @default 134217728 */
   maxBytes?: number
-  /** A file that keeps the rows over restarts: envelopes, one a line. @default none, rows are in memory only */
+  /** A file that keeps the rows across restarts, one envelope a line. @default none, rows are in memory only */
   file?: string
-  /** What the connection string names. Rows of any key are taken. @default all zeros */
+  /** The key in the connection string. Rows with any key are accepted. @default all zeros */
   instrumentationKey?: string
-  /** Origins of web pages that may send telemetry, besides those of this machine. @default [] */
+  /** Origins of web pages that may send telemetry, in addition to those on this machine. @default [] */
   origins?: readonly string[]
-  /** Keeps rows that Azure would refuse; Health shows what is wrong with them. @default false, they are refused as Azure does */
+  /** Keeps rows that Azure would reject; Health shows what is wrong with them. @default false, they are rejected as in Azure */
   lenient?: boolean
 }
 
@@ -50,12 +50,12 @@ export interface WaitOptions {
 }
 
 export interface Emulator {
-  /** Of the page and the ingestion endpoint, without a slash at its end. */
+  /** URL of the page and the ingestion endpoint, without a trailing slash. */
   readonly url: string
   readonly connectionString: string
   /** The latest posts to the ingestion endpoint, oldest first, 1,000 at most. */
   readonly posts: readonly Post[]
-  /** The latest items that were refused, by the endpoint's rules or a script's, oldest first, 200 at most. */
+  /** The latest items rejected by the endpoint's rules or a script, oldest first, 200 at most. */
   readonly refused: readonly RefusedItem[]
   /** Live Metrics: who posts, what, and whether somebody watches. The page's Live view does while it is open. */
   readonly live: Live
@@ -63,34 +63,34 @@ export interface Emulator {
   items<T extends RowType> (match: RowMatch & { type: T }): Array<RowOf<T>>
   items (match?: Match): Row[]
   /**
-   * The first row that matches, whether it is here or still to come; with `count`, that many.
-   * Rejects after the timeout, with what did arrive in the message.
+   * The first row that matches, now or later; with `count`, that many.
+   * Rejects after the timeout; the message lists what did arrive.
    */
   waitFor<T extends RowType> (match: RowMatch & { type: T }, options: WaitOptions & { count: number }): Promise<Array<RowOf<T>>>
   waitFor (match: Match, options: WaitOptions & { count: number }): Promise<Row[]>
   waitFor<T extends RowType> (match: RowMatch & { type: T }, options?: WaitOptions): Promise<RowOf<T>>
   waitFor (match: Match, options?: WaitOptions): Promise<Row>
   /**
-   * Runs a KQL query over the rows, as the portal's Logs page does: `requests | where success == false | count`.
+   * Runs a KQL query over the rows, like the portal's Logs page: `requests | where success == false | count`.
    * Tables have the names and columns of Application Insights or, as `AppRequests` and so on, of a workspace.
    * Needs the package `@kusto/language-service-next`.
-   * Rejects with a `code`: `FAI_KQL_INVALID` where the query is wrong, with `line` and `column`; `FAI_KQL_UNSUPPORTED`,
+   * Rejects with a `code`: `FAI_KQL_INVALID` if the query is wrong, with `line` and `column`; `FAI_KQL_UNSUPPORTED`,
    * `FAI_KQL_TIMEOUT` (10 s, see the options), `FAI_KQL_CANCELLED`, `FAI_KQL_LIMIT` or `FAI_KQL_NOT_INSTALLED`.
    */
   query (kql: string, options?: QueryOptions): Promise<QueryResult>
   /** Forgets rows, posts, refused items and what Live Metrics have shown. A script stays. */
   clear (): void
-  /** How the next posts are answered: each answer in its turn; without any, as the real endpoint would. */
+  /** Sets the answers to the next posts, in order; without any, posts are answered like the real endpoint would. */
   respondWith (...answers: Answer[]): void
-  /** Calls back with the rows of each post as they come. Returns how to stop. */
+  /** Calls the listener with the rows of each post as they arrive. Returns a function that stops it. */
   listen (listener: (rows: Row[]) => void): () => void
-  /** Ends every connection and rejects what still waits. */
+  /** Ends all connections and rejects pending waits. */
   close (): Promise<void>
 }
 
 const POSTS = 1_000
 
-/** Starts an emulator of Application Insights' ingestion on 127.0.0.1, with its page at `url`. */
+/** Starts a local Application Insights ingestion endpoint on 127.0.0.1, with its page at `url`. */
 export async function startEmulator (options: EmulatorOptions = {}): Promise<Emulator> {
   const instrumentationKey = options.instrumentationKey ?? '00000000-0000-0000-0000-000000000000'
   const store = new Store({ maxRows: options.maxRows ?? 100_000, maxBytes: options.maxBytes ?? 128 * 1024 * 1024 })

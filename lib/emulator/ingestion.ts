@@ -1,4 +1,4 @@
-/** Bytes of a post → telemetry items, sorted into good and bad, and the answer that the real endpoint would give. */
+/** Bytes of a post → valid and invalid telemetry items, and the answer that the real endpoint would give. */
 import type { IncomingMessage } from 'node:http'
 import { promisify } from 'node:util'
 import zlib from 'node:zlib'
@@ -9,9 +9,9 @@ import type { Envelope } from './rows'
 import type { Item } from './store'
 import { refusal, validationError } from './validation'
 
-/** Why one item was refused. */
+/** Why one item was rejected. */
 export interface ItemError {
-  /** Place in the post, from 0. */
+  /** Index in the post, from 0. */
   index: number
   statusCode: number
   message: string
@@ -25,15 +25,15 @@ export interface TrackAnswer {
 
 export interface Sorted {
   received: number
-  /** The good items, by their place in the post. */
+  /** The valid items, by index in the post. */
   good: Map<number, Item>
   errors: ItemError[]
 }
 
-/** Errors that an answer lists, and the length of each, in characters: a refused post must not be answered by a larger one. */
+/** Errors listed in an answer, and the length of each in characters: the answer to a rejected post must not be larger than it. */
 const MAX_ERRORS = 1_000
 const MAX_REASON = 200
-/** Above this the items of one post are kept as texts alone, which are parsed again when their turn comes. */
+/** Above this, a post's items are kept only as text, and parsed again when their turn comes. */
 const PARSED_BYTES = 1_000_000
 
 const inflaters: Record<string, (body: Buffer, options: { maxOutputLength: number }) => Promise<Buffer>> = {
@@ -44,7 +44,7 @@ const inflaters: Record<string, (body: Buffer, options: { maxOutputLength: numbe
 }
 
 /**
- * @param arrived is told of every piece, and may throw
+ * @param arrived called for every chunk; may throw
  * @throws HttpError 413
  */
 export async function readBody (request: IncomingMessage, arrived: (bytes: number) => void): Promise<Buffer> {
@@ -66,7 +66,7 @@ export async function decompress (body: Buffer, encoding: string | undefined): P
   if (name === '' || name === 'identity') return body
   if (!Object.hasOwn(inflaters, name)) throw new HttpError(415, 'Content-Encoding must be gzip, deflate, br or identity')
   try {
-    // The limit holds while inflating: a bomb never unfolds.
+    // The limit applies while decompressing, so a zip bomb never expands.
     return await inflaters[name](body, { maxOutputLength: POST })
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ERR_BUFFER_TOO_LARGE') throw tooLarge()
@@ -79,8 +79,8 @@ function tooLarge (): HttpError {
 }
 
 /**
- * Tells the good items from the bad.
- * @param lenient keeps what Azure would refuse, as long as it is a row
+ * Separates valid from invalid items.
+ * @param lenient keep rows that Azure would reject
  * @throws HttpError 400, 413
  */
 export function sort (body: Buffer, lenient: boolean): Sorted {
@@ -95,7 +95,7 @@ export function sort (body: Buffer, lenient: boolean): Sorted {
   return sorted
 }
 
-/** A good item, or what is wrong with it. */
+/** A valid item, or what is wrong with it. */
 export function readItem (item: unknown, lenient: boolean): Item | string {
   if (item === NOT_JSON) return '100: Invalid telemetry item: not JSON'
   if (item === TOO_LARGE) return `100: The telemetry item is larger than ${MAX_ITEM / 1_000} kB`
@@ -106,7 +106,7 @@ export function readItem (item: unknown, lenient: boolean): Item | string {
   try {
     text = JSON.stringify(envelope)
   } catch {
-    // Deeper than the stack.
+    // Nested deeper than the stack allows.
     return '100: Invalid telemetry item: nested too deeply'
   }
   const size = Buffer.byteLength(text)
@@ -114,7 +114,7 @@ export function readItem (item: unknown, lenient: boolean): Item | string {
   return (lenient ? undefined : refusal(envelope, size)) ?? { envelope, text, size }
 }
 
-/** @param more items that a script refuses, of those that are good */
+/** @param more valid items that a script rejects */
 export function refuseMore ({ good, errors }: Sorted, more: ItemError[]): void {
   for (const error of more) {
     good.delete(error.index)

@@ -1,14 +1,14 @@
-/** Bytes, unpacked → the telemetry items in them, one after the other. */
+/** Decompressed bytes → the telemetry items in them, one by one. */
 import { HttpError } from './http-error'
 
-/** Items of one post. The smallest row that an SDK sends has about 400 bytes: 10 MB hold no more. */
+/** Items per post. The smallest row that an SDK sends has about 400 bytes, so 10 MB can't hold more. */
 export const MAX_ITEMS = 25_000
-/** Longest item that is looked into, in bytes. Far over Azure's 64 KB, so that a row that Azure would refuse can be told why. */
+/** Longest item that is parsed, in bytes. Far above Azure's 64 KB, so that the answer can say why Azure would reject a row. */
 export const MAX_ITEM = 1_000_000
 
-/** In place of an item that is not JSON. */
+/** Stands in for an item that is not JSON. */
 export const NOT_JSON = Symbol('not JSON')
-/** In place of one that is longer than `MAX_ITEM`. */
+/** Stands in for an item longer than `MAX_ITEM`. */
 export const TOO_LARGE = Symbol('too large')
 
 const QUOTE = 0x22
@@ -18,9 +18,9 @@ const NEWLINE = 0x0a
 const [OPEN_BRACKET, CLOSE_BRACKET, OPEN_BRACE, CLOSE_BRACE] = [0x5b, 0x5d, 0x7b, 0x7d]
 
 /**
- * A JSON array, one object, or an object a line. JSON of 10 MB can become 200 MB of objects: what is larger than one item
- * may be is read item by item.
- * @throws HttpError 400, 413, also while it is iterated
+ * A JSON array, one object, or one object a line. JSON of 10 MB can become 200 MB of objects, so anything larger than one
+ * item may be is read item by item.
+ * @throws HttpError 400, 413, also during iteration
  */
 export function itemsOf (body: Buffer): Iterable<unknown> {
   const start = firstByte(body)
@@ -38,7 +38,7 @@ function checked (items: unknown[]): unknown[] {
   return items
 }
 
-/** An object a line. */
+/** One object a line. */
 function * linesOf (body: Buffer): Generator<unknown> {
   let count = 0
   let at = firstByte(body)
@@ -54,14 +54,14 @@ function * linesOf (body: Buffer): Generator<unknown> {
   }
 }
 
-/** One line, or nothing where there is but white space. */
+/** One line, or nothing if it is blank. */
 export function itemOf (body: Buffer, start: number, end: number): unknown {
   if (end - start > MAX_ITEM) return TOO_LARGE
   const text = body.toString('utf8', start, end).trim()
   return text === '' ? undefined : json(text)
 }
 
-/** The elements of an array, from behind its bracket. */
+/** The elements of an array, starting after its bracket. */
 function * elementsOf (body: Buffer, from: number): Generator<unknown> {
   let depth = 0
   let start = from
@@ -86,7 +86,7 @@ function * elementsOf (body: Buffer, from: number): Generator<unknown> {
   throw new HttpError(400, 'The body is not JSON')
 }
 
-/** Place of the quote that ends the string which begins at `start`; the body's end where none does. */
+/** Position of the quote that closes the string starting at `start`, or the body's end if there is none. */
 function endOfString (body: Buffer, start: number): number {
   for (let quote = body.indexOf(QUOTE, start + 1); quote !== -1; quote = body.indexOf(QUOTE, quote + 1)) {
     let before = quote - 1
@@ -96,7 +96,7 @@ function endOfString (body: Buffer, start: number): number {
   return body.length
 }
 
-/** Behind white space and a byte order mark. */
+/** Position after white space and a byte order mark. */
 function firstByte (body: Buffer): number {
   let at = body[0] === 0xef && body[1] === 0xbb && body[2] === 0xbf ? 3 : 0
   while (at < body.length && (body[at] === 0x20 || (body[at] >= 0x09 && body[at] <= 0x0d))) at++

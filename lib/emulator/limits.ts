@@ -1,6 +1,6 @@
 /**
- * What Azure's tables take. Written down a second time on purpose, apart from what the plugin cuts its rows to: a mistake
- * in one of the two shows as a refused row in a test.
+ * The limits of Azure's tables. Deliberately duplicated from the plugin's own limits, so that a mistake in either shows up
+ * as a rejected row in a test.
  *
  * Lengths are in characters, as the endpoint counts them ("is too long. Expected: 1024 characters, Actual: 1169").
  * @see https://github.com/microsoft/ApplicationInsights-Home/tree/master/EndpointSpecs/Schemas/Docs
@@ -9,11 +9,11 @@
 import type { RowType } from './rows'
 
 interface Contract {
-  /** How the endpoint's messages name it. */
+  /** The name used in the endpoint's messages. */
   readonly type: string
-  /** Must be there, and not blank. */
+  /** Must be present and not blank. */
   readonly required: readonly string[]
-  /** Longest texts. */
+  /** Maximum text lengths. */
   readonly longest: Readonly<Record<string, number>>
 }
 
@@ -38,7 +38,7 @@ export const CONTRACTS: Readonly<Record<RowType, Contract>> = {
   availability: { type: 'AvailabilityData', required: ['id', 'name'], longest: { id: 64, name: 1_024, runLocation: 1_024, message: 8_192 } }
 }
 
-/** Both must be there. @see https://github.com/microsoft/ApplicationInsights-Java/issues/4283 */
+/** Both are required. @see https://github.com/microsoft/ApplicationInsights-Java/issues/4283 */
 export const EXCEPTION_DETAILS: Readonly<Record<string, number>> = { typeName: 1_024, message: 32_768 }
 export const STACK = 32_768
 export const METRIC_NAME = 1_024
@@ -73,18 +73,18 @@ export const TAGS: Readonly<Record<string, number>> = {
   'ai.user.userAgent': 2_048
 }
 
-/** Of the item's JSON, in bytes: "Telemetry item length must not exceed 65536". */
+/** Limit for an item's JSON, in bytes: "Telemetry item length must not exceed 65536". */
 export const ITEM = 65_536
-/** Of one post, unpacked. */
+/** Limit for one post, decompressed. */
 export const POST = 10_000_000
-/** A thousand days, in milliseconds: no duration reaches them. */
+/** A thousand days, in milliseconds: every duration must be shorter. */
 export const DURATION = 1_000 * 86_400_000
 
-/** Of custom dimensions: longer ones are cut, the row is kept. */
+/** For custom dimensions: longer ones are truncated, and the row is kept. */
 export const DIMENSION_NAME = 150
 export const DIMENSION = 8_192
 /**
- * What a model was asked and has answered may be longer, and does not count for the size of the item.
+ * Model prompts and answers may be longer, and don't count toward the item's size.
  * @see https://github.com/Azure/azure-sdk-for-js/pull/37950
  */
 export const LARGE_DIMENSION = 262_144
@@ -92,14 +92,14 @@ const LARGE_DIMENSIONS = new Set([
   'gen_ai.input.messages', 'gen_ai.output.messages', 'gen_ai.system_instructions', 'gen_ai.tool.definitions',
   'gen_ai.tool.call.arguments', 'gen_ai.tool.call.result', 'gen_ai.evaluation.explanation'
 ])
-/** All custom dimensions of a row together, as they are stored. @see https://github.com/Azure/azure-sdk-for-python/issues/47345 */
+/** Limit for all custom dimensions of a row together, as stored. @see https://github.com/Azure/azure-sdk-for-python/issues/47345 */
 export const ALL_DIMENSIONS = 65_532
 
 export function isLargeDimension (name: string): boolean {
   return LARGE_DIMENSIONS.has(name)
 }
 
-/** An address of IPv4 or IPv6, without a port. */
+/** An IPv4 or IPv6 address without a port. */
 export function isAddress (text: string): boolean {
   if (text.length > TAGS['ai.location.ip']) return false
   const parts = text.split(':')
@@ -111,7 +111,7 @@ export function isAddress (text: string): boolean {
   const wanted = mapped ? 6 : 8
   const gap = text.indexOf('::')
   if (gap !== -1 && text.includes('::', gap + 1)) return false
-  // At either end, `::` leaves an empty part beyond the one in its middle.
+  // At either end, `::` leaves a second empty part.
   const written = groups.filter(group => group !== '')
   if (!written.every(group => /^[0-9a-f]{1,4}$/i.test(group))) return false
   if (gap === -1) return groups.length === wanted && written.length === wanted

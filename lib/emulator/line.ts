@@ -17,7 +17,7 @@ export function line (row: Omit<Kept, 'time' | 'text' | 'size' | 'itemId'>): str
   return printable(parts.join('  '))
 }
 
-/** Received text must not move a terminal's cursor or break a line. */
+/** Received text must not move the terminal's cursor or break a line. */
 export function printable (text: string, longest = MAX): string {
   // eslint-disable-next-line no-control-regex
   const plain = text.replace(/[\u0000-\u001f\u007f-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069]+/g, ' ')

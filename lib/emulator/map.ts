@@ -1,4 +1,4 @@
-/** Requests and dependencies → the application map: services, what they call, and how that goes. */
+/** Requests and dependencies → the application map: services, what they call, and how those calls go. */
 import { isFailed } from './query'
 import { durations, groupBy, percentile, weight } from './series'
 import { spanId } from './span-id'
@@ -7,7 +7,7 @@ import type { Kept } from './store'
 export interface MapFigures { calls: number, failed: number, p95: number }
 
 export interface MapNode extends MapFigures {
-  /** Of a service its role; of what it calls, target and kind. */
+  /** For a service, its role; for a callee, target and kind. */
   id: string
   name: string
   /** `service`, or the kind of dependency: SQL, HTTP, Redis. */
@@ -17,13 +17,13 @@ export interface MapNode extends MapFigures {
 export interface MapEdge extends MapFigures {
   from: string
   to: string
-  /** As the caller's rows have them. */
+  /** As the caller's rows name them. */
   targets: string[]
 }
 
 export interface ServiceMap { nodes: MapNode[], edges: MapEdge[] }
 
-/** With a role: that service, who calls it and what it calls. */
+/** With a role: that service, its callers and its callees. */
 export function serviceMap (records: Kept[], role?: string): ServiceMap {
   const requests = records.filter(({ type }) => type === 'request')
   const calls = records.filter(record => record.type === 'dependency' && record.dependencyType !== 'InProc')
@@ -66,7 +66,7 @@ function nameOf (call: Kept): string {
   return call.target || call.name || '(no target)'
 }
 
-/** A call's callee is the service whose request names the call as its parent, else what the call names as its target. */
+/** The callee is the service whose request has the call as its parent, or else the call's target. */
 function calleeFinder (requests: Kept[], calls: Kept[]): (call: Kept) => string {
   const answeredBy = new Map<string, string>()
   for (const request of requests) if (request.operation_ParentId !== undefined) answeredBy.set(spanId(request.operation_ParentId), serviceOf(request))

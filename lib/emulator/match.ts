@@ -1,16 +1,16 @@
-/** Row + what a test expects of it → yes or no. */
+/** Row + what a test expects of it → whether it matches. */
 import { types } from 'node:util'
 import { isObject } from './fields'
 import type { Row } from './rows'
 
-/** A value, a pattern for its text, a function that decides, or an object of which every part must match. */
+/** A value, a pattern for its text, a predicate, or an object whose parts must all match. */
 export type Matcher<T> = T | RegExp | ((value: T) => boolean) |
   (T extends object ? { readonly [Key in keyof T]?: Matcher<NonNullable<T[Key]>> } : never)
 
-/** Columns that must match, the others do not matter; `undefined` asks for a column to be absent. */
+/** Columns that must match; others are ignored. `undefined` requires a column to be absent. */
 export type RowMatch = { readonly [Column in keyof Row]?: Matcher<NonNullable<Row[Column]>> }
 
-/** Some columns, or a function that decides. */
+/** Some columns, or a predicate. */
 export type Match = RowMatch | ((row: Row) => boolean)
 
 export function matches (row: Row, match: Match): boolean {
@@ -20,7 +20,7 @@ export function matches (row: Row, match: Match): boolean {
 function fits (value: unknown, wanted: unknown): boolean {
   if (typeof wanted === 'function') return wanted(value) === true
   if (types.isRegExp(wanted)) {
-    // A sticky or global pattern would go on from its last match.
+    // A sticky or global pattern would continue from its last match.
     wanted.lastIndex = 0
     return value !== undefined && value !== null && wanted.test(String(value))
   }
@@ -34,7 +34,7 @@ function fits (value: unknown, wanted: unknown): boolean {
   return Object.is(value, wanted)
 }
 
-/** What was asked for, as one readable line. */
+/** The match as one readable line. */
 export function describe (match: Match): string {
   return typeof match === 'function' ? `the function ${match.name || 'given'}` : show(match)
 }

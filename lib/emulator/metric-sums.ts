@@ -1,4 +1,4 @@
-/** Metric rows → a series for each metric: what the page draws as charts. */
+/** Metric rows → a series per metric, drawn as charts on the page. */
 import type { Query } from './query'
 import { binsFor, groupBy, type Bins } from './series'
 import type { Kept } from './store'
@@ -7,13 +7,13 @@ export interface MetricSeries {
   name: string
   role: string
   type: string
-  /** Rows, and the measurements that they sum up. */
+  /** Rows, and the measurements they sum up. */
   rows: number
   count: number
   last: number
   min: number
   max: number
-  /** Averages and sums in each part of the time, null where nothing was reported. */
+  /** Averages and sums per bin; null if nothing was reported. */
   average: Array<number | null>
   sum: Array<number | null>
   example: number

@@ -1,29 +1,29 @@
-/** Failed rows → what Failures shows: problems, result codes, operations and calls, each with its reach and its last time. */
+/** Failed rows → what Failures shows: problems, result codes, operations and calls, each with its reach and latest time. */
 import { isFailed, type Query } from './query'
 import { binsFor, countOver, groupBy, weight, type Bins } from './series'
 import type { Kept } from './store'
 
-/** client: 4xx. server: 5xx. other: no status of HTTP, or one that is usually a success. */
+/** client: 4xx. server: 5xx. other: not an HTTP status, or one that usually means success. */
 export type CodeClass = 'client' | 'server' | 'other'
 
-/** What every table on the page can be sorted by. */
+/** Values that every table on the page can be sorted by. */
 export interface Reach {
-  /** What the rows stand for, sampling included. */
+  /** How many the rows stand for, sampling included. */
   count: number
-  /** Operations that have it: a loop that fails a hundred times within one request counts once. */
+  /** Affected operations: a loop that fails a hundred times in one request counts once. */
   operations: number
   users: number
   /** Milliseconds since 1970. */
   lastSeen: number
-  /** Place of the latest row. */
+  /** Id of the latest row. */
   example: number
 }
 
 export interface ProblemSum extends Reach {
   exceptionType: string
-  /** The latest one, as it was written. */
+  /** The latest message, as written. */
   message: string
-  /** What all of them have in common: `*` stands for what varies. */
+  /** What all messages have in common, with `*` for the parts that vary. */
   pattern: string
   problemId: string
   over: number[]
@@ -38,7 +38,7 @@ export interface FailureSums {
   total: number
   failed: number
   classes: Record<CodeClass, number>
-  /** Requests over time: those that went well, and the failed ones by class. */
+  /** Requests over time: successful ones, and failed ones by class. */
   over: { ok: number[], client: number[], server: number[], other: number[] }
   problems: ProblemSum[]
   codes: CodeSum[]
@@ -138,7 +138,7 @@ function largest<T extends Reach> (sums: T[]): T[] {
   return sums.sort((a, b) => b.count - a.count || b.lastSeen - a.lastSeen).slice(0, MOST)
 }
 
-// Ids, addresses, quoted words and numbers tell occurrences apart, not problems.
+// Ids, addresses, quoted words and numbers vary between occurrences of the same problem.
 const VARIES = /"[^"]*"|'[^']*'|`[^`]*`|\bhttps?:\/\/[^\s"']+|\S+@\S+\.\S+|\b(?=[\w-]*\d)[\da-f][\w-]{7,}\b|\d+(?:[.,:]\d+)*/gi
 
 /** `only 10 copies of book 3 are left` → `only * copies of book * are left`. */

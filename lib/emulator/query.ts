@@ -1,14 +1,14 @@
-/** A question to the store → the rows that answer it, kept up to date as rows come and go. */
+/** A query → the matching rows, kept up to date as rows come and go. */
 import type { RowType } from './rows'
 import { searchTest } from './search-match'
 import type { Kept, Store } from './store'
 
-/** Every part must hold; an absent one does not matter. */
+/** All parts must match; omitted parts match everything. */
 export interface Query {
   types?: RowType[]
-  /** Only what went wrong: failed calls, exceptions, errors in the log. */
+  /** Only failures: failed calls, exceptions, error logs. */
   failed?: boolean
-  /** Logs and exceptions of at least this severity. */
+  /** Logs and exceptions with at least this severity. */
   severity?: number
   role?: string
   /** Milliseconds since 1970. */
@@ -20,22 +20,22 @@ export interface Query {
   operationName?: string
   /** The row's own name. */
   name?: string
-  /** What Health says of it, as `verdict: reason`. */
+  /** A finding in Health, as `verdict: reason`. */
   flag?: string
   resultCode?: string
   exceptionType?: string
-  /** Nothing that came after this place in the order of arrival. */
+  /** Ignores rows that arrived after this one. */
   upTo?: number
 }
 
-/** Selections that are remembered: a page that scrolls asks the same question again and again. */
+/** Number of cached selections: a scrolling page repeats the same query again and again. */
 const REMEMBERED = 8
 
 export function createQueries (store: Store) {
   const remembered = new Map<string, { ids: number[], seen: number, first: number }>()
   store.listen(rows => { if (rows.length === 0) remembered.clear() })
 
-  /** Places of the matching rows, oldest first. Not to be changed, and good until the next row comes. */
+  /** The matching rows' ids, oldest first. Don't modify; valid until the next row arrives. */
   return function select (query: Query): readonly number[] {
     const { upTo, ...lasting } = query
     const key = JSON.stringify(lasting)
@@ -57,7 +57,7 @@ export function createQueries (store: Store) {
   }
 }
 
-/** Index of the first place that is not below. */
+/** Index of the first id that is not below `id`. */
 function lowerBound (ids: readonly number[], id: number): number {
   let low = 0
   let high = ids.length
@@ -94,7 +94,7 @@ function predicate (query: Query): (record: Kept) => boolean {
 
 const TYPES: readonly string[] = ['request', 'dependency', 'trace', 'exception', 'event', 'metric', 'performanceCounter', 'pageView', 'browserTiming', 'availability'] satisfies RowType[]
 
-/** An address's search part → a query. What cannot be read is passed over. */
+/** A URL's query string → a query. Unreadable parts are ignored. */
 export function readQuery (params: URLSearchParams): Query {
   const types = params.getAll('type').flatMap(type => type.split(',')).filter((type): type is RowType => TYPES.includes(type))
   return JSON.parse(JSON.stringify({
@@ -118,11 +118,11 @@ function whole (text: string | null): number | undefined {
   return text !== null && /^\d{1,15}$/.test(text) ? Number(text) : undefined
 }
 
-/** `from` and `to`, or the latest `within` seconds; with `before`, as many seconds that ended so long ago. */
+/** `from` and `to`, or the last `within` seconds; with `before`, the same window shifted back by that many seconds. */
 function timesIn (params: URLSearchParams): Pick<Query, 'from' | 'to'> {
   const within = whole(params.get('within')) ?? 0
   const before = whole(params.get('before')) ?? 0
-  // Whole seconds: the same question again then finds its answer.
+  // Whole seconds, so that a repeated query hits the cache.
   const now = (Math.floor(Date.now() / 1_000) - before) * 1_000
   return {
     from: instant(params.get('from')) ?? (within === 0 ? undefined : now - within * 1_000),
@@ -136,7 +136,7 @@ function instant (text: string | null): number | undefined {
   return Number.isNaN(time) ? undefined : time
 }
 
-/** How many rows of each kind. */
+/** The number of rows of each kind. */
 export function countTypes (store: Store, ids: readonly number[]): Partial<Record<RowType, number>> {
   const counts: Partial<Record<RowType, number>> = {}
   for (const id of ids) {

@@ -1,6 +1,6 @@
-/** What an envelope and a row are: the field's names on the wire, and the columns of Azure's tables. */
+/** Envelopes and rows: the field names on the wire, and the columns of Azure's tables. */
 
-/** Which of Azure's tables a row belongs to: its `itemType`. */
+/** The Azure table that a row belongs to: its `itemType`. */
 export type RowType = 'request' | 'dependency' | 'trace' | 'exception' | 'event' | 'metric' |
   'performanceCounter' | 'pageView' | 'browserTiming' | 'availability'
 
@@ -15,7 +15,7 @@ export interface Envelope {
   [field: string]: unknown
 }
 
-/** One exception of a chain, outermost first, as it was sent. */
+/** One exception in a chain, outermost first, as it was sent. */
 export interface ExceptionDetail {
   id?: number
   outerId?: number
@@ -27,15 +27,15 @@ export interface ExceptionDetail {
 }
 
 /**
- * A row, with the columns as Azure's tables and KQL name them. A column that was not sent is absent.
- * Two columns that Azure calls `type` carry longer names here, because `type` is the kind of row.
+ * A row, with columns named as in Azure's tables and KQL. A column that was not sent is absent.
+ * Two columns that Azure calls `type` have longer names here, because `type` is the kind of row.
  * @see https://learn.microsoft.com/azure/azure-monitor/app/data-model-complete
  */
 export interface Row {
   type: RowType
-  /** Place in the order of arrival, beginning with 1. */
+  /** Position in the order of arrival, starting at 1. */
   itemId: number
-  /** When it happened, by the sender's clock: ISO 8601, UTC. */
+  /** When it happened, on the sender's clock: ISO 8601, UTC. */
   timestamp: string
   /** Of a request, dependency, event, metric, page view or availability result. */
   name?: string
@@ -46,9 +46,9 @@ export interface Row {
   success?: boolean
   /** Milliseconds. */
   duration?: number
-  /** Of a request, dependency, page view or availability result: what its children name as `operation_ParentId`. */
+  /** Of a request, dependency, page view or availability result: its children refer to it as `operation_ParentId`. */
   id?: string
-  /** Of a request: who called. */
+  /** Of a request: the caller. */
   source?: string
 
   /** Of a dependency: the command, a full url or a query text. */
@@ -58,7 +58,7 @@ export interface Row {
   /** Of a dependency: Azure's column `type`, such as HTTP, SQL or InProc. */
   dependencyType?: string
 
-  /** Of a trace or availability result; of an exception the outermost message, as `outerMessage`. */
+  /** Of a trace or availability result; for an exception the outermost message, as `outerMessage`. */
   message?: string
   /** 0 verbose, 1 information, 2 warning, 3 error, 4 critical. */
   severityLevel?: number
@@ -74,7 +74,7 @@ export interface Row {
   /** Of an exception: the chain, with stacks. */
   details?: ExceptionDetail[]
 
-  /** Of a metric or counter: the sum where it is an aggregate. */
+  /** Of a metric or counter: the sum if it is an aggregate. */
   value?: number
   valueCount?: number
   valueSum?: number
@@ -117,16 +117,16 @@ export interface Row {
   application_Version?: string
   sdkVersion?: string
   iKey: string
-  /** How many this row stands for: 100 / sampleRate. */
+  /** How many items this row stands for: 100 / sampleRate. */
   itemCount: number
-  /** Custom properties. Always strings, as Azure keeps them. */
+  /** Custom properties. Always strings, as Azure stores them. */
   customDimensions: Record<string, string>
   customMeasurements: Record<string, number>
-  /** What was received, untouched. */
+  /** The item as received. */
   envelope: Envelope
 }
 
-/** Columns that a row of each kind always has. */
+/** Columns that rows of each kind always have. */
 interface Always {
   request: 'name' | 'resultCode' | 'success' | 'duration' | 'id'
   dependency: 'name' | 'resultCode' | 'success' | 'duration' | 'dependencyType'
@@ -140,10 +140,10 @@ interface Always {
   availability: 'name' | 'success' | 'duration'
 }
 
-/** A row of one kind, with the columns such rows always have. */
+/** A row of one kind, with the columns it always has. */
 export type RowOf<T extends RowType> = Row & { type: T } & { [Column in Always[T]]-?: NonNullable<Row[Column]> }
 
-// The wire has had several names for the same kind over the years and SDKs.
+// Over the years, SDKs have used several names for the same kind.
 const KINDS: Record<string, RowType> = {
   requestdata: 'request',
   remotedependencydata: 'dependency',
@@ -159,7 +159,7 @@ const KINDS: Record<string, RowType> = {
   availabilitydata: 'availability'
 }
 
-/** The kind that an envelope's baseType names, where it is one that ingestion knows. */
+/** The kind for an envelope's baseType, if ingestion knows it. */
 export function kindOf (baseType: unknown): RowType | undefined {
   const key = typeof baseType === 'string' ? baseType.toLowerCase() : ''
   return Object.hasOwn(KINDS, key) ? KINDS[key] : undefined

@@ -1,4 +1,4 @@
-/** The names that a search may use for columns, and what they mean. Also runs in the page. */
+/** The column names that a search may use, and what they mean. Also runs in the page. */
 import type { Row } from './rows'
 
 type Column = keyof Row
@@ -34,11 +34,11 @@ const COLUMNS: readonly Column[] = [
 
 const BY_NAME = new Map(COLUMNS.map(column => [column.toLowerCase(), [column] as readonly Column[]]))
 
-/** Nothing for a name that is no column's: a custom dimension or measurement is meant. */
+/** Undefined if no column has that name: it is a custom dimension or measurement. */
 export function columnsOf (field: string): readonly Column[] | undefined {
   const name = field.toLowerCase()
   return Object.hasOwn(ALIASES, name) ? ALIASES[name] : BY_NAME.get(name)
 }
 
-/** What may be suggested to somebody who is typing. */
+/** Suggestions while typing. */
 export const SUGGESTED: readonly string[] = ['name', 'operation_Name', 'url', 'resultCode', 'success', 'duration', 'severityLevel', 'message', 'exceptionType', 'target', 'user', 'session', 'cloud_RoleName', 'customDimensions.']

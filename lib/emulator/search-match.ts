@@ -1,4 +1,4 @@
-/** A search → a test that each kept row passes or fails. */
+/** A search → a predicate for stored rows. */
 import { severity } from './fields'
 import { kindOf, type Envelope, type Row } from './rows'
 import { columnsOf } from './search-fields'
@@ -10,10 +10,10 @@ type Test = (record: Kept) => boolean
 type FieldTerm = Extract<Term, { kind: 'field' }>
 type Value = string | number | boolean | undefined
 
-/** Columns that are kept beside the text, so that most searches need no parsing. */
+/** Columns stored beside the text, so that most searches need no parsing. */
 const AT_HAND = new Set<keyof Row>(['type', 'itemId', 'name', 'message', 'resultCode', 'success', 'duration', 'severityLevel', 'exceptionType', 'problemId',
   'value', 'valueCount', 'dependencyType', 'target', 'id', 'operation_Id', 'operation_ParentId', 'operation_Name', 'cloud_RoleName', 'itemCount'])
-/** Columns whose value stands in the text as it was sent. */
+/** Columns whose value appears in the text as it was sent. */
 const AS_SENT = new Set<keyof Row>(['url', 'data', 'source', 'location', 'user_Id', 'user_AuthenticatedId', 'user_AccountId', 'session_Id', 'client_IP',
   'client_City', 'client_OS', 'client_Type', 'client_Model', 'cloud_RoleInstance', 'application_Version', 'sdkVersion', 'operation_SyntheticSource', 'innermostMessage', 'innermostType'])
 const UNITS: Readonly<Record<string, number>> = { us: 0.001, ms: 1, s: 1_000, m: 60_000, min: 60_000, h: 3_600_000, kb: 1_000, mb: 1_000_000, gb: 1_000_000_000 }
@@ -62,7 +62,7 @@ function columnOf (record: Kept, column: keyof Row): Value {
   if (column === 'timestamp') return record.time
   if (AT_HAND.has(column)) {
     const value = record[column as keyof Kept] as Value
-    // Long texts are kept short.
+    // Long texts are stored truncated.
     if (typeof value !== 'string' || !value.endsWith('…')) return value
   }
   return rowOf(record)[column] as Value
@@ -86,7 +86,7 @@ function dimensionTest ({ field, operator, value }: FieldTerm, compare: (value: 
   }
 }
 
-/** Whether a row's text can have the value at all; told much sooner than by parsing. */
+/** Whether a row's text can contain the value at all: much faster than parsing. */
 function holder (value: string): (json: string) => boolean {
   const longest = value.split('*').sort((a, b) => b.length - a.length)[0]
   if (longest === '') return () => true
@@ -124,7 +124,7 @@ function equality (column: keyof Row | undefined, operator: ':' | '=', wanted: s
   }
 }
 
-/** `GET *` fits the whole value, `5xx` a result code, `requests` a kind; other text may stand anywhere in the value. */
+/** `GET *` matches the whole value, `5xx` a result code, `requests` a kind; other text may occur anywhere in the value. */
 function textComparison (column: keyof Row | undefined, operator: ':' | '=', wanted: string): (value: string) => boolean {
   if (column === 'success') return value => value === (wanted === '1' ? 'true' : wanted === '0' ? 'false' : wanted)
   if (column === 'resultCode' && /^[1-5]xx$/.test(wanted)) return value => value.length === 3 && value[0] === wanted[0]
@@ -137,7 +137,7 @@ function textComparison (column: keyof Row | undefined, operator: ':' | '=', wan
   return value => value.includes(wanted)
 }
 
-/** Piece after piece, so that many stars in a long text take no longer than few. */
+/** Piece by piece, so that many stars in a long text take no longer than a few. */
 function glob (pieces: string[]): (value: string) => boolean {
   const first = pieces[0]
   const last = pieces[pieces.length - 1]
@@ -154,7 +154,7 @@ function glob (pieces: string[]): (value: string) => boolean {
   }
 }
 
-/** A number with its unit, a severity by name, or a time; NaN for others. */
+/** A number with its unit, a severity by name, or a time; NaN for anything else. */
 function amount (column: keyof Row | undefined, text: string): number {
   if (column === 'timestamp') return /^\d{10,}$/.test(text) ? Number(text) : Date.parse(text)
   if (column === 'severityLevel') return severity(text.toLowerCase().replace(/^info$/, 'information').replace(/^warn$/, 'warning')) ?? NaN
@@ -168,13 +168,13 @@ function escape (text: string): string {
   return text.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')
 }
 
-// The form of an envelope is in every row, and nobody searches for it.
+// Every row contains the envelope's own words, and nobody searches for them.
 const FORM = new Set(['ver', 'name', 'time', 'sampleRate', 'seq', 'iKey', 'tags', 'data', 'baseType', 'baseData', 'properties',
   'measurements', 'id', 'duration', 'success', 'responseCode', 'resultCode', 'source', 'url', 'target', 'type', 'message',
   'severityLevel', 'exceptions', 'typeName', 'hasFullStack', 'stack', 'parsedStack', 'outerId', 'problemId', 'metrics', 'value',
   'count', 'min', 'max', 'stdDev', 'dataPointType', 'kind'])
 
-/** Finds text in an envelope's JSON, in any case, passing over the envelope's own words. */
+/** Finds text in an envelope's JSON, ignoring case and the envelope's own words. */
 function finder (wanted: string): (json: string) => boolean {
   const pattern = new RegExp(escape(JSON.stringify(wanted).slice(1, -1)), 'gi')
   return json => {

@@ -2,7 +2,7 @@
 
 export type Operator = ':' | '=' | '!=' | '>' | '>=' | '<' | '<='
 
-/** Where a node stands in the text. */
+/** A node's position in the text. */
 interface Place { start: number, end: number }
 
 export type Term = Place & ({ kind: 'text', text: string } | { kind: 'field', field: string, operator: Operator, value: string })
@@ -13,7 +13,7 @@ interface Token extends Place {
   term?: Term
 }
 
-/** Deeper nesting is read as text. */
+/** Deeper nesting is treated as text. */
 const MAX_DEPTH = 20
 const MAX_TERMS = 100
 const FIELD = /(?:"(?:[^"\\]|\\.)+"|[A-Za-z_][\w.-]*)(?=:|!=|>|<|=)/y
@@ -21,7 +21,7 @@ const OPERATOR = /!=|>=|<=|[:=<>]/y
 const QUOTED = /"((?:[^"\\]|\\.)*)("|$)/y
 const BARE = /[^\s()]+/y
 
-/** Every text is a search; what has no meaning as syntax is looked for as it stands. */
+/** Any text is a valid search; what isn't syntax is searched for literally. */
 export function parseSearch (text: string): Node | undefined {
   const tokens = tokenize(text)
   let at = 0
@@ -88,7 +88,7 @@ const WORDS: Readonly<Record<string, Token['kind']>> = { AND: 'and', OR: 'or', N
 function tokenAt (text: string, start: number): Token {
   if (text[start] === '(') return { kind: 'open', start, end: start + 1 }
   if (text[start] === ')') return { kind: 'close', start, end: start + 1 }
-  // A minus belongs to what follows it at once.
+  // A minus must directly precede its term.
   if (text[start] === '-' && /[A-Za-z_"(]/.test(text[start + 1] ?? '')) return { kind: 'not', start, end: start + 1 }
   const field = fieldAt(text, start)
   if (field) return { kind: 'word', term: field, start, end: field.end }
@@ -104,7 +104,7 @@ function fieldAt (text: string, start: number): Term | undefined {
   const operator = match(OPERATOR, text, start + name[0].length)
   if (operator === undefined) return undefined
   const from = start + name[0].length + operator[0].length
-  // `http://host` and `Error: text` are things that people paste.
+  // People paste `http://host` and `Error: text`.
   if (from >= text.length || /[\s)]/.test(text[from]) || text.startsWith('//', from)) return undefined
   const { value, end } = valueAt(text, from)
   return { kind: 'field', field: unquote(name[0]), operator: operator[0] as Operator, value, start, end }
@@ -126,7 +126,7 @@ function unquote (name: string): string {
   return name.startsWith('"') ? name.slice(1, -1).replace(/\\(["\\])/g, '$1') : name
 }
 
-/** The parts that must all hold, as they are written: what the page shows as chips. */
+/** The parts that must all match, as written: the page shows them as chips. */
 export function splitSearch (text: string): string[] {
   const tree = parseSearch(text)
   if (tree === undefined) return []
@@ -143,7 +143,7 @@ function quote (text: string): string {
   return `"${text.replace(/["\\]/g, '\\$&')}"`
 }
 
-/** A search for exactly these values, as far as they are there; one that was cut is looked for by its beginning. */
+/** A search for exactly these values, ignoring empty ones; a truncated value is searched for by its beginning. */
 export function terms (values: Readonly<Record<string, string>>): string {
   return Object.entries(values).filter(([, value]) => value !== '')
     .map(([field, value]) => value.endsWith('…') ? term(field, `${value.slice(0, -1)}*`, ':') : term(field, value)).join(' ')

@@ -1,11 +1,11 @@
-/** Rows over time → equal parts with round beginnings, and what falls into each. */
+/** Rows over time → equal bins with round start times, and the rows in each. */
 import type { Query } from './query'
 import type { Kept } from './store'
 
 export interface Bins {
-  /** When the first part begins, in milliseconds since 1970. */
+  /** When the first bin starts, in milliseconds since 1970. */
   from: number
-  /** Milliseconds of a part. */
+  /** The width of a bin, in milliseconds. */
   width: number
   parts: number
 }
@@ -17,7 +17,7 @@ const WIDTHS = [
   2 * 86_400, 7 * 86_400, 30 * 86_400
 ].map(seconds => seconds * SECOND)
 
-/** The range that was asked for; where it has no end, that of the rows. */
+/** The requested range; if it is open, the rows' range. */
 export function binsFor (records: readonly Kept[], { from, to }: Pick<Query, 'from' | 'to'>): Bins {
   let first = Infinity
   let last = -Infinity
@@ -28,13 +28,13 @@ export function binsFor (records: readonly Kept[], { from, to }: Pick<Query, 'fr
   const begin = from ?? (first <= last ? first : 0)
   const end = Math.max(begin, to ?? Math.max(last, from === undefined ? -Infinity : Date.now()))
   let width = WIDTHS.find(width => (end - begin) / width < MOST_PARTS - 1) ?? (end - begin) / (MOST_PARTS - 2)
-  // One row, or rows of one moment, are a bar and not a wall.
+  // Rows from a single moment should be one bar, not fill the chart.
   if (width < SECOND && end - begin < SECOND / 2) width = SECOND
   const start = Math.floor(begin / width) * width
   return { from: start, width, parts: Math.max(1, Math.floor((end - start) / width) + 1) }
 }
 
-/** What the rows stand for, in each part. */
+/** The number of rows in each bin, sampling included. */
 export function countOver (records: Iterable<Kept>, { from, width, parts }: Bins): number[] {
   const over = new Array<number>(parts).fill(0)
   for (const { time, itemCount } of records) {
@@ -50,7 +50,7 @@ export function weight (records: Iterable<Kept>): number {
   return Math.round(sum)
 }
 
-/** Nearest rank, of durations in ascending order. */
+/** Nearest-rank percentile of durations in ascending order. */
 export function percentile (sorted: Float64Array, share: number): number {
   return sorted[Math.max(0, Math.ceil(sorted.length * share) - 1)] ?? 0
 }

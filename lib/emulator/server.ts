@@ -1,4 +1,4 @@
-/** HTTP request → ingestion, the page or its API, once Host and Origin have been checked. */
+/** HTTP request → ingestion, the page or its API, after Host and Origin are checked. */
 import { createServer as createHttpServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import { applyCors, checkHost, checkReader } from './access'
 import { Api } from './api'
@@ -34,13 +34,13 @@ export function createServer (options: ServerOptions): { server: Server, track: 
   const server = createHttpServer({ requestTimeout: 30_000, headersTimeout: 10_000, keepAlive: true }, (request, response) => {
     handle(site, request, response).catch((error: unknown) => {
       if (error instanceof HttpError) return sendError(response, error.status, error.message)
-      // The client went away while it was being read or answered.
+      // The client disconnected while the request was being read or answered.
       if (request.errored || request.destroyed || response.destroyed) return response.destroy()
       sendError(response, 500, 'The emulator failed')
     })
   })
   server.maxConnections = MAX_CONNECTIONS
-  // An idle client must not keep a closing test waiting.
+  // An idle client must not hold up a test that is closing.
   server.keepAliveTimeout = 60_000
   server.on('clientError', (_error, socket) => { socket.destroy() })
   return {

@@ -1,29 +1,29 @@
-/** Accepted rows → a bounded memory of them, newest last, that can be asked and listened to. */
+/** Accepted rows → a bounded store, newest last, that can be queried and listened to. */
 import { findings } from './health'
 import { toRow } from './columns'
 import type { Envelope, Row } from './rows'
 
-/** A telemetry item, and the text that it is kept as. */
+/** A telemetry item, and the text it is stored as. */
 export interface Item {
-  /** Parsed from the text where it is absent. */
+  /** Parsed from the text if absent. */
   envelope?: Envelope
   text: string
-  /** Of the text, in bytes. */
+  /** Size of the text, in bytes. */
   size: number
 }
 
-/** What is kept per row: the columns that lists and sums need, and the envelope as text, a quarter of an object's memory. */
+/** What is stored per row: the columns for lists and sums, and the envelope as text, which takes a quarter of an object's memory. */
 export type Kept = Pick<Row, 'type' | 'itemId' | 'name' | 'message' | 'resultCode' | 'success' | 'duration' | 'severityLevel' |
   'exceptionType' | 'problemId' | 'value' | 'valueCount' | 'dependencyType' | 'target' | 'id' | 'operation_Id' | 'operation_ParentId' | 'operation_Name' |
   'cloud_RoleName' | 'itemCount'> & {
     /** Milliseconds since 1970. */
     time: number
-    /** Who asked: signed in or, without that, the anonymous id. */
+    /** The user: signed in, or else the anonymous id. */
     user?: string
-    /** What Azure would do to it, as `verdict: reason`, where there is anything. */
+    /** What Azure would do to it, as `verdict: reason`, if anything. */
     flags?: string[]
     text: string
-    /** What the text takes in memory, in bytes. */
+    /** Memory used by the text, in bytes. */
     size: number
   }
 
@@ -32,15 +32,15 @@ export interface StoreOptions {
   maxBytes: number
 }
 
-/** A list line needs no more of a message than this. */
+/** Lists show no more of a message than this. */
 const LINE = 300
-/** Sentences of Health that rows share: a hundred thousand copies of one are not kept. */
+/** Health messages that rows share, so that we don't store a hundred thousand copies of one. */
 const MAX_SENTENCES = 1_000
 
 export class Store {
   readonly #maxRows: number
   readonly #maxBytes: number
-  // Rows leave at the front: `#gone` counts them until the array is worth compacting.
+  // Rows are removed from the front: `#gone` counts them until compacting the array pays off.
   #kept: Kept[] = []
   #gone = 0
   #bytes = 0
@@ -55,7 +55,7 @@ export class Store {
     this.#maxBytes = maxBytes
   }
 
-  /** Rows that are replayed from a file are not judged by today's clock. */
+  /** Rows replayed from a file are not compared with today's clock. */
   add (items: Item[], { replayed = false } = {}): Row[] {
     const now = Date.now()
     const rows = items.map(({ envelope: parsed, text, size }) => {
@@ -72,7 +72,7 @@ export class Store {
     return rows
   }
 
-  /** Forgets every row. Places in the order of arrival go on counting. */
+  /** Deletes every row. Ids continue counting. */
   clear (): void {
     this.#kept = []
     this.#gone = this.#bytes = this.#dropped = 0
@@ -80,12 +80,12 @@ export class Store {
     for (const listener of [...this.#listeners]) listener([])
   }
 
-  /** What is kept, oldest first. */
+  /** The stored rows, oldest first. */
   * records (from = 0): Generator<Kept> {
     for (let index = this.#gone + Math.max(0, from); index < this.#kept.length; index++) yield this.#kept[index]
   }
 
-  /** The row with this place in the order of arrival, while it is kept. */
+  /** The row with this id, if it is still stored. */
   record (itemId: number): Kept | undefined {
     return this.#kept[this.#gone + itemId - this.first]
   }
@@ -94,7 +94,7 @@ export class Store {
     return toRow(JSON.parse(record.text) as Envelope, record.itemId)
   }
 
-  /** Calls back with the rows of each post as they are kept, with none after a clear. Returns how to stop. */
+  /** Calls the listener with the rows of each post once stored, or with none after a clear. Returns a function that stops it. */
   listen (listener: (rows: Row[]) => void): () => void {
     this.#listeners.add(listener)
     return () => { this.#listeners.delete(listener) }
@@ -104,9 +104,9 @@ export class Store {
   get bytes () { return this.#bytes }
   get roles () { return [...this.#roles.keys()].slice(0, 100).sort() }
   get dropped () { return this.#dropped }
-  /** Place of the oldest row that is kept; that of the next to come where there is none. */
+  /** Id of the oldest stored row; if there is none, the next row's. */
   get first () { return this.#kept[this.#gone]?.itemId ?? this.#next }
-  /** Place of the newest row that ever came, 0 before it. */
+  /** Id of the newest row ever stored, 0 before the first. */
   get last () { return this.#next - 1 }
 
   #makeRoom (): void {
@@ -169,7 +169,7 @@ function keep (row: Row, text: string, size: number, flags: string[] | undefined
     user: row.user_AuthenticatedId ?? row.user_Id,
     flags,
     text,
-    // One character beyond Latin 1 doubles what all of them take.
+    // One character beyond Latin 1 doubles the size of the whole string.
     size: size > text.length ? Math.max(size, text.length * 2) : size
   }
 }

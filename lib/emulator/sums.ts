@@ -6,23 +6,23 @@ import type { Kept } from './store'
 export interface OperationSum {
   name: string
   role: string
-  /** What the rows stand for, sampling included. */
+  /** How many the rows stand for, sampling included. */
   count: number
   failed: number
   p50: number
   p95: number
   p99: number
-  /** How many began in each part of the time, and how many of those failed. */
+  /** How many started in each bin, and how many of those failed. */
   over: number[]
   failedOver: number[]
-  /** Place of the slowest and of the latest failed row. */
+  /** Ids of the slowest row and of the latest failed one. */
   slowest: number
   lastFailed?: number
 }
 
 export interface PerformanceSums {
   bins: Bins
-  /** Of all operations together. */
+  /** All operations together. */
   all: Pick<OperationSum, 'count' | 'failed' | 'p50' | 'p95' | 'p99' | 'over' | 'failedOver'> & { p50Over: Array<number | null>, p95Over: Array<number | null> }
   operations: OperationSum[]
 }
@@ -31,7 +31,7 @@ export interface HealthSum {
   verdict: string
   reason: string
   count: number
-  /** Places of the latest rows that it was said of. */
+  /** Ids of the latest rows with this finding. */
   examples: number[]
 }
 

@@ -1,4 +1,4 @@
-/** A post to the ingestion endpoint: read, sorted, stored and answered, as the script or the real endpoint would. */
+/** A post to the ingestion endpoint: read, sorted, stored and answered, like the script or the real endpoint would. */
 import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http'
 import { setTimeout as wait } from 'node:timers/promises'
 import { applyCors } from './access'
@@ -10,17 +10,17 @@ import { itemsOf } from './items'
 import type { Envelope } from './rows'
 import type { Store } from './store'
 
-/** A post to the ingestion endpoint, and what became of it. */
+/** A post to the ingestion endpoint, and its outcome. */
 export interface Post {
   /** Milliseconds since 1970. */
   at: number
   path: string
-  /** What was answered; 0 where the connection was reset or left hanging by a script. */
+  /** The status sent; 0 if a script reset the connection or never answered. */
   status: number
-  /** Telemetry items in it, and how many of them were kept. */
+  /** Telemetry items in it, and how many were kept. */
   items: number
   accepted: number
-  /** Size as it came over the wire. */
+  /** Size on the wire. */
   bytes: number
   /** Without credentials. */
   headers: IncomingHttpHeaders
@@ -28,9 +28,9 @@ export interface Post {
 
 export interface TrackOptions {
   readonly store: Store
-  /** Origins of browser pages that may send telemetry besides those on this machine. */
+  /** Origins of web pages that may send telemetry, in addition to those on this machine. */
   readonly origins: readonly string[]
-  /** Keeps what Azure would refuse. */
+  /** Keeps rows that Azure would reject. */
   readonly lenient: boolean
   readonly script: () => ReturnType<typeof createScript>
   readonly posted: (post: Post) => void
@@ -42,21 +42,21 @@ interface Received {
 }
 
 const SECRET = /authorization|cookie|token|secret|api-?key|password/i
-/** Bodies that are being read at one time, in bytes: a crowd of large posts must not fill the memory. */
+/** Maximum bytes of bodies being read at the same time: many large posts must not fill up the memory. */
 const MAX_IN_FLIGHT = 64_000_000
-/** Refused items that are remembered for the page. */
+/** Number of rejected items kept for the page. */
 const REFUSED = 200
-/** Rows that are handed on at one time, in bytes of their JSON. */
+/** Rows stored at a time, in bytes of their JSON. */
 const SLICE = 1_000_000
 
 /** The ingestion endpoint. */
 export class Track {
-  /** The latest refused items, oldest first. */
+  /** The latest rejected items, oldest first. */
   readonly refused: RefusedItem[] = []
   readonly #options: TrackOptions
-  /** Bytes of bodies that have arrived and are not done with. */
+  /** Bytes of bodies that have arrived and are still being processed. */
   #inFlight = 0
-  /** One post is unpacked at a time: packed, seventy of them are small, unpacked they are 700 MB. */
+  /** One post is decompressed at a time: seventy small compressed posts can expand to 700 MB. */
   #turn: Promise<unknown> = Promise.resolve()
 
   constructor (options: TrackOptions) {

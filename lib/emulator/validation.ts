@@ -1,9 +1,9 @@
-/** Telemetry item → why ingestion refuses it, or nothing. The wording follows the real endpoint's. Also runs in the page. */
+/** Telemetry item → why ingestion rejects it, if it does. The wording follows the real endpoint's. Also runs in the page. */
 import { isObject, milliseconds, number, numeric, text } from './fields'
 import { CONTRACTS, DURATION, EXCEPTION_DETAILS, isAddress, isLargeDimension, ITEM, METRIC_NAME, STACK, TAGS } from './limits'
 import { kindOf, type Envelope, type RowType } from './rows'
 
-/** What makes an item no row at all. */
+/** Why an item isn't a row at all. */
 export function validationError (item: unknown): string | undefined {
   if (!isObject(item)) return '100: Invalid telemetry item: expected a JSON object'
   if (typeof item.name !== 'string' || item.name === '') return missing('name', 'Envelope', 'string')
@@ -24,9 +24,9 @@ export function validationError (item: unknown): string | undefined {
 }
 
 /**
- * Why Azure refuses an item that has passed `validationError`: what is required is empty, or something is too long or of
- * another type.
- * @param size of the item's JSON, in bytes
+ * Why Azure rejects an item that has passed `validationError`: a required field is empty, or a value is too long or has
+ * the wrong type.
+ * @param size size of the item's JSON, in bytes
  */
 export function refusal (envelope: Envelope, size: number): string | undefined {
   const kind = kindOf(envelope.data?.baseType)!
@@ -63,7 +63,7 @@ function durationRefusal (kind: RowType, data: Record<string, unknown>): string 
   if (data.duration === undefined && kind !== 'dependency') return undefined
   if (kind !== 'request' && kind !== 'dependency' && kind !== 'availability' && kind !== 'pageView') return undefined
   const duration = milliseconds(data.duration)
-  // Minutes and seconds end at 59.
+  // Minutes and seconds go up to 59.
   if (typeof data.duration === 'string' && /:[6-9]\d/.test(data.duration)) return ofOtherType('duration', CONTRACTS[kind].type, 'TimeSpan', data.duration)
   return duration === undefined || duration < 0 || duration >= DURATION ? ofOtherType('duration', CONTRACTS[kind].type, 'TimeSpan', data.duration) : undefined
 }
@@ -81,7 +81,7 @@ function exceptionRefusal (data: Record<string, unknown>): string | undefined {
   return undefined
 }
 
-/** NaN and Infinity have no form in JSON: they come as null. */
+/** JSON has no NaN or Infinity: they arrive as null. */
 function metricRefusal (data: Record<string, unknown>): string | undefined {
   for (const point of data.metrics as unknown[]) {
     if (!isObject(point)) return ofOtherType('metrics', 'MetricData', 'DataPoint', point)
@@ -103,7 +103,7 @@ function measurementRefusal (measurements: unknown, type: string): string | unde
   return undefined
 }
 
-/** Size that counts: without the dimensions that may be large. */
+/** The size that counts: without the dimensions that may be large. */
 function sizeRefusal ({ properties }: Record<string, unknown>, size: number): string | undefined {
   if (size <= ITEM) return undefined
   let counted = size

@@ -1,4 +1,4 @@
-/** A match → the rows that fit it, those that are here and those still to come. */
+/** A match → the rows that match, now and later. */
 import type { RefusedItem } from './health'
 import type { WaitOptions } from './index'
 import { line, printable } from './line'
@@ -7,7 +7,7 @@ import type { Row } from './rows'
 import type { Store } from './store'
 import type { Post } from './track'
 
-/** Rows, posts and refused items that a failure message lists. */
+/** Rows, posts and rejected items listed in a failure message. */
 const SHOWN = 40
 const SHOWN_POSTS = 10
 
@@ -27,7 +27,7 @@ export class Waiting {
     const wanted = typeof match === 'object' && typeof match.type === 'string' ? match.type : undefined
     const found: Row[] = []
     for (const record of this.#store.records()) {
-      // Reading a row back costs more than knowing its kind.
+      // Checking the kind is cheaper than parsing the row.
       if (wanted !== undefined && record.type !== wanted) continue
       const row = this.#store.row(record)
       if (matches(row, match)) found.push(row)
@@ -68,12 +68,12 @@ export class Waiting {
         this.#waiting.delete(fail)
       }
     })
-    // A test may send its requests before it awaits: a failure meanwhile must reach the await, not end the process.
+    // A test may send its requests before it awaits: an earlier rejection must reach the await, not end the process.
     waited.catch(() => {})
     return waited
   }
 
-  /** Rejects everything that waits. */
+  /** Rejects all pending waits. */
   end (when: string): void {
     for (const fail of [...this.#waiting]) fail(when)
   }
@@ -87,7 +87,7 @@ export class Waiting {
     return Object.assign(asked, { code: 'FAI_EMULATOR_TIMEOUT' })
   }
 
-  /** For a failure message: what is here instead. */
+  /** For a failure message: what arrived instead. */
   #arrived (): string {
     const { size } = this.#store
     const posts = this.#posts()

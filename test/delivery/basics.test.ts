@@ -4,7 +4,7 @@ import { produce, sums, until } from '../fixtures/telemetry'
 
 for (const worker of [true, false]) {
   t.test(worker ? 'with a worker thread' : 'in-process', async t => {
-    t.test('what is recorded arrives once, and every number adds up', async t => {
+    t.test('everything recorded arrives once, and all counts add up', async t => {
       const server = await ingestion()
       t.teardown(server.close)
       const { delivery, ids, request, error, event, dependency } = produce({ connectionString: server.connectionString, worker })
@@ -29,7 +29,7 @@ for (const worker of [true, false]) {
       t.equal(delivery.close(1_000), delivery.close(5), 'closing twice is closing once')
     })
 
-    t.test('a batch is sent by itself, soon', async t => {
+    t.test('a batch is soon sent automatically', async t => {
       const server = await ingestion()
       t.teardown(server.close)
       const { delivery, log } = produce({ connectionString: server.connectionString, worker })

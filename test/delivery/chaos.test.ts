@@ -1,4 +1,4 @@
-/** An endpoint that does everything wrong at random, then all is well. The long form is `node bench/chaos.mjs`. */
+/** An endpoint that misbehaves at random and then recovers. The long form is `node bench/chaos.mjs`. */
 import { join } from 'node:path'
 import t from 'tap'
 import { plainNode } from '../fixtures/plain-node'
@@ -13,7 +13,7 @@ const forms: Record<string, string[]> = {
 }
 
 for (const [form, options] of Object.entries(forms)) {
-  t.test(`${form}: every row arrives, twice only where an answer was lost, every number adds up, no file is left`, async t => {
+  t.test(`${form}: every row arrives, twice only if an answer was lost, all counts add up, and no file is left`, async t => {
     const ended = await plainNode([join(__dirname, '../../bench/chaos.mjs'), '--quick', '--seconds', '6', '--rate', '200', ...options])
     t.match(ended, { code: 0, stderr: '' })
     const { recorded, arrived, problems, behaviours } = JSON.parse(ended.stdout)

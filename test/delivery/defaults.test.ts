@@ -2,14 +2,14 @@ import t from 'tap'
 import { ingestion, type Ingestion, type Script } from '../fixtures/ingestion'
 import { produce, sums, temporary, until } from '../fixtures/telemetry'
 
-// Nothing is accelerated here. FAI_TEST_OUTAGE makes it longer, in milliseconds.
+// Nothing is sped up here. FAI_TEST_OUTAGE makes the outage longer, in milliseconds.
 const OUTAGE = Number(process.env.FAI_TEST_OUTAGE ?? 8_000)
 const PER_SECOND = 500
 
 t.jobs = 3
 
 for (const [what, script] of Object.entries<Script | 'refused'>({ 'answers 503': () => 503, 'accepts and never answers': () => 'hang', 'refuses connections': 'refused' })) {
-  t.test(`${PER_SECOND} requests a second, an endpoint that ${what} for ${OUTAGE / 1000} s: all within 30 s of recovery, nothing twice`, { timeout: OUTAGE + 60_000 }, async t => {
+  t.test(`${PER_SECOND} requests a second, an endpoint that ${what} for ${OUTAGE / 1000} s: everything arrives within 30 s of recovery, nothing twice`, { timeout: OUTAGE + 60_000 }, async t => {
     let server: Ingestion = await ingestion()
     const first = server
     t.teardown(() => server.close())

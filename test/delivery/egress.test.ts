@@ -1,4 +1,4 @@
-/** Who is contacted. The programs run for 16.5 s, side by side. */
+/** Who gets contacted. The programs run in parallel for 16.5 s. */
 import { createServer } from 'node:http'
 import { connect, type AddressInfo, type Socket } from 'node:net'
 import t from 'tap'
@@ -7,7 +7,7 @@ import { run } from '../fixtures/process'
 
 t.jobs = 6
 
-/** A proxy that only writes down where it is asked to go. */
+/** A proxy that only records which hosts it is asked for. */
 async function proxy (t: { teardown: (run: () => void) => void }, to?: number): Promise<{ url: string, targets: string[] }> {
   const targets: string[] = []
   const sockets = new Set<Socket>()
@@ -38,11 +38,11 @@ async function proxy (t: { teardown: (run: () => void) => void }, to?: number): 
   return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, targets }
 }
 
-// Longer than the 15 s after which the exporter first asks for its settings.
+// Longer than the 15 s after which the exporter first fetches its settings.
 const LONG = 'log("one"); setInterval(() => log("again"), 2000); setTimeout(() => process.exit(), 16500)'
 const AZURE = 'InstrumentationKey=11111111-2222-3333-4444-555555555555;IngestionEndpoint=https://westeurope-5.in.applicationinsights.azure.com/'
 
-// Tells where this process would connect to, and lets it go no further than this machine.
+// Reports where this process would connect to, and blocks connections that leave this machine.
 const WATCH = `
 const { Socket } = require('net')
 const { connect } = Socket.prototype
@@ -58,10 +58,10 @@ const connections = (stdout: string): string[] => [...new Set(stdout.split('\n')
 
 for (const worker of [true, false]) {
   const kind = worker ? 'worker' : 'in-process'
-  // The worker's connections show at the proxy only.
+  // The worker's connections are visible only at the proxy.
   const watch = worker ? '' : WATCH
 
-  t.test(`${kind}: with a loopback endpoint nothing goes anywhere else, whatever statsbeat says`, async t => {
+  t.test(`${kind}: with a loopback endpoint nothing goes anywhere else, even with statsbeat on`, async t => {
     const server = await ingestion()
     t.teardown(server.close)
     const { url, targets } = await proxy(t)
@@ -72,7 +72,7 @@ for (const worker of [true, false]) {
     t.same(connections(ended.stdout), worker ? [] : [`127.0.0.1:${server.port}`])
   })
 
-  t.test(`${kind}: statsbeat: false leaves the ingestion endpoint only, by way of the proxy`, async t => {
+  t.test(`${kind}: statsbeat: false leaves only the ingestion endpoint, via the proxy`, async t => {
     const { url, targets } = await proxy(t)
     const ended = await run(t, watch + LONG, { connectionString: AZURE, worker, statsbeat: false }, { HTTPS_PROXY: url })
     t.match(ended, { code: 0, stderr: '' })
@@ -81,14 +81,14 @@ for (const worker of [true, false]) {
   })
 }
 
-t.test('what these tests look at would show it: with statsbeat, others are contacted', async t => {
+t.test('these tests would notice other hosts: with statsbeat, some are contacted', async t => {
   const { url, targets } = await proxy(t)
   const ended = await run(t, WATCH + LONG, { connectionString: AZURE, worker: false, statsbeat: true }, { HTTPS_PROXY: url })
   t.ok(new Set(targets).size > 1, targets.join())
   t.ok(connections(ended.stdout).length > 1, connections(ended.stdout).join())
 })
 
-t.test('NO_PROXY is honoured', async t => {
+t.test('NO_PROXY is respected', async t => {
   const { url, targets } = await proxy(t)
   const ended = await run(t, WATCH + 'log("one"); setInterval(() => { if (delivery.stats().lastError) process.exit() }, 50)', { connectionString: AZURE, worker: false }, { HTTPS_PROXY: url, NO_PROXY: '.azure.com' })
   t.same(targets, [])

@@ -8,9 +8,9 @@ import { produce, QUICK, temporary, until } from '../fixtures/telemetry'
 
 t.jobs = 3
 
-// Without the short time for an answer: on a busy machine what comes too late is sent again.
+// Not the short response timeout: on a busy machine, an answer that arrives too late causes a resend.
 const SOON = { claimEvery: 300 }
-// It returns as soon as all is sent: only a busy machine takes so long.
+// It returns as soon as everything is sent; only a busy machine takes this long.
 const EXIT = "process.on('exit', () => delivery.drainSync(20000, true))\n"
 
 /** The files below a directory. */
@@ -21,7 +21,7 @@ function files (directory: string): string[] {
 for (const worker of [true, false]) {
   const kind = worker ? 'worker' : 'in-process'
 
-  t.test(`${kind}: a black hole, close() is back in time, and the next process delivers, once`, async t => {
+  t.test(`${kind}: with a black hole for an endpoint, close() returns in time, and the next process delivers once`, async t => {
     const server = await ingestion(() => 'hang')
     t.teardown(server.close)
     const storageDirectory = temporary(t)
@@ -34,7 +34,7 @@ for (const worker of [true, false]) {
     const start = Date.now()
     const report = await delivery.close(1_500)
     const took = Date.now() - start
-    // The machine's own pauses are not close()'s.
+    // Pauses of the machine itself are not close()'s fault.
     t.ok(took < 2_000 + lag.max / 1e6, `${took} ms, with a pause of ${Math.round(lag.max / 1e6)} ms`)
     lag.disable()
     t.same(report, { sent: 0, spooled: 2_000, lost: 0 })
@@ -55,7 +55,7 @@ for (const worker of [true, false]) {
     t.same(files(storageDirectory), [], 'and nothing is left on disk')
   })
 
-  t.test(`${kind}: files are private and hold no credentials`, async t => {
+  t.test(`${kind}: files are private and contain no credentials`, async t => {
     const server = await ingestion(() => 503)
     t.teardown(server.close)
     const storageDirectory = temporary(t)
@@ -82,7 +82,7 @@ const endings: Record<string, [program: string, code: number, stderr: RegExp]> =
 }
 
 for (const [what, [program, code, stderr]] of Object.entries(endings)) {
-  t.test(`a process that ${what} without close(): delivered, code and output are as ever`, async t => {
+  t.test(`a process that ${what} without close(): delivered, with the usual exit code and output`, async t => {
     const server = await ingestion()
     t.teardown(server.close)
     const ended = await run(t, EXIT + "for (let n = 0; n < 200; n++) log('l' + n)\n" + program, { connectionString: server.connectionString })
@@ -92,7 +92,7 @@ for (const [what, [program, code, stderr]] of Object.entries(endings)) {
   })
 
   for (const worker of [true, false]) {
-    t.test(`${worker ? '' : 'in-process: '}a process that ${what} while the endpoint is down: on disk, and the next start delivers`, async t => {
+    t.test(`${worker ? '' : 'in-process: '}a process that ${what} while the endpoint is down: rows are stored, and the next start delivers them`, async t => {
       const server = await ingestion(() => 'hang')
       t.teardown(server.close)
       const storageDirectory = temporary(t)
@@ -112,7 +112,7 @@ for (const [what, [program, code, stderr]] of Object.entries(endings)) {
   }
 }
 
-t.test('a worker that does not get to start: the main thread writes the batches itself', async t => {
+t.test('a worker never gets to start: the main thread writes the batches itself', async t => {
   const server = await ingestion()
   t.teardown(server.close)
   const storageDirectory = temporary(t)
@@ -127,7 +127,7 @@ t.test('a worker that does not get to start: the main thread writes the batches 
   t.match(server.envelopes.find(each => each.data.baseData.properties?.id === 'l7')?.tags, { 'ai.cloud.role': 'shop' })
 })
 
-t.test('close() with less time than the worker needs to start: on disk, and counted so', async t => {
+t.test('close() with less time than the worker needs to start: rows are stored and counted as such', async t => {
   const server = await ingestion()
   t.teardown(server.close)
   const storageDirectory = temporary(t)
@@ -150,7 +150,7 @@ t.test('close() with less time than the worker needs to start: on disk, and coun
   t.same(server.duplicates(), [])
 })
 
-t.test('close() with a worker that is stuck on its disk: the main thread stores what the worker was at work on', async t => {
+t.test('close() while the worker is stuck on its disk: the main thread stores what the worker was working on', async t => {
   const server = await ingestion(() => 'hang')
   t.teardown(server.close)
   const storageDirectory = temporary(t)
@@ -184,7 +184,7 @@ for (const where of ['nowhere', 'in a directory that cannot be written to'] as c
     writeFileSync(file, '')
     const { delivery, ids, log } = produce({ connectionString: server.connectionString, storageDirectory: where === 'nowhere' ? false : file, timing: QUICK })
     for (let n = 0; n < 100; n++) log(`l${n}`)
-    // An outage is known as such after three.
+    // It takes three failures to detect an outage.
     t.ok(await until(() => server.posts.length > 3, 15_000))
     const failures = server.posts.length
     server.script = ({ number }) => number < failures + 4 ? 503 : 200
@@ -193,7 +193,7 @@ for (const where of ['nowhere', 'in a directory that cannot be written to'] as c
   })
 }
 
-t.test('the worker does not keep the process alive', async t => {
+t.test("the worker doesn't keep the process alive", async t => {
   const server = await ingestion(() => 'hang')
   t.teardown(server.close)
   const ended = await run(t, "log('one'); setTimeout(() => {}, 1000)", { connectionString: server.connectionString })

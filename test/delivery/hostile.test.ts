@@ -1,4 +1,4 @@
-/** Endpoints, proxies and exporters that do not do what they should. */
+/** Endpoints, proxies and exporters that misbehave. */
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import t, { type Test } from 'tap'
@@ -10,7 +10,7 @@ t.jobs = 3
 
 interface Raw { connectionString: string, posts: number, rows: Map<string, number> }
 
-/** An endpoint that answers by hand: `take` counts the rows of a post as arrived. */
+/** An endpoint with hand-written answers: `take` counts a post's rows as arrived. */
 async function raw (t: Test, answer: (post: { number: number, take: () => void, request: IncomingMessage, response: ServerResponse }) => void): Promise<Raw> {
   const rows = new Map<string, number>()
   const self: Raw = { connectionString: '', posts: 0, rows }
@@ -37,9 +37,9 @@ async function raw (t: Test, answer: (post: { number: number, take: () => void, 
 for (const worker of [true, false]) {
   const kind = worker ? 'worker' : 'in-process'
 
-  t.test(`${kind}: a time-out on a connection that was used before: each attempt is one post, counted, and its rows arrive once`, async t => {
+  t.test(`${kind}: a timeout on a reused connection: each attempt is one post, is counted, and its rows arrive once`, async t => {
     const server = await raw(t, ({ number, take, response }) => {
-      // The second is never answered; the third is cut off on the connection that came back.
+      // The second post is never answered; the third is cut off on the reused connection.
       if (number === 2) return
       if (number === 3) return response.socket!.destroy()
       take()
@@ -70,7 +70,7 @@ for (const worker of [true, false]) {
     },
     'is no JSON': response => { response.end('<html>') }
   })) {
-    t.test(`${kind}: with 200 the rows are in, though the text of the answer ${what}`, async t => {
+    t.test(`${kind}: on 200 the rows are accepted, even if the text of the answer ${what}`, async t => {
       const server = await raw(t, ({ take, response }) => {
         take()
         response.writeHead(200)
@@ -86,7 +86,7 @@ for (const worker of [true, false]) {
   }
 
   for (const body of ['<html>', '{"itemsReceived":1,"itemsAcc', '{"itemsReceived":1,"itemsAccepted":0,"errors":[]}', '[]', '{"errors":[null]}', '{"errors":[{"index":"0"}],"itemsReceived":1,"itemsAccepted":0}']) {
-    t.test(`${kind}: 206 that does not say which rows it has refused (${body}): they are sent again`, async t => {
+    t.test(`${kind}: a 206 that doesn't say which rows it rejected (${body}): they are sent again`, async t => {
       const server = await raw(t, ({ number, take, response }) => {
         const isRefused = number === 1 && body !== '{"errors":[null]}'
         if (!isRefused) take()
@@ -101,7 +101,7 @@ for (const worker of [true, false]) {
     })
   }
 
-  t.test(`${kind}: an exporter that cannot be loaded is an outage: rows wait on disk, lastError says why, and they are sent when it can`, async t => {
+  t.test(`${kind}: an exporter that can't be loaded counts as an outage: rows wait on disk, lastError says why, and they are sent once it loads`, async t => {
     const server = await ingestion()
     t.teardown(server.close)
     const options = { connectionString: server.connectionString, worker, storageDirectory: temporary(t), timing: QUICK }
@@ -129,7 +129,7 @@ for (const worker of [true, false]) {
   })
 
   for (const proxy of ['socks5://127.0.0.1:1', 'http://user:pass word@[', '127.0.0.1:notaport']) {
-    t.test(`${kind}: a proxy that cannot be used (${proxy}) loses nothing, and is told without its password`, async t => {
+    t.test(`${kind}: an unusable proxy (${proxy}) loses nothing, and is reported without its password`, async t => {
       const ended = await run(t, `
         log('one')
         ;(async () => {
@@ -150,7 +150,7 @@ for (const worker of [true, false]) {
 for (const [clock, start] of [['2020', Date.UTC(2020, 0, 1)], ['2035', Date.UTC(2035, 0, 1)]] as const) {
   for (const worker of [true, false]) {
     for (const how of ['date', 'everything'] as const) {
-      t.test(`${worker ? 'worker' : 'in-process'}: with ${how === 'date' ? 'Date' : 'Date and the timers'} mocked to ${clock}, flush() sends, after an outage too`, async t => {
+      t.test(`${worker ? 'worker' : 'in-process'}: with ${how === 'date' ? 'Date' : 'Date and the timers'} mocked to ${clock}, flush() still sends, even after an outage`, async t => {
         const server = await ingestion()
         t.teardown(server.close)
         const ended = await run(t, `
@@ -178,7 +178,7 @@ for (const [clock, start] of [['2020', Date.UTC(2020, 0, 1)], ['2035', Date.UTC(
   }
 }
 
-t.test('a clock that is set back an hour in an outage does not stop delivery', async t => {
+t.test("a clock set back an hour during an outage doesn't stop delivery", async t => {
   const server = await ingestion(() => 503)
   t.teardown(server.close)
   const { delivery, log } = produce({ connectionString: server.connectionString, worker: false, storageDirectory: temporary(t), timing: QUICK })
@@ -201,7 +201,7 @@ for (const [audience, scope] of [
   [';AADAudience=https://monitor.azure.cn/', 'https://monitor.azure.cn/.default'],
   [';AADAudience=api://own/.default', 'api://own/.default']
 ] as const) {
-  t.test(`the scope of a token is ${scope}`, async t => {
+  t.test(`the scope of the token is ${scope}`, async t => {
     const server = await ingestion()
     t.teardown(server.close)
     const asked: unknown[] = []

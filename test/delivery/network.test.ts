@@ -4,7 +4,7 @@ import { produce, QUICK, temporary, until } from '../fixtures/telemetry'
 
 t.jobs = 6
 
-t.test('a redirect within the same host is followed, and remembered', async t => {
+t.test('redirects within the same host are followed and remembered', async t => {
   const server = await ingestion()
   t.teardown(server.close)
   server.script = ({ number }) => number === 0 ? { status: 308, headers: { location: `${server.url}/moved/v2.1/track` } } : 200
@@ -18,7 +18,7 @@ t.test('a redirect within the same host is followed, and remembered', async t =>
 })
 
 for (const [what, location] of Object.entries({ 'a path': '/moved/v2.1/track', 'a path from here': './track?moved', 'no scheme': '//127.0.0.1:PORT/v2.1/track' })) {
-  t.test(`a redirect that names ${what} only is followed`, async t => {
+  t.test(`a redirect that changes only ${what} is followed`, async t => {
     const server = await ingestion()
     t.teardown(server.close)
     server.script = ({ number }) => number === 0 ? { status: 307, headers: { location: location.replace('PORT', String(server.port)) } } : 200
@@ -62,7 +62,7 @@ for (const [where, script] of Object.entries(unfollowable)) {
 }
 
 for (const worker of [true, false]) {
-  t.test(`${worker ? 'worker' : 'in-process'}: a credential is asked for a token, which is kept, and asked again when it is refused`, async t => {
+  t.test(`${worker ? 'worker' : 'in-process'}: tokens from the credential are cached, and renewed when one is rejected`, async t => {
     const asked: Array<string | string[]> = []
     const credential = {
       async getToken (scopes: string | string[]) {
@@ -83,7 +83,7 @@ for (const worker of [true, false]) {
     t.equal(server.accepted.size, 5)
   })
 
-  t.test(`${worker ? 'worker' : 'in-process'}: a credential that fails, or lacks the role, is an outage: nothing is lost, and no token is stored`, async t => {
+  t.test(`${worker ? 'worker' : 'in-process'}: a credential that fails or lacks the role counts as an outage: nothing is lost, and no token is stored`, async t => {
     let works = false
     const credential = {
       async getToken () {
@@ -108,7 +108,7 @@ for (const worker of [true, false]) {
 }
 
 for (const [failures, when] of [[1, 'at the first failure'], [6, 'in an outage']] as const) {
-  t.test(`${when}, flush() makes an attempt of its own when the one under way fails`, async t => {
+  t.test(`${when}, flush() makes its own attempt when the one in flight fails`, async t => {
     const server = await ingestion(() => 503)
     t.teardown(server.close)
     const { delivery, log } = produce({ connectionString: server.connectionString, timing: { ...QUICK, requestTimeout: 10_000 } })

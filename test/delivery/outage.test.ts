@@ -4,7 +4,7 @@ import { produce, QUICK, sums, temporary, until } from '../fixtures/telemetry'
 
 t.jobs = 3
 
-/** Records requests evenly for a while. */
+/** Records requests at a steady rate for a while. */
 async function load (request: (id: string) => void, perSecond: number, milliseconds: number): Promise<void> {
   const start = Date.now()
   for (let sent = 0, past = 0; past < milliseconds; past = Date.now() - start) {
@@ -23,7 +23,7 @@ const ANY = { items: [], headers: {}, at: 0, number: 0 }
 
 for (const [what, script] of Object.entries(outages)) {
   for (const disk of [true, false]) {
-    t.test(`an endpoint that ${what}, ${disk ? 'with' : 'without'} a disk: all is delivered after recovery, nothing twice`, async t => {
+    t.test(`an endpoint that ${what}, ${disk ? 'with' : 'without'} a disk: everything is delivered after recovery, nothing twice`, async t => {
       const server = await ingestion()
       t.teardown(server.close)
       const { delivery, ids, request } = produce({ connectionString: server.connectionString, storageDirectory: disk ? temporary(t) : false, timing: script(ANY) === 'hang' ? QUICK : { ...QUICK, requestTimeout: 10_000 } })
@@ -44,7 +44,7 @@ for (const [what, script] of Object.entries(outages)) {
   }
 }
 
-t.test('connections refused: all is delivered after recovery, nothing twice', async t => {
+t.test('connections refused: everything is delivered after recovery, nothing twice', async t => {
   const first = await ingestion()
   const { port, connectionString } = first
   const { delivery, ids, request } = produce({ connectionString, storageDirectory: temporary(t), timing: QUICK })
@@ -60,7 +60,7 @@ t.test('connections refused: all is delivered after recovery, nothing twice', as
   t.match(delivery.stats().lastError?.message, /ECONNREFUSED|ECONNRESET|hang up/)
 })
 
-t.test('429 with Retry-After: no request before the time is over, then all is delivered', async t => {
+t.test('429 with Retry-After: no request before the time is up, then everything is delivered', async t => {
   const server = await ingestion()
   t.teardown(server.close)
   let refusedAt = 0
@@ -73,7 +73,7 @@ t.test('429 with Retry-After: no request before the time is over, then all is de
   t.teardown(() => delivery.close(100))
   request('first')
   t.ok(await until(() => refusedAt > 0, 15_000))
-  // Its answer is on its way.
+  // Its answer is already on the way.
   await new Promise(resolve => setTimeout(resolve, 100))
   await load(request, 200, 1_000)
   t.equal(server.posts.length, 1)
@@ -98,7 +98,7 @@ t.test('Retry-After as a date', async t => {
   t.ok(server.posts[1].at >= until200 - 5)
 })
 
-t.test('206 with every third item refused for now: all is delivered, none twice', async t => {
+t.test('206 with every third item temporarily rejected: everything is delivered, nothing twice', async t => {
   const server = await ingestion()
   t.teardown(server.close)
   server.script = ({ items, number }) => {
@@ -119,7 +119,7 @@ t.test('206 with every third item refused for now: all is delivered, none twice'
   t.same(server.duplicates(), [])
 })
 
-t.test('206: what will never be accepted is counted by reason', async t => {
+t.test('206: items rejected for good are counted by reason', async t => {
   const server = await ingestion(({ items }) => ({
     status: 206,
     body: {
@@ -157,7 +157,7 @@ for (const [status, reason] of [[400, 'badRequest'], [401, 'unauthorized'], [402
   })
 }
 
-t.test('413: halved until it fits', async t => {
+t.test('413: split in half until it fits', async t => {
   const server = await ingestion(({ items }) => items.length > 10 ? 413 : 200)
   t.teardown(server.close)
   const { delivery, ids, log } = produce({ connectionString: server.connectionString, timing: QUICK })
@@ -168,7 +168,7 @@ t.test('413: halved until it fits', async t => {
   t.same(server.duplicates(), [])
 })
 
-t.test('large items: bodies stay below a limit', async t => {
+t.test('large items: bodies stay below the limit', async t => {
   const server = await ingestion()
   t.teardown(server.close)
   const { delivery, log } = produce({ connectionString: server.connectionString, timing: QUICK })
@@ -178,7 +178,7 @@ t.test('large items: bodies stay below a limit', async t => {
   t.ok(server.posts.every(post => Number(post.headers['content-length']) < 1_200_000))
 })
 
-t.test('gzip, keep-alive and several requests at a time', async t => {
+t.test('gzip, keep-alive and concurrent requests', async t => {
   const server = await ingestion()
   t.teardown(server.close)
   server.latency = 150

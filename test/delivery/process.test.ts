@@ -4,7 +4,7 @@ import { ingestion } from '../fixtures/ingestion'
 import { run } from '../fixtures/process'
 import { produce, QUICK, sums, temporary, until } from '../fixtures/telemetry'
 
-t.test('200 instances opened and closed in one process: no threads, handles, listeners or memory stay', async t => {
+t.test('200 instances opened and closed in one process leave no threads, handles, listeners or memory behind', async t => {
   const server = await ingestion()
   t.teardown(server.close)
   for (const worker of [true, false]) {
@@ -74,7 +74,7 @@ t.test('overload: memory stays bounded, and every item is accounted for', async 
   t.equal(server.accepted.size, sent)
 })
 
-t.test('ingestion latency of 150 ms, full load: all is delivered, or accounted for', async t => {
+t.test('full load with an ingestion latency of 150 ms: everything is delivered or accounted for', async t => {
   const server = await ingestion()
   server.latency = 150
   t.teardown(server.close)
@@ -91,7 +91,7 @@ t.test('ingestion latency of 150 ms, full load: all is delivered, or accounted f
   await delivery.close(1_000)
 })
 
-t.test('when there is no room, requests and what went wrong have the last tenth', async t => {
+t.test('when the queue is nearly full, the last tenth is reserved for requests and failures', async t => {
   const server = await ingestion(() => 'hang')
   t.teardown(server.close)
   const { delivery, log, error } = produce({ connectionString: server.connectionString, maxQueueSize: 1_000 })
@@ -102,7 +102,7 @@ t.test('when there is no room, requests and what went wrong have the last tenth'
   t.match(await delivery.close(200), { sent: 0, lost: 2_050 })
 })
 
-t.test('a worker that dies is replaced: what it held is counted, what comes after is delivered', async t => {
+t.test('a worker that dies is replaced: what it held is counted, and later rows are delivered', async t => {
   const server = await ingestion()
   t.teardown(server.close)
   const ended = await run(t, `
@@ -133,7 +133,7 @@ t.test('a worker that dies is replaced: what it held is counted, what comes afte
   t.match(stats.lastError.message, /worker thread died/)
 })
 
-t.test('where no worker can be started, delivery goes on in-process', async t => {
+t.test('if no worker can be started, delivery continues in-process', async t => {
   const server = await ingestion()
   t.teardown(server.close)
   const ended = await run(t, `
@@ -149,7 +149,7 @@ t.test('where no worker can be started, delivery goes on in-process', async t =>
   t.match(JSON.parse(ended.stdout), { sent: 10, lost: 0 })
 })
 
-t.test('items that cannot be packed, or that the exporter chokes on, are counted and take no others along', async t => {
+t.test("items that can't be packed or exported are counted, and don't affect others", async t => {
   const server = await ingestion()
   t.teardown(server.close)
   const ended = await run(t, `
@@ -176,7 +176,7 @@ t.test('items that cannot be packed, or that the exporter chokes on, are counted
   t.equal(server.envelopes.find(each => each.data.baseData.properties?.id === 'odd4')?.data.baseData.properties?.value, 'NaN')
 })
 
-t.test('nothing is started, and no directory is made, for an app that sends nothing', async t => {
+t.test('an app that sends nothing starts nothing and creates no directory', async t => {
   const storageDirectory = temporary(t)
   const ended = await run(t, `
     ;(async () => {
@@ -217,7 +217,7 @@ t.test('metrics', async t => {
   ])
 })
 
-t.test('two instances share a thread, each with its own role and numbers', async t => {
+t.test('two instances share a thread, but have their own role and counts', async t => {
   const server = await ingestion()
   t.teardown(server.close)
   const one = produce({ connectionString: server.connectionString, timing: QUICK })

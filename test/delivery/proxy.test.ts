@@ -1,10 +1,10 @@
-/** Proxy variables, read as curl reads them. */
+/** Proxy variables, read the way curl reads them. */
 import t from 'tap'
 import { isExcluded, normalizedVariables, normalizeProxy, proxyVariable } from '../../dist/delivery/http/proxy.js'
 import { redirectedEndpoint } from '../../dist/delivery/http/redirect.js'
 import { retryAfterOf } from '../../dist/delivery/http/answer.js'
 
-t.test('a proxy may lack its scheme, and its port', async t => {
+t.test('the scheme and port of a proxy are optional', async t => {
   const proxies: Record<string, string> = {
     '127.0.0.1:8080': 'http://127.0.0.1:8080/',
     'proxy.corp:3128': 'http://proxy.corp:3128/',
@@ -21,7 +21,7 @@ t.test('a proxy may lack its scheme, and its port', async t => {
   for (const given of ['socks5://proxy.corp:1080', 'http://', '[', 'proxy.corp:port']) t.throws(() => normalizeProxy(given), { message: /HTTPS_PROXY/ }, given)
 })
 
-t.test('which variable counts', async t => {
+t.test('precedence of the variables', async t => {
   t.equal(proxyVariable({ HTTPS_PROXY: 'a', ALL_PROXY: 'b' }), 'a')
   t.equal(proxyVariable({ https_proxy: 'a', HTTP_PROXY: 'b' }), 'a')
   t.equal(proxyVariable({ HTTPS_PROXY: '', all_proxy: 'b' }), 'b')

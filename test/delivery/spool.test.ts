@@ -17,7 +17,7 @@ function open (directory: string, maxBytes = 1e6, busy = (_file: SpoolFile): boo
 const counts = (items: number): number[] => [0, 0, items, 0, 0, 0]
 const parcel = (items: number, bytes = 100): { form: 'body', data: Buffer, counts: number[] } => ({ form: 'body', data: compress(Buffer.from(Array.from({ length: bytes }, (_, at) => (at * 2654435761) & 0xff))), counts: counts(items) })
 
-t.test('what was written is read, and is owned by one only', async t => {
+t.test('what was written can be read, and has only one owner', async t => {
   const directory = temporary(t)
   const first = open(directory).spool
   const file = first.write({ form: 'body', data: compress('[1,2]'), counts: counts(2) })
@@ -31,7 +31,7 @@ t.test('what was written is read, and is owned by one only', async t => {
   t.equal(third.claim(), undefined)
 })
 
-t.test('the oldest make room, those being sent are left alone', async t => {
+t.test('the oldest files make room, and files being sent are left alone', async t => {
   const directory = temporary(t)
   const busy = new Set<string>()
   const { spool, gone } = open(directory, 2_000, file => busy.has(file.name))
@@ -44,7 +44,7 @@ t.test('the oldest make room, those being sent are left alone', async t => {
   t.throws(() => spool.write(parcel(1, 100_000)), /maxStorageBytes/)
 })
 
-t.test('files of a process that was killed are recovered, those of a living one are not', async t => {
+t.test('files of a killed process are recovered, those of a live one are not', async t => {
   const directory = temporary(t)
   const script = `
     const { Spool, compress } = require(${JSON.stringify(require.resolve('../../dist/delivery/spool/index.js'))})
@@ -59,7 +59,7 @@ t.test('files of a process that was killed are recovered, those of a living one 
   t.equal(spool.claim(), undefined)
 })
 
-t.test('a pid that was given to another program, and one from another container', async t => {
+t.test('reused pids, and pids from another container', async t => {
   const directory = temporary(t)
   const mine = open(directory).spool.write(parcel(1)).name
   const [pid, started, namespace] = mine.split('.')[2].split('-')
@@ -81,7 +81,7 @@ t.test('a pid that was given to another program, and one from another container'
   }
 })
 
-t.test('a directory of someone else, or a link to one, is not used', async t => {
+t.test("someone else's directory, or a link to one, is not used", async t => {
   const directory = temporary(t)
   const target = join(directory, 'target')
   mkdirSync(target)
@@ -94,7 +94,7 @@ t.test('a directory of someone else, or a link to one, is not used', async t => 
   t.equal(readdirSync(join(directory, 'open')).length, 2, 'one that is ours and too open is closed, and used')
 })
 
-t.test('the default is below the directory for temporary files, and does not tell the key', async t => {
+t.test("the default is in the temporary directory, and doesn't reveal the key", async t => {
   const connection = parseConnectionString('InstrumentationKey=11111111-2222-3333-4444-555555555555;IngestionEndpoint=https://example.in.applicationinsights.azure.com/')
   const directory = spoolDirectory(connection, undefined)
   t.ok(directory.startsWith(tmpdir()))
@@ -133,7 +133,7 @@ for (const [what, damage] of Object.entries({
   })
 }
 
-t.test('beyond maxStorageBytes the oldest are dropped and counted, and there is one warning with numbers', async t => {
+t.test('beyond maxStorageBytes the oldest files are dropped and counted, with one warning that has numbers', async t => {
   const server = await ingestion(() => 503)
   t.teardown(server.close)
   const { delivery, warnings, log } = produce({ connectionString: server.connectionString, storageDirectory: temporary(t), maxStorageBytes: 20_000, timing: { ...QUICK, spillAfter: 50 } })
@@ -148,7 +148,7 @@ t.test('beyond maxStorageBytes the oldest are dropped and counted, and there is 
   t.match(warnings[0], /\d+ rows (?:dropped|wait)/)
   server.script = () => 200
   t.match(await delivery.flush(10_000), { pending: 0 })
-  // To be stored is to be settled, and the files are for afterwards.
+  // Stored counts as settled; the files are checked afterwards.
   t.ok(await until(() => delivery.stats().traces.spooled === 0, 10_000))
   const { traces } = delivery.stats()
   t.match(traces, { recorded: 4_000, queued: 0, inFlight: 0, spooled: 0 })
@@ -156,7 +156,7 @@ t.test('beyond maxStorageBytes the oldest are dropped and counted, and there is 
   t.equal(traces.delivered + traces.dropped.storageFull!, 4_000)
 })
 
-t.test('a storage directory that cannot be used costs telemetry, never the app', async t => {
+t.test('an unusable storage directory costs telemetry, but never affects the app', async t => {
   const server = await ingestion(() => 503)
   t.teardown(server.close)
   const file = join(temporary(t), 'a-file')
@@ -170,7 +170,7 @@ t.test('a storage directory that cannot be used costs telemetry, never the app',
   t.match(delivery.stats().traces.dropped, { storageFailed: 450 })
 })
 
-t.test('a full disk is the same', { skip: process.platform !== 'linux' || process.getuid?.() !== 0 }, async t => {
+t.test('so does a full disk', { skip: process.platform !== 'linux' || process.getuid?.() !== 0 }, async t => {
   const mount = mkdtempSync(join(tmpdir(), 'fai-full-'))
   if (spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=64k', 'tmpfs', mount]).status !== 0) {
     rmSync(mount, { recursive: true })
@@ -191,7 +191,7 @@ t.test('a full disk is the same', { skip: process.platform !== 'linux' || proces
   t.ok(report.lost > 0)
 })
 
-t.test('a process that is killed while the endpoint is down loses the last moments only', async t => {
+t.test('a process killed while the endpoint is down loses only its last moments', async t => {
   const server = await ingestion(() => 503)
   t.teardown(server.close)
   const storageDirectory = temporary(t)
@@ -235,7 +235,7 @@ t.test('nothing in the folder is trusted', { skip: process.platform === 'win32' 
   writeFileSync(someoneElses, content)
   if (process.getuid?.() === 0) chownSync(someoneElses, 4711, 4711)
   else rmSync(someoneElses)
-  // What can be read, and is not what it says.
+  // Readable, but not what it claims to be.
   const damaged = [
     header({ counts: [0, 0, 1_000_000, 0, 0, 0] }), header({ counts: [0, 0, 3, 0, 0, 0] }), header({ counts: [0, 0, -1, 0, 0, 0] }),
     header({ counts: [1, 0, 0, 0, 0, 0] }), header({ counts: 'many' }), header({ form: 'packed' }), header({ form: 'other' }), header({ v: 9 }), header({ resource: 3 }),
@@ -259,7 +259,7 @@ t.test('nothing in the folder is trusted', { skip: process.platform === 'win32' 
   t.same(readdirSync(directory).filter(each => !each.endsWith('.alive')).sort(), ignored.filter(each => !each.endsWith('.alive')).sort(), 'what is not ours is left alone')
 })
 
-t.test('a folder that cannot be used is told at the start, and takes no time', { skip: process.platform === 'win32' }, async t => {
+t.test('an unusable folder is reported at startup, without delay', { skip: process.platform === 'win32' }, async t => {
   const server = await ingestion(() => 503)
   t.teardown(server.close)
   const base = temporary(t)

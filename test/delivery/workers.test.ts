@@ -1,4 +1,4 @@
-/** Workers that die, and places where none can be started. */
+/** Workers that die, and environments where none can start. */
 import { readdirSync } from 'node:fs'
 import t from 'tap'
 import { ingestion, type Ingestion } from '../fixtures/ingestion'
@@ -7,7 +7,7 @@ import { QUICK, temporary } from '../fixtures/telemetry'
 
 t.jobs = 2
 
-/** Workers that a program can end. */
+/** Workers that the test program can kill. */
 const WORKERS = `
   const threads = require('worker_threads')
   const workers = []
@@ -25,7 +25,7 @@ function arrivedOnce (server: Ingestion, rows: number): boolean {
   return server.accepted.size === rows && server.duplicates().length === 0
 }
 
-t.test('workers that die, one after the other: what they had not acknowledged is sent by the next, once', async t => {
+t.test('workers die one after another: the next one sends what they had not acknowledged, once', async t => {
   const server = await ingestion()
   t.teardown(server.close)
   server.latency = 50
@@ -49,7 +49,7 @@ t.test('workers that die, one after the other: what they had not acknowledged is
   t.ok(arrivedOnce(server, 1_000))
 })
 
-t.test('a worker that dies in the middle of a request: its rows are sent again, and counted once', async t => {
+t.test('a worker dies in the middle of a request: its rows are sent again and counted once', async t => {
   const server = await ingestion(({ number }) => number === 0 ? 'hang' : 200)
   t.teardown(server.close)
   const ended = await program(t, `
@@ -68,7 +68,7 @@ t.test('a worker that dies in the middle of a request: its rows are sent again, 
   t.ok(arrivedOnce(server, 50))
 })
 
-t.test('a worker that dies by itself: the next one is started though nothing new comes', async t => {
+t.test('a worker dies on its own: the next one starts even if nothing new arrives', async t => {
   const server = await ingestion(({ number }) => number < 5 ? 503 : 200)
   t.teardown(server.close)
   const ended = await program(t, `
@@ -86,11 +86,11 @@ t.test('a worker that dies by itself: the next one is started though nothing new
 })
 
 for (const how of ['with the endpoint well at once', 'with the endpoint away for longer'] as const) {
-  t.test(`files of a dead worker belong to the next one of the same process, ${how}`, async t => {
+  t.test(`a dead worker's files belong to the next one of the same process, ${how}`, async t => {
     const server = await ingestion(() => 503)
     t.teardown(server.close)
     const storageDirectory = temporary(t)
-    // The program says itself when it is well.
+    // The program itself reports success.
     server.script = ({ items }) => {
       if (items.length === 0) server.script = () => 200
       return 503
@@ -123,7 +123,7 @@ const cannotStart: Record<string, string> = {
   'throws at once': "constructor (file, options) { super('throw new Error(\\'no\\')', { ...options, eval: true }) }"
 }
 for (const [why, constructor] of Object.entries(cannotStart)) {
-  t.test(`where a worker ${why}, the main thread sends, with one warning`, async t => {
+  t.test(`if a worker ${why}, the main thread sends, with one warning`, async t => {
     const server = await ingestion()
     t.teardown(server.close)
     const ended = await program(t, `

@@ -14,7 +14,7 @@ import t, { type Test } from 'tap'
 import { startBroker } from '../fixtures/amqp'
 import { start } from '../fixtures/start'
 
-/** Blob storage, as far as a client needs it; keeps the requests it gets. */
+/** A minimal Blob storage that records the requests it gets. */
 async function storage (t: Test): Promise<{ url: string, host: string, seen: IncomingMessage[] }> {
   const seen: IncomingMessage[] = []
   const server = createServer((request, response) => {
@@ -33,7 +33,7 @@ async function storage (t: Test): Promise<{ url: string, host: string, seen: Inc
   return { url: `http://127.0.0.1:${port}/account`, host: `127.0.0.1:${port}`, seen }
 }
 
-t.test('a message of Service Bus is sent by one operation and processed in another, which are linked', async t => {
+t.test('a Service Bus message is sent by one operation and processed in another, and the two are linked', async t => {
   const broker = await startBroker(t)
   const client = new ServiceBusClient(broker.connectionString)
   const received: ServiceBusReceivedMessage[] = []
@@ -48,7 +48,7 @@ t.test('a message of Service Bus is sent by one operation and processed in anoth
         return 'ordered'
       })
       app.get('/listen', async () => {
-        // In a request, as it may happen: what is processed later is no part of it.
+        // Inside a request, which may happen: messages processed later are not part of it.
         client.createReceiver('orders', { receiveMode: 'receiveAndDelete' }).subscribe({
           async processMessage (message) {
             received.push(message)
@@ -87,7 +87,7 @@ t.test('a message of Service Bus is sent by one operation and processed in anoth
   t.match(emulator.items({ type: 'exception' }), [{ operation_Id: processed!.operation_Id, exceptionType: 'RangeError', outerMessage: 'sold out' }])
 })
 
-t.test('messages carry the context of an operation that is sampled out, and none where propagate says so', async t => {
+t.test('messages carry the context of an operation that is sampled out, and none if propagate says so', async t => {
   for (const { options, expected } of [
     { options: { samplingRatio: 0 }, expected: /^00-[0-9a-f]{32}-[0-9a-f]{16}-00$/ },
     { options: { dependencies: { propagate: false } }, expected: undefined },
@@ -113,7 +113,7 @@ t.test('messages carry the context of an operation that is sampled out, and none
   }
 })
 
-t.test('a call of Storage is one row, which carries the name of the method, and its callee gets the trace context once', async t => {
+t.test("a Storage call is one row with the method's name, and its callee gets the trace context once", async t => {
   const { url, host, seen } = await storage(t)
   const { send, flush, emulator } = await start(t, {
     routes: app => {
@@ -138,7 +138,7 @@ t.test('a call of Storage is one row, which carries the name of the method, and 
   t.equal(emulator.items({ type: 'exception' }).length, 0)
 })
 
-t.test('a method that fails before it calls anybody is a row', async t => {
+t.test('a method that fails before it calls anything is a row', async t => {
   const { url } = await storage(t)
   const { send, flush, emulator } = await start(t, {
     routes: app => {

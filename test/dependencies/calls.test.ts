@@ -9,7 +9,7 @@ import { type Started, sink, start } from '../fixtures/start'
 
 interface Callee { url: string, host: string, seen: IncomingMessage[] }
 
-/** A server outside of the app, which keeps the requests it gets. */
+/** A server outside the app that records the requests it gets. */
 async function callee (t: Test): Promise<Callee> {
   const seen: IncomingMessage[] = []
   const server: Server = createServer((request, response) => {
@@ -36,7 +36,7 @@ async function text (url: string): Promise<string> {
   return await (await fetch(url)).text()
 }
 
-/** The text of an answer to a plain node:http request, or the error's code. */
+/** The text of a plain node:http response, or the error's code. */
 async function viaHttp (url: string, headers: Record<string, string> | string[] = {}): Promise<string> {
   return await new Promise(resolve => {
     get(url, { headers, agent: false }, response => {
@@ -48,7 +48,7 @@ async function viaHttp (url: string, headers: Record<string, string> | string[] 
   })
 }
 
-/** An app whose one route runs `work`. */
+/** An app with a single route that runs `work`. */
 async function gateway (t: Test, work: (app: FastifyInstance) => Promise<unknown>, options: AppInsightsOptions = {}): Promise<Started> {
   return await start(t, {
     options,
@@ -59,7 +59,7 @@ async function gateway (t: Test, work: (app: FastifyInstance) => Promise<unknown
   })
 }
 
-t.test('the outcome of a call is told: status, success and what went wrong', async t => {
+t.test('a call reports its outcome: status, success and the error', async t => {
   const closed = createTcpServer().listen(0, '127.0.0.1')
   await once(closed, 'listening')
   const { port } = closed.address() as AddressInfo
@@ -86,7 +86,7 @@ t.test('the outcome of a call is told: status, success and what went wrong', asy
   t.equal(emulator.items({ type: 'exception' }).length, 0, 'a failed call is no exception: what the app makes of it may be one')
 })
 
-t.test('an answer that nobody reads is a call all the same', async t => {
+t.test('a call whose response nobody reads is still a row', async t => {
   const { url } = await callee(t)
   const { send, emulator, app } = await gateway(t, async () => {
     const controller = new AbortController()
@@ -107,7 +107,7 @@ t.test('an answer that nobody reads is a call all the same', async t => {
   ])
 })
 
-t.test('the callee gets the trace context, once, in the place of one that is passed on', async t => {
+t.test('the callee gets the trace context once, in place of one that was passed on', async t => {
   const { url, seen } = await callee(t)
   const { send, emulator, flush } = await start(t, {
     routes: app => {
@@ -129,7 +129,7 @@ t.test('the callee gets the trace context, once, in the place of one that is pas
   }
 })
 
-t.test('a trace context of another trace, which the app has set itself, is left to it', async t => {
+t.test('a trace context from another trace, set by the app itself, is left alone', async t => {
   const { url, seen } = await callee(t)
   const traceparent = '00-aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa-bbbbbbbbbbbbbbbb-01'
   const { send, emulator, flush } = await gateway(t, async () => {
@@ -143,7 +143,7 @@ t.test('a trace context of another trace, which the app has set itself, is left 
   t.equal(emulator.items({ type: 'dependency' }).length, 3)
 })
 
-t.test('what is sampled out makes no rows, and tells the callee so', async t => {
+t.test('calls that are sampled out make no rows, and tell the callee so', async t => {
   const { url, seen } = await callee(t)
   const { send, emulator, flush } = await gateway(t, async () => {
     await text(`${url}/fetch`)
@@ -156,7 +156,7 @@ t.test('what is sampled out makes no rows, and tells the callee so', async t => 
   for (const { headers } of seen) t.match(headers.traceparent, /^00-[0-9a-f]{32}-[0-9a-f]{16}-00$/)
 })
 
-t.test('the calls of a silenced route are silent', async t => {
+t.test('calls from a silenced route are silent', async t => {
   const { url, seen } = await callee(t)
   const { send, emulator, flush } = await gateway(t, async () => {
     await text(`${url}/fetch`)
@@ -195,7 +195,7 @@ t.test('dependencies.ignore takes hosts, urls or a function; the callee still be
   }
 })
 
-t.test('dependencies.propagate says who gets trace headers: hosts, urls, a function or nobody; the calls are rows all the same', async t => {
+t.test('dependencies.propagate controls who gets trace headers: hosts, urls, a function or nobody; the calls are still rows', async t => {
   const { url, host, seen } = await callee(t)
   const work = async (): Promise<void> => {
     await text(`${url}/ours?client=fetch`)
@@ -230,14 +230,14 @@ t.test('dependencies.propagate says who gets trace headers: hosts, urls, a funct
   }
 })
 
-t.test('dependencies.propagate holds for calls that dependencies.ignore leaves out', async t => {
+t.test('dependencies.propagate also applies to calls that dependencies.ignore leaves out', async t => {
   const { url, host, seen } = await callee(t)
   const { send } = await gateway(t, async () => await text(url), { dependencies: { ignore: [host], propagate: false } })
   await send('/work')
   t.strictSame(seen.map(({ headers }) => headers.traceparent), [undefined])
 })
 
-t.test('dependencies.success says which answers are failures, in rows and metrics; without a whole answer there is nothing to ask', async t => {
+t.test("dependencies.success decides which responses are failures, in rows and metrics; it isn't called without a complete response", async t => {
   const { url, host } = await callee(t)
   const asked: string[] = []
   const { send, emulator, flush, app } = await gateway(t, async () => {
@@ -266,7 +266,7 @@ t.test('dependencies.success says which answers are failures, in rows and metric
   t.equal(failed.reduce((sum, { valueCount }) => sum + valueCount!, 0), 5)
 })
 
-t.test('a function for dependencies.success that fails, or gives no boolean, is told once and the default applies', async t => {
+t.test('a dependencies.success function that fails or returns no boolean is reported once, and the default applies', async t => {
   const { url } = await callee(t)
   const lines = sink()
   const unsound = [() => { throw new Error('not mine') }, () => undefined, async () => true, async () => { throw new Error('later') }, () => 1]
@@ -283,8 +283,8 @@ t.test('a function for dependencies.success that fails, or gives no boolean, is 
   t.equal(lines.lines.filter(line => line.includes('dependencies.success')).length, unsound.length)
 })
 
-t.test('telemetry on its way to the endpoint is no dependency; anything else is, however alike its address looks', async t => {
-  // Ports that begin alike: one of them is the endpoint's.
+t.test('telemetry sent to the endpoint is not a dependency; anything else is, however similar its address', async t => {
+  // Ports with the same first digits: one of them is the endpoint's.
   const seen: string[] = []
   const listen = async (port: number): Promise<Server> => {
     const server = createServer((request, response) => {
@@ -305,7 +305,7 @@ t.test('telemetry on its way to the endpoint is no dependency; anything else is,
       await listen(port * 10)
       pair = [port, port * 10]
     } catch {
-      // Somebody else has one of them.
+      // Something else is using one of the ports.
     }
   }
   const [short, long] = pair!
@@ -371,7 +371,7 @@ t.test('a call that the app has traced itself is not traced twice', async t => {
   t.equal(seen.length, 2)
 })
 
-t.test('user, session, properties and the operation name are on calls and on spans of the app, and on their exceptions', async t => {
+t.test("user, session, properties and the operation name are on calls and on the app's spans, and on their exceptions", async t => {
   const { url } = await callee(t)
   const { send, emulator, flush } = await start(t, {
     options: { properties: { deploymentName: 'test' } },
@@ -428,7 +428,7 @@ t.test('two apps in one process: each reports its own calls', async t => {
   t.strictSame(names(second), Array(4).fill('GET /second'))
 })
 
-t.test('a call outside of any operation is a row of its own', async t => {
+t.test('a call outside any operation is a row of its own', async t => {
   const { url } = await callee(t)
   const { app, emulator, flush } = await gateway(t, async () => {})
   await text(`${url}/started`)
@@ -438,11 +438,11 @@ t.test('a call outside of any operation is a row of its own', async t => {
 })
 
 for (const worker of [true, false]) {
-  t.test(`the plugin's own traffic is no dependency, with worker: ${worker} and a credential`, async t => {
+  t.test(`the plugin's own traffic is not a dependency, with worker: ${worker} and a credential`, async t => {
     const { url } = await callee(t)
     const { send, emulator, flush, app } = await gateway(t, async () => await text(`${url}/theirs`), {
       worker,
-      // Asked for through node:http, as the Azure SDKs do.
+      // Requested through node:http, as the Azure SDKs do.
       credential: {
         getToken: async () => {
           await viaHttp(`${url}/token`)
@@ -458,7 +458,7 @@ for (const worker of [true, false]) {
   })
 }
 
-t.test('after the last app has closed, node:http is as it was', async t => {
+t.test('after the last app has closed, node:http is restored', async t => {
   const { ClientRequest } = await import('node:http')
   const before = Object.getOwnPropertyDescriptor(ClientRequest.prototype, '_implicitHeader')!.value as unknown
   const app = fastify()

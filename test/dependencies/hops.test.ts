@@ -6,8 +6,8 @@ import { type Emulator, startEmulator } from 'fastify-app-insights/emulator'
 import t, { type Test } from 'tap'
 import { startPostgres } from '../fixtures/postgres'
 
-// PostgreSQL, because it is what a service talks to over a network: its driver is patched by an instrumentation of
-// OpenTelemetry's, which is what the option is for.
+// PostgreSQL, because it is a typical network service: its driver is patched by an OpenTelemetry instrumentation,
+// which is what the option is for.
 const fixtures = join(__dirname, '../fixtures')
 const clients = ['fetch', 'axios', 'got', 'node-fetch', 'http']
 
@@ -27,7 +27,7 @@ async function end ({ process: child }: App): Promise<void> {
   await exited
 }
 
-/** Both apps of one format, in one order of imports: what the emulator has of them afterwards. */
+/** Runs both apps in one module format and import order; returns the emulator's rows. */
 async function hop (t: Test, postgres: string, format: 'cjs' | 'mjs', pluginFirst: boolean): Promise<Emulator> {
   const emulator = await startEmulator()
   t.teardown(async () => await emulator.close())
@@ -92,7 +92,7 @@ t.test('a call through two services to a database is one operation', async t => 
   }
 })
 
-/** An instrumentation of a pool puts spans of its own between. */
+/** Pool instrumentations add their own spans in between. */
 function isBelow (rows: Array<{ id?: string, operation_ParentId?: string }>, row: { operation_ParentId?: string } | undefined, id: string | undefined): boolean {
   for (let at = row; at !== undefined; at = rows.find(other => other.id === at!.operation_ParentId)) {
     if (at.operation_ParentId === id) return true

@@ -8,7 +8,7 @@ import { use } from '../fixtures/instrumented/use'
 
 const fixture = (name: string): string => join(__dirname, '../fixtures/instrumented', name)
 
-/** Rows of the operation, in their order. */
+/** The operation's rows, in order. */
 function calls (rows: Row[]): Array<[name: string | undefined, success: boolean | undefined]> {
   return rows.filter(row => row.type === 'dependency' && row.operation_Name === 'GET /use').map(({ name, success }) => [name, success])
 }
@@ -16,7 +16,7 @@ function calls (rows: Row[]): Array<[name: string | undefined, success: boolean 
 const before: Array<{ name: string, files: string[], start: (t: Test) => Promise<string>, expected: Array<[string, boolean]>, exception?: Partial<Record<keyof Row, unknown>> }> = [
   {
     name: 'redis',
-    // Its instrumentation is made of two others.
+    // Its instrumentation consists of two others.
     files: ['before.mjs', 'before.cjs'],
     start: startRedis,
     expected: [['redis-connect', true], ['redis-SET', true], ['redis-GET', true], ['redis-GET', true], ['redis-GET', false]],
@@ -72,13 +72,13 @@ for (const { name, files, start, expected, exception } of before) {
   }
 }
 
-t.test('graphql, imported before the plugin, is instrumented; code that has already taken its functions is warned of', async t => {
+t.test('graphql, imported before the plugin, is instrumented; code that already holds its functions causes a warning', async t => {
   const { rows, warnings } = await use(t, fixture('before.mjs'), ['graphql'])
   t.ok(calls(rows).some(([name]) => name === 'query Book'))
   t.match(warnings, [{ code: 'FAI_WARN_INSTRUMENTATION_TOO_LATE', message: /was created too late for .*execute of graphql/ }])
 })
 
-t.test('pg-pool.connect, which every query of a pool would bring, is a row only where it fails, or where it is asked for', async t => {
+t.test('pg-pool.connect, which every pool query would add, is a row only if it fails or is enabled', async t => {
   const closed = createServer().listen(0, '127.0.0.1')
   await once(closed, 'listening')
   const { port } = closed.address() as AddressInfo

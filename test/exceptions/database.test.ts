@@ -1,4 +1,4 @@
-/** A query that fails is one exception with the error's type and stack, though its instrumentation records a text of its own. */
+/** A failed query is one exception with the error's type and stack, even though its instrumentation records only a text. */
 import { PgInstrumentation } from '@opentelemetry/instrumentation-pg'
 import type { Pool } from 'pg'
 import t from 'tap'
@@ -16,7 +16,7 @@ t.test('with instrumentation-pg', async t => {
   const { app, send, emulator, flush } = await start(t, {
     options: { instrumentations: [new PgInstrumentation()] },
     routes: app => {
-      // Patched only if it is loaded after the plugin.
+      // Patched only if loaded after the plugin.
       const { Pool } = require('pg') as typeof import('pg')
       pool = new Pool({ connectionString })
       const fail = async (): Promise<unknown> => await pool!.query('select * from nowhere')
@@ -37,7 +37,7 @@ t.test('with instrumentation-pg', async t => {
     'GET /thrown': [broken],
     'GET /logged': [{ ...broken, customDimensions: { code: '42P01', logMessage: 'no rows' } }],
     'GET /wrapped': [{ exceptionType: 'Error', outerMessage: 'no such page', details: [{ stack: /caused by: error: relation "nowhere"/ }] }],
-    // Nobody else tells of it.
+    // Nothing else reports it.
     'GET /caught': [{ outerMessage: /42P01/ }],
     'GET /callback': [broken],
     'GET /missing': [],

@@ -1,4 +1,4 @@
-/** Type and message of an exception are what the app made them, never empty, with a logger as without. */
+/** An exception keeps the type and message from the app, never empty, with or without a logger. */
 import type { FastifyServerOptions } from 'fastify'
 import t from 'tap'
 import { type Runner, createRunner } from '../fixtures/rows'
@@ -55,7 +55,7 @@ const modes: Array<[name: string, server: FastifyServerOptions, isSilent: boolea
   ['without a logger', { logger: false }, true]
 ]
 
-/** Fastify itself stumbles over some of these: then our row is all there is. */
+/** Fastify itself fails on some of these: then our row is all there is. */
 async function rowOf (run: Runner, server: FastifyServerOptions, isSilent: boolean, make: () => unknown) {
   return await run({
     server,
@@ -81,7 +81,7 @@ for (const [mode, server, isSilent] of modes) {
   })
 }
 
-t.test('a DOMException that is logged below error shows no constants either', async t => {
+t.test('a DOMException logged below error shows no constants either', async t => {
   const run = await createRunner(t)
   const { traces } = await run({
     routes: app => {
@@ -95,7 +95,7 @@ t.test('a DOMException that is logged below error shows no constants either', as
   t.notMatch(JSON.stringify(traces), /_ERR/)
 })
 
-t.test('where a formatter moves the error, so that pino writes it as {}', async t => {
+t.test('a formatter moves the error, so that pino writes it as {}', async t => {
   const run = await createRunner(t)
   const SECRET = 'pl4nted-s3cret'
   const moves: Array<[name: string, log: (fields: Record<string, unknown>) => Record<string, unknown>]> = [

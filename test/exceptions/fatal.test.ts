@@ -1,4 +1,4 @@
-/** What ends a process, or nearly, is a critical exception; and the process does as it would have done. */
+/** Anything that ends a process, or nearly does, is a critical exception; and the process behaves as it would without us. */
 import { execFile } from 'node:child_process'
 import { join } from 'node:path'
 import t from 'tap'

@@ -1,4 +1,4 @@
-/** One exception row per Error object, whatever happens to it on its way; and its log message is never lost. */
+/** One exception row per Error object, whatever path it takes; and its log message is never lost. */
 import type { FastifyInstance, FastifyServerOptions } from 'fastify'
 import pino from 'pino'
 import t, { type Test } from 'tap'

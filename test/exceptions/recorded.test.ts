@@ -1,4 +1,4 @@
-/** A text that an instrumentation has recorded does not wait for its error for ever. */
+/** A text recorded by an instrumentation doesn't wait for its error forever. */
 import { trace, INVALID_SPAN_CONTEXT } from '@opentelemetry/api'
 import t from 'tap'
 import { createRecordedTexts } from '../../dist/exceptions/recorded.js'
@@ -6,7 +6,7 @@ import type { Operation } from '../../dist/tracing/operation.js'
 
 const span = trace.wrapSpanContext(INVALID_SPAN_CONTEXT)
 
-t.test('within an operation that goes on, and outside of any', async t => {
+t.test('within an operation that continues, and outside any operation', async t => {
   for (const operation of [{} as Operation, undefined]) {
     const texts = createRecordedTexts({ outside: 20, within: 20 })
     const reported: string[] = []
@@ -22,7 +22,7 @@ t.test('within an operation that goes on, and outside of any', async t => {
   }
 })
 
-t.test('no more than a hundred wait', async t => {
+t.test('at most a hundred wait', async t => {
   for (const operation of [{} as Operation, undefined]) {
     const texts = createRecordedTexts()
     let reported = 0

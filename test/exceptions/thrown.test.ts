@@ -1,4 +1,4 @@
-/** Whatever JavaScript lets an app throw makes a sensible row. */
+/** Anything that JavaScript lets an app throw makes a sensible row. */
 import t from 'tap'
 import { createRunner } from '../fixtures/rows'
 import { sink } from '../fixtures/start'
@@ -51,7 +51,7 @@ for (const [how, server] of [
       t.test(name, async t => {
         const { exceptions, requests } = await run({
           server,
-          // Fastify itself stumbles over some of these: then the handler is where it ends.
+          // Fastify itself fails on some of these: then it ends with the handler.
           routes: app => {
             if (how === 'logged by nobody') app.setErrorHandler((_error, _request, reply) => reply.code(500).send({}))
             app.get('/', async () => { throw thrown })
@@ -59,7 +59,7 @@ for (const [how, server] of [
           act: async app => { await app.inject('/').catch(() => {}) }
         })
         t.equal(requests.length, 1)
-        // Fastify's own answer to a BigInt fails as well, and that is another error.
+        // Fastify's own answer to a BigInt fails as well, with another error.
         t.equal(exceptions.length, typeof thrown === 'bigint' && how !== 'logged by nobody' ? 2 : 1, 'one row')
         t.match(exceptions[0], { severityLevel: 3, operation_Name: 'GET /', operation_Id: requests[0]?.operation_Id, ...row })
         t.match(exceptions[0]?.details[0], { hasFullStack: true, stack: /\S/ })

@@ -16,7 +16,7 @@ class OrderError extends Error { override name = 'OrderError'; code = 'E_ORDER';
 const order = { exceptionType: 'OrderError', outerMessage: 'it broke', severityLevel: 3, operation_Name: 'GET /', customDimensions: { code: 'E_ORDER', err: '{"orderId":42}' } }
 const text = 'PostgreSQL error of type \'error\' occurred (code: 42P01)'
 
-/** As instrumentation-pg does it: a text that shows nothing of the query, and the error's message as the span's status. */
+/** Like instrumentation-pg: a text that reveals nothing about the query, and the error's message as the span's status. */
 function failingQuery (app: FastifyInstance, error: Error): void {
   const span = app.appInsights.tracer.startSpan('pg.query')
   span.recordException(text)
@@ -87,7 +87,7 @@ t.test('an error', async t => {
   }
 })
 
-t.test('flush() does not wait for the error that a text tells of', async t => {
+t.test("flush() doesn't wait for the error that a recorded text announces", async t => {
   const { app, emulator, flush } = await start(t)
   trace.getTracer('app').startActiveSpan('outside', span => { span.recordException('alone'); span.end() })
   await flush()

@@ -17,13 +17,13 @@ interface Destination {
 interface Case extends Omit<Run, 'server' | 'act'> {
   name: string
   server: (destination: Destination, directory: string) => FastifyServerOptions
-  /** What the app does in its request; `log.info({ a: 1 }, 'hello')` unless it says otherwise. */
+  /** What the app does in its request. @default `log.info({ a: 1 }, 'hello')` */
   log?: (log: FastifyBaseLogger, app: FastifyInstance) => void
-  /** Of the one trace row. */
+  /** Expectations for the single trace row. */
   row?: Record<string, unknown>
-  /** Instead, where the case is about more than one row. */
+  /** Used instead, if the case has more than one row. */
   check?: (t: Test, rows: Rows) => void
-  /** Where the bytes are. @default the destination's lines */
+  /** How to get the bytes. @default the destination's lines */
   read?: (destination: Destination, directory: string) => Promise<string>
 }
 
@@ -182,7 +182,7 @@ async function until (read: () => string, text: string): Promise<string> {
   }
 }
 
-/** What differs from run to run with or without us. */
+/** What differs between runs, with or without us. */
 function stable (bytes: string): string {
   return bytes
     .replace(/(?<=^|\n)[^\n]*Telemetry closed[^]*$/, '')

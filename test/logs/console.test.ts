@@ -2,7 +2,7 @@ import { formatWithOptions } from 'node:util'
 import t, { type Test } from 'tap'
 import { start } from '../fixtures/start'
 
-/** The console of this process, silent for a while, with what was written. */
+/** Silences this process's console for a while and captures what was written. */
 function silence (t: Test): string[] {
   const written: string[] = []
   const methods = ['debug', 'log', 'info', 'warn', 'error'] as const
@@ -14,7 +14,7 @@ function silence (t: Test): string[] {
   return written
 }
 
-t.test('console methods make rows of the active operation, and still write', async t => {
+t.test('console methods add rows to the active operation, and still write', async t => {
   const written = silence(t)
   const { app, emulator, send, flush } = await start(t, {
     options: { logs: { console: true }, properties: { deploymentName: 'blue' } },
@@ -53,7 +53,7 @@ t.test('console methods make rows of the active operation, and still write', asy
   t.equal(emulator.items({ type: 'trace', message: 'after the end' }).length, 0)
 })
 
-t.test('an error given to console.error is one exception, however often it is seen', async t => {
+t.test('an error passed to console.error is one exception, however often it is seen', async t => {
   silence(t)
   const { emulator, send, flush } = await start(t, {
     options: { logs: { console: true } },
@@ -74,7 +74,7 @@ t.test('an error given to console.error is one exception, however often it is se
   t.match(emulator.items({ type: 'trace', severityLevel: 2 }), [{ message: /Error: only a warning/ }])
 })
 
-t.test('by default, and for silent routes, the console is left alone; a destination that writes to it causes no rows', async t => {
+t.test('the console is left alone by default and for silent routes; a destination that writes to it causes no rows', async t => {
   const written = silence(t)
   const plain = console.log
   const off = await start(t, { routes: app => { app.get('/a', async () => { console.log('a') }) } })
@@ -100,7 +100,7 @@ t.test('by default, and for silent routes, the console is left alone; a destinat
   t.ok(written.includes('log destination has to be sent'))
 })
 
-t.test('whoever has replaced a method meanwhile keeps theirs, and hostile values do no harm', async t => {
+t.test('methods replaced in the meantime stay replaced, and hostile values do no harm', async t => {
   silence(t)
   const { app, emulator, flush } = await start(t, { options: { logs: { console: true } } })
   const theirs = (): void => {}
@@ -116,7 +116,7 @@ t.test('whoever has replaced a method meanwhile keeps theirs, and hostile values
   t.equal(console.info, theirs)
 })
 
-t.test('with two apps in a process, a line is a row of one of them', async t => {
+t.test('with two apps in a process, a line is a row in only one of them', async t => {
   silence(t)
   const [one, other] = [await start(t, { options: { logs: { console: true } }, routes: app => { app.get('/', async () => { console.log('in one') }) } }),
     await start(t, { options: { logs: { console: true } }, routes: app => { app.get('/', async () => { console.log('in the other') }) } })]

@@ -1,4 +1,4 @@
-/** What a line becomes: message, fields, names, limits; where it belongs; and what may be chosen. */
+/** What a log line becomes: message, fields, names, limits; which request it belongs to; and the options. */
 import { AsyncResource } from 'node:async_hooks'
 import type { FastifyBaseLogger, FastifyInstance, FastifyServerOptions } from 'fastify'
 import fastify from 'fastify'
@@ -93,7 +93,7 @@ t.test('limits', async t => {
   t.equal(traces.length, 4)
 })
 
-t.test('a call that throws without us throws with us, and nothing else does', async t => {
+t.test('a call that throws without us also throws with us, and nothing else does', async t => {
   const run = await createRunner(t)
   const hostile = Object.defineProperty({}, 'a', { enumerable: true, get () { throw new Error('mine') } })
   let thrown: unknown
@@ -107,7 +107,7 @@ t.test('a call that throws without us throws with us, and nothing else does', as
   t.match(traces, [{ message: 'next' }])
 })
 
-t.test('a destination that throws throws as before, and the row arrives', async t => {
+t.test("a destination's errors are still thrown, and the row arrives", async t => {
   const run = await createRunner(t)
   const thrown: unknown[] = []
   const { traces } = await run({
@@ -149,7 +149,7 @@ t.test('lines belong to their request', async t => {
   for (const message of ['before', 'fastify.log, context lost']) t.match(of(message), { operation_Id: undefined, operation_Name: undefined }, message)
 })
 
-t.test('two requests with one logger for all keep their lines apart', async t => {
+t.test('two requests that share a logger keep their lines apart', async t => {
   const run = await createRunner(t)
   const { traces, requests } = await run({
     routes: app => {
@@ -162,7 +162,7 @@ t.test('two requests with one logger for all keep their lines apart', async t =>
   t.match(traces.map(row => [row.message, row.operation_Id]), [['line of a', requests[0]!.operation_Id], ['line of b', requests[1]!.operation_Id], ['outside', undefined]])
 })
 
-t.test('the logger that an app was given, and its other children, are heard as well', async t => {
+t.test('the logger passed to the app and its other children are captured too', async t => {
   const run = await createRunner(t)
   const own = pino({}, sink())
   const older = own.child({ module: 'older' })
@@ -176,7 +176,7 @@ t.test('the logger that an app was given, and its other children, are heard as w
   t.notOk(Object.getOwnPropertySymbols((own as unknown as Record<symbol, object>)[stream]).some(symbol => symbol.description?.includes('app-insights')), 'and are let go when it closes')
 })
 
-t.test('of two apps with one logger each hears its own lines', async t => {
+t.test('two apps that share a logger each capture their own lines', async t => {
   const emulators = [await startEmulator(), await startEmulator()] as const
   t.teardown(async () => { for (const emulator of emulators) await emulator.close() })
   const destination = sink()
@@ -197,7 +197,7 @@ t.test('of two apps with one logger each hears its own lines', async t => {
   t.equal(destination.lines.filter(line => line.includes('still there')).length, 1)
 })
 
-t.test('what may be chosen', async t => {
+t.test('options', async t => {
   const run = await createRunner(t)
   const all = logging(log => { log.debug('debug'); log.info({ a: 1 }, 'info'); log.warn('warn'); log.error('error') })
   const messages = async (given: Run): Promise<string[]> => (await run({ routes: all, ...given })).traces.map(row => row.message)
@@ -214,7 +214,7 @@ t.test('what may be chosen', async t => {
   t.strictSame(await messages({ server: { logger: false }, options: { logs: { level: 'info' } } }), [], 'without a logger any level will do')
 })
 
-t.test('with inverted levels logs.level is understood as the logger does', async t => {
+t.test('with inverted levels, logs.level follows the logger', async t => {
   const run = await createRunner(t)
   const levels = { fatal: 0, error: 1, warn: 2, info: 3, debug: 4, trace: 5 }
   const own = (): FastifyServerOptions => ({ loggerInstance: pino({ customLevels: levels, useOnlyCustomLevels: true, levelComparison: 'DESC', level: 'trace' }, sink()) as unknown as FastifyBaseLogger })
@@ -223,7 +223,7 @@ t.test('with inverted levels logs.level is understood as the logger does', async
   t.equal(traces.length, 2)
 })
 
-t.test('requestLogs are tied to their request even behind a slow hook', async t => {
+t.test('requestLogs belong to their request even after a slow hook', async t => {
   const run = await createRunner(t)
   const emulated = await run({
     options: { logs: { requestLogs: true } },
@@ -276,7 +276,7 @@ t.test('an event never throws', async t => {
   t.match(events.map(row => row.name), ['bigint', 'getter', 'nothing', '(no name)', 'last'])
 })
 
-t.test('with the logger off requests and exceptions still come, and one warning says so', async t => {
+t.test('with the logger off, requests and exceptions still arrive, with one warning', async t => {
   const warnings: Array<Error & { code?: string }> = []
   const listen = (warning: Error & { code?: string }): void => { if (warning.code === 'FAI_WARN_NO_LOGS') warnings.push(warning) }
   process.on('warning', listen)
@@ -296,7 +296,7 @@ t.test('with the logger off requests and exceptions still come, and one warning 
   t.equal(warnings.length, 1, 'who said { logs: false } knows')
 })
 
-t.test('what the plugin says itself is no telemetry', async t => {
+t.test("the plugin's own messages are not telemetry", async t => {
   const run = await createRunner(t)
   const destination = sink()
   const rows = await run({
@@ -308,7 +308,7 @@ t.test('what the plugin says itself is no telemetry', async t => {
   t.notMatch(wire(rows.all), 'logs.filter failed')
 })
 
-t.test('diagnostics of OpenTelemetry that an app logs do not feed themselves', async t => {
+t.test("OpenTelemetry diagnostics logged by the app don't feed back", async t => {
   const { diag, DiagLogLevel } = await import('@opentelemetry/api')
   const emulator = await startEmulator()
   t.teardown(async () => await emulator.close())
@@ -322,7 +322,7 @@ t.test('diagnostics of OpenTelemetry that an app logs do not feed themselves', a
     app.get('/', async request => { request.log.info('hello') })
     await app.inject('/')
     await app.appInsights.flush()
-    // What it says once, when it is loaded, is sent as any other line.
+    // Its one message on loading is sent like any other line.
     await app.appInsights.flush()
     const before = emulator.items({ type: 'trace' }).length
     for (let i = 0; i < 3; i++) await app.appInsights.flush()

@@ -1,4 +1,4 @@
-/** winston and bunyan write by OpenTelemetry's logs API: their lines are rows of the operation. */
+/** winston and bunyan write through OpenTelemetry's logs API: their lines are rows of the operation. */
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { startEmulator } from 'fastify-app-insights/emulator'
@@ -8,7 +8,7 @@ import { temporary } from '../fixtures/telemetry'
 
 const root = join(__dirname, '..', '..')
 
-/** A program of its own: loggers and their instrumentations are global. */
+/** A separate program: loggers and their instrumentations are global. */
 const PROGRAM = (logger: string, instrumentations: string): string => `
 ${logger}
 const createFastify = require('fastify')
@@ -39,7 +39,7 @@ for (const [name, logger, instrumentations] of [['winston, with its transport', 
   t.test(name, async t => {
     const emulator = await startEmulator()
     t.teardown(async () => await emulator.close())
-    // Beside the packages of this repository, for require() to find them.
+    // Next to this repository's packages, so that require() finds them.
     const file = join(temporary(t), 'app.cjs')
     writeFileSync(file, `require = require('node:module').createRequire(${JSON.stringify(join(root, 'package.json'))})\n${PROGRAM(logger, instrumentations)}`)
     const { code, stderr } = await plainNode([file], { CONNECTION: emulator.connectionString })

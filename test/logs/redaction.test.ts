@@ -1,4 +1,4 @@
-/** What the app's logger hides is never sent, in whatever form, and no credential that it does not hide. */
+/** What the app's logger hides is never sent in any form, nor are credentials that it doesn't hide. */
 import type { FastifyBaseLogger, FastifyServerOptions } from 'fastify'
 import pino from 'pino'
 import t from 'tap'
@@ -7,7 +7,7 @@ import { type Run, createRunner, wire } from '../fixtures/rows'
 import { sink } from '../fixtures/start'
 
 const SECRET = 'pl4nted-s3cret'
-// Its JSON is another text.
+// Looks different in JSON, which escapes it.
 const QUOTED = 'pl4nted "s3cret" \\ too'
 
 const logger = (options: object): FastifyServerOptions => ({ logger: { stream: sink(), level: 'trace', ...options } })
@@ -16,7 +16,7 @@ const logging = (log: (log: FastifyBaseLogger) => void): Run['routes'] => app =>
 const silent = (server: FastifyServerOptions): FastifyServerOptions => ({ ...server, disableRequestLogging: true })
 const fields = (extra: object, message = 'failed'): Error => Object.assign(new Error(message), extra)
 
-/** An error as axios makes it: the whole exchange hangs on it. */
+/** An error like those of axios, with the whole exchange attached. */
 function axiosError (): Error {
   const headers = { Accept: 'json', Authorization: `Bearer ${SECRET}`, 'X-Api-Key': SECRET, cookie: [SECRET, `b=${SECRET}`] }
   return fields({
@@ -27,7 +27,7 @@ function axiosError (): Error {
 }
 
 const cases: Array<{ name: string, run: Run, exceptions?: number }> = [
-  // By the logger's redaction
+  // By the logger's redaction.
   { name: 'a field', run: { server: logger({ redact: ['password'] }), routes: logging(log => log.info({ password: SECRET }, 'x')) } },
   { name: 'a field, censored by a function', run: { server: logger({ redact: { paths: ['a.b'], censor: () => 'gone' } }), routes: logging(log => log.info({ a: { b: SECRET } }, 'x')) } },
   { name: 'a field, removed', run: { server: logger({ redact: { paths: ['a[*].b'], remove: true } }), routes: logging(log => log.info({ a: [{ b: SECRET }] }, 'x')) } },
@@ -89,13 +89,13 @@ const cases: Array<{ name: string, run: Run, exceptions?: number }> = [
   },
   { name: 'with exceptions: false', run: { server: logger({ redact: ['err.message', 'err.password'] }), options: { exceptions: false }, routes: failing(() => fields({ password: SECRET }, SECRET)) }, exceptions: 0 },
   { name: 'with logs: false', run: { server: logger({ redact: ['err.message', 'err.password'] }), options: { logs: false }, routes: failing(() => fields({ password: SECRET }, SECRET)) }, exceptions: 1 },
-  // By logs.redact
+  // By logs.redact.
   { name: 'logs.redact: a field', run: { options: { logs: { redact: ['user.password', '*.token', 'token'] } }, routes: logging(log => log.info({ user: { password: SECRET }, a: { token: SECRET }, token: SECRET }, 'x')) } },
   { name: 'logs.redact: the message', run: { options: { logs: { redact: ['msg'] } }, routes: logging(log => log.info({ a: 1 }, SECRET)) } },
   { name: 'logs.redact: a field with nestedKey', run: { server: logger({ nestedKey: 'payload' }), options: { logs: { redact: ['password'] } }, routes: logging(log => log.info({ password: SECRET }, 'x')) } },
   { name: 'logs.redact: an error', run: { options: { logs: { redact: ['err.message', 'err.password'] } }, routes: failing(() => fields({ password: SECRET }, SECRET)) }, exceptions: 1 },
   { name: 'logs.redact: an error that nobody logs', run: { server: silent(logger({})), options: { logs: { redact: ['err.message', 'err.password'] } }, routes: failing(() => fields({ password: SECRET }, SECRET)) }, exceptions: 1 },
-  // By us
+  // By the plugin.
   { name: 'a url in a message', run: { routes: logging(log => log.info(`GET https://api.test/x?page=1&token=${SECRET}#end`)) } },
   { name: 'a connection string in a message', run: { routes: failing(() => new Error(`cannot connect: Server=db;Password=${SECRET};Port=1`)) }, exceptions: 1 },
   { name: 'userinfo in a field', run: { routes: logging(log => log.info({ db: `postgres://app:${SECRET}@db/shop` }, 'x')) } },
@@ -122,14 +122,14 @@ t.test('a secret never leaves', async t => {
   }
 })
 
-t.test('no header that carries a credential is sent with it', async t => {
+t.test('no header with a credential is sent with its value', async t => {
   const run = await createRunner(t)
   const { traces } = await run({ routes: logging(log => log.info({ headers: Object.fromEntries(SECRET_HEADERS.map(name => [name, SECRET])) }, 'x')) })
   t.notMatch(wire(traces), SECRET)
   t.equal(traces[0]!.customDimensions.headers!.match(/REDACTED/g)?.length, SECRET_HEADERS.length)
 })
 
-t.test('what is no secret arrives', async t => {
+t.test('values that are not secret arrive', async t => {
   const run = await createRunner(t)
   const { traces } = await run({
     routes: logging(log => log.info({

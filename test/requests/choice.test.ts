@@ -21,7 +21,7 @@ function routes (app: FastifyInstance): void {
   app.get('/silent', { config: { appInsights: false } }, async request => { await handler(request); throw new Error('unheard') })
 }
 
-t.test('a route can be silenced, with its logs, errors and child spans', async t => {
+t.test('a route can be silenced, including its logs, errors and child spans', async t => {
   const { app, emulator, send } = await start(t, { routes })
   t.equal((await send('/silent')).status, 500)
   await app.close()
@@ -31,7 +31,7 @@ t.test('a route can be silenced, with its logs, errors and child spans', async t
   t.same(emulator.items({ message: 'a line' }), [])
 })
 
-t.test('ignore takes route patterns, with a method or a star, and functions', async t => {
+t.test('ignore takes route patterns, with a method or a wildcard, and functions', async t => {
   for (const [ignore, kept] of [
     [['/health'], ['GET /', 'GET /internal/a', 'POST /internal/a', 'GET (unmatched)']],
     [['GET /internal/a'], ['GET /', 'GET /health', 'POST /internal/a', 'GET (unmatched)']],
@@ -47,7 +47,7 @@ t.test('ignore takes route patterns, with a method or a star, and functions', as
   }
 })
 
-t.test('a health check that fails is kept where healthy ones are ignored', async t => {
+t.test('a failed health check is kept even if successful ones are ignored', async t => {
   const { app, emulator, send } = await start(t, { options: { ignore: { routes: ['/health'], keepFailures: true } }, routes })
   healthy = true
   await send('/health')
@@ -62,7 +62,7 @@ t.test('a health check that fails is kept where healthy ones are ignored', async
   t.equal(emulator.items({ type: 'exception' }).length, 1, 'and its error')
 })
 
-t.test('what a success is can be chosen', async t => {
+t.test('what counts as a success is configurable', async t => {
   const { app, emulator, send } = await start(t, {
     options: { requests: { success: (status, request) => status < 500 && request.url !== '/' } },
     routes

@@ -21,7 +21,7 @@ async function coexist (t: Test, mode: string): Promise<Outcome> {
   return { ...JSON.parse(stdout) as Omit<Outcome, 'rows'>, rows: emulator.items() }
 }
 
-t.test('where another provider traces incoming requests, each has its row all the same, in the same trace, and that is said once', async t => {
+t.test('if another provider also traces incoming requests, both have a row in the same trace, with one warning', async t => {
   const { servers, warnings, rows } = await coexist(t, 'http')
   const requests = rows.filter(row => row.type === 'request')
   t.same(requests.map(row => [row.operation_Id, row.name, row.resultCode]), [['1'.repeat(31) + 'a', 'GET /users/:id', '200'], ['2'.repeat(31) + 'a', 'GET /users/:id', '200'], ['0'.repeat(31) + 'a', 'GET /users/:id', '500']])
@@ -34,7 +34,7 @@ t.test('where another provider traces incoming requests, each has its row all th
 })
 
 for (const mode of ['fastify-before', 'fastify-after']) {
-  t.test(`beside @fastify/otel (${mode.slice(8)} ours) there is one row for a request`, async t => {
+  t.test(`alongside @fastify/otel (${mode.slice(8)} ours) there is one row per request`, async t => {
     const { rows } = await coexist(t, mode)
     const requests = rows.filter(row => row.type === 'request')
     t.same(requests.map(row => [row.operation_Id, row.name, row.resultCode]), [

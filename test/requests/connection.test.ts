@@ -1,4 +1,4 @@
-/** The other end of a connection: its address, and whether it is a robot of the platform. */
+/** The other end of a connection: its address, and whether it is one of the platform's robots. */
 import { isIP } from 'node:net'
 import t from 'tap'
 import { start } from '../fixtures/start'
@@ -25,7 +25,7 @@ const FORWARDED: Array<[header: string, address: string | undefined]> = [
   ['<script>', undefined]
 ]
 
-t.test('client_IP is the address that a proxy has written, or nothing', async t => {
+t.test('client_IP is the address written by a proxy, or absent', async t => {
   const { app, emulator } = await start(t, { server: { trustProxy: true }, routes: app => { app.get('/:n', async () => 'ok') } })
   for (const [n, [header]] of FORWARDED.entries()) await app.inject({ url: `/${n}`, headers: { 'x-forwarded-for': header } })
   await app.close()
@@ -36,7 +36,7 @@ t.test('client_IP is the address that a proxy has written, or nothing', async t 
   }
 })
 
-t.test('a trustProxy function that throws costs the row its address, and the app nothing', async t => {
+t.test('if a trustProxy function throws, the row has no address, and the app is unaffected', async t => {
   const { app, emulator } = await start(t, { server: { logger: false, trustProxy: () => { throw new Error('no list of proxies') } }, routes: app => { app.get('/', async () => 'ok') } })
   const { statusCode } = await app.inject({ url: '/', headers: { 'x-forwarded-for': '203.0.113.7' } })
   t.equal(statusCode, 200)

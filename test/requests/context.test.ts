@@ -28,13 +28,13 @@ t.test('the span is active in every hook, in the handler and in error handlers',
       app.get('/timer', { handlerTimeout: 30 } as object, async () => { await pause(100) })
       app.get('/abort', async request => { await new Promise(resolve => request.raw.once('close', resolve)) })
       app.get('/emitter', (_request, reply) => {
-        // An emitter that was set up elsewhere calls back elsewhere.
+        // An emitter created in another context calls back in that context.
         context.with(context.active().deleteValue(Symbol.for('none')), () => setImmediate(() => reply.send({ ok: true })))
       })
     }
   })
 
-  // A body that arrives slowly, in pieces.
+  // A body that arrives slowly, in chunks.
   const socket = connect(port, '127.0.0.1')
   socket.resume()
   socket.write('POST / HTTP/1.1\r\nhost: a\r\nconnection: close\r\ncontent-type: application/json\r\ncontent-length: 13\r\n\r\n{"slow":')
@@ -54,7 +54,7 @@ t.test('the span is active in every hook, in the handler and in error handlers',
 
   t.same(Object.keys(seen).sort(), [...hooks, 'onRequestAbort', 'parser', 'errorHandler', 'notFoundHandler', 'handler'].sort())
   for (const [name, times] of Object.entries(seen)) {
-    // A parser that reads the body itself is called by the socket.
+    // A parser that reads the body itself is called from the socket's context.
     if (name !== 'parser') t.ok(times.every(Boolean), `${name}: ${times.join(' ')}`)
   }
 })

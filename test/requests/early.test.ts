@@ -1,4 +1,4 @@
-/** Hooks that the app has added before the plugin: what they log and throw belongs to their request all the same. */
+/** Hooks added before the plugin: what they log and throw still belongs to their request. */
 import { setTimeout as pause } from 'node:timers/promises'
 import type { FastifyInstance } from 'fastify'
 import t from 'tap'
@@ -20,7 +20,7 @@ function gatekeeper (app: FastifyInstance): void {
 }
 
 for (const injected of [false, true]) {
-  t.test(`lines and errors of a hook before the plugin are tied to its request${injected ? ', with inject() too' : ''}`, async t => {
+  t.test(`lines and errors from a hook before the plugin belong to its request${injected ? ', with inject() too' : ''}`, async t => {
     const { app, emulator, send } = await start(t, { before: gatekeeper, routes: app => { app.get('/users/:id', async () => 'ok') } })
     for (const id of ['denied', 'broken', 'logged', '1']) {
       if (injected) await app.inject(`/users/${id}`)
@@ -44,14 +44,14 @@ for (const injected of [false, true]) {
   })
 }
 
-t.test('what such a hook of an ignored route logs makes no rows', async t => {
+t.test('lines logged by such a hook make no rows if the route is ignored', async t => {
   const { app, emulator } = await start(t, { options: { ignore: ['/users/:id'] }, before: gatekeeper, routes: app => { app.get('/users/:id', async () => 'ok') } })
   for (const id of ['denied', 'broken', '1']) await app.inject(`/users/${id}`)
   await app.close()
   t.same(emulator.items(row => row.type === 'request' || row.type === 'exception' || /looked up|decided/.test(row.message ?? '')), [])
 })
 
-t.test('lines of a hook that never ends are sent by flush() and close(), and so are those of other loggers with a reqId', async t => {
+t.test('flush() and close() send the lines of a hook that never ends, and those of other loggers with a reqId', async t => {
   const { app, emulator, port } = await start(t, {
     before: app => { app.addHook('onRequest', (request, _reply, done) => { request.log.info('waiting'); if (request.url !== '/hangs') done() }) },
     routes: app => { app.get('/', async () => 'ok') },
@@ -68,7 +68,7 @@ t.test('lines of a hook that never ends are sent by flush() and close(), and so 
   t.equal(emulator.items({ message: 'again' }).length, 1)
 })
 
-t.test("Fastify's own lines of a request, where they are asked for, are tied to it", async t => {
+t.test("Fastify's own request lines belong to their request, if enabled", async t => {
   const { app, emulator } = await start(t, { options: { logs: { requestLogs: true } }, before: gatekeeper, routes: app => { app.get('/users/:id', async () => 'ok') } })
   await app.inject('/users/denied')
   await app.inject('/users/1')

@@ -1,9 +1,9 @@
-/** What a proxy says of a request is taken where it looks like what it is to be, and bounded. */
+/** A proxy's forwarded headers are used only if they look valid, and are bounded. */
 import t from 'tap'
 import { isAuthority } from '../../dist/requests/forwarded.js'
 import { start } from '../fixtures/start'
 
-t.test('a scheme or host that is none is not in the row', async t => {
+t.test('an invalid scheme or host is not in the row', async t => {
   const { app, emulator, port, send } = await start(t, { server: { trustProxy: true }, routes: app => { app.get('/', async () => 'ok') } })
   const own = `http://127.0.0.1:${port}/`
   const table: Array<[headers: Record<string, string>, url: string]> = [

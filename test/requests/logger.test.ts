@@ -1,4 +1,4 @@
-/** `request.log` finds its request where the async context is lost, however the app's logger writes the request's id. */
+/** `request.log` finds its request when the async context is lost, however the app's logger writes the request id. */
 import { AsyncResource } from 'node:async_hooks'
 import type { FastifyInstance, FastifyServerOptions } from 'fastify'
 import { LogController } from 'fastify'
@@ -45,7 +45,7 @@ for (const [name, server, setUp] of cases) {
   })
 }
 
-t.test('a logger that all requests share belongs to none of them', async t => {
+t.test('a logger shared by all requests belongs to none of them', async t => {
   const { app, send, emulator, flush } = await start(t, {
     routes: app => {
       const one = app.log.child({ one: 'for all' })

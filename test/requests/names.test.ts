@@ -1,4 +1,4 @@
-/** One route for everything: the app names the operation, and no client can fill the list of names. */
+/** One route for everything: the app names the operation, and clients can't flood the list of names. */
 import type { FastifyInstance } from 'fastify'
 import t from 'tap'
 import { start } from '../fixtures/start'
@@ -28,7 +28,7 @@ function rpc (names: (method: string) => string | undefined) {
   }
 }
 
-t.test("JSON-RPC: the request's row, its later rows and the metric have the name that the app gives", async t => {
+t.test("JSON-RPC: the request's row, its later rows and the metric have the name from the app", async t => {
   const { app, emulator } = await start(t, { routes: rpc(method => Object.hasOwn(methods, method) ? `rpc ${method}` : undefined) })
   for (const method of ['add', 'fail', 'invented']) await app.inject({ method: 'POST', url: '/rpc', payload: { jsonrpc: '2.0', id: 1, method, params: [1, 2] } })
   await app.close()
@@ -42,7 +42,7 @@ t.test("JSON-RPC: the request's row, its later rows and the metric have the name
   t.same(emulator.items({ type: 'metric', name: 'http.server.request.duration' }).map(row => row.customDimensions['http.route']).sort(), ['/rpc', 'rpc add', 'rpc fail'], 'metric')
 })
 
-t.test('names that clients make up are bounded', async t => {
+t.test('names invented by clients are bounded', async t => {
   const { app, emulator } = await start(t, { routes: rpc(method => method), options: { maxQueueSize: 10_000, closeTimeout: 30_000 } })
   for (let n = 0; n < 2_000; n++) await app.inject({ method: 'POST', url: '/rpc', payload: { jsonrpc: '2.0', id: n, method: `invented-${n}`, params: [] } })
   await app.close()

@@ -1,4 +1,4 @@
-/** Packages that answer in ways of their own: a proxy, compression, files. */
+/** Packages with their own way of answering: a proxy, compression, files. */
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer, request as httpRequest } from 'node:http'
 import type { AddressInfo } from 'node:net'
@@ -31,13 +31,13 @@ async function upstream (t: Test): Promise<string> {
 }
 
 for (const trustProxy of [false, true]) {
-  t.test(`@fastify/http-proxy: posts keep their url, scheme and client, though undici takes the socket away (trustProxy: ${trustProxy})`, async t => {
+  t.test(`@fastify/http-proxy: posts keep their url, scheme and client, even though undici takes the socket away (trustProxy: ${trustProxy})`, async t => {
     const target = await upstream(t)
     const { app, emulator, port } = await start(t, {
       server: { trustProxy },
       routes: async app => { await app.register(proxy, { upstream: target, prefix: '/api' }) }
     })
-    /** Leaves when `until` has happened. */
+    /** Disconnects once `until` has happened. */
     async function post (path: string, until: 'end' | 'data' | 'sent'): Promise<void> {
       await new Promise<void>(resolve => {
         const call = httpRequest({ host: '127.0.0.1', port, path, method: 'POST', agent: false, headers: { 'content-type': 'application/json', ...(trustProxy ? { 'x-forwarded-for': '203.0.113.7:52344', 'x-forwarded-proto': 'https' } : {}) } }, response => {
@@ -64,7 +64,7 @@ for (const trustProxy of [false, true]) {
   })
 }
 
-t.test('@fastify/compress and @fastify/static: ranges, 304, 416 and compressed answers have the status that was sent', async t => {
+t.test('@fastify/compress and @fastify/static: ranges, 304, 416 and compressed responses have the status that was sent', async t => {
   const root = mkdtempSync(join(tmpdir(), 'fai-test-'))
   t.teardown(() => rmSync(root, { recursive: true, force: true }))
   writeFileSync(join(root, 'book.txt'), 'a line of a book\n'.repeat(5_000))

@@ -1,4 +1,4 @@
-/** What lasts longer than a response: WebSockets, event streams, Socket.IO; with the real packages over real sockets. */
+/** Sessions that outlast a response: WebSockets, event streams, Socket.IO; with the real packages over real sockets. */
 import { once } from 'node:events'
 import { get } from 'node:http'
 import { connect } from 'node:net'
@@ -28,7 +28,7 @@ async function rowsOf (app: FastifyInstance): Promise<void> {
 }
 
 for (const order of ['before', 'after']) {
-  t.test(`a WebSocket session is a 101 and a success, its lines and errors are its own (plugin ${order} @fastify/websocket)`, async t => {
+  t.test(`a WebSocket session is a successful 101 with its own lines and errors (plugin ${order} @fastify/websocket)`, async t => {
     let finish = (): void => {}
     const ended = new Promise<void>(resolve => { finish = resolve })
     async function routes (app: FastifyInstance): Promise<void> {
@@ -79,7 +79,7 @@ for (const order of ['before', 'after']) {
   })
 }
 
-t.test('a session that is sampled out counts once, with the time of its handshake', async t => {
+t.test("a session that is sampled out counts once, with its handshake's duration", async t => {
   const { app, emulator, port } = await start(t, {
     options: { samplingRatio: 0 },
     routes: async app => {
@@ -94,7 +94,7 @@ t.test('a session that is sampled out counts once, with the time of its handshak
   t.match(metric, { customDimensions: { 'http.response.status_code': '101', 'http.route': '/chat' } })
 })
 
-t.test('an event stream of @fastify/sse that its reader leaves is a success', async t => {
+t.test('a @fastify/sse event stream closed by its reader is a success', async t => {
   const { app, emulator, url } = await start(t, {
     routes: async app => {
       await app.register(sse)
@@ -116,14 +116,14 @@ t.test('an event stream of @fastify/sse that its reader leaves is a success', as
   t.same(emulator.items({ type: 'exception' }), [])
 })
 
-t.test('Socket.IO, which Fastify never sees: polling has its true time, and an upgrade has no row', async t => {
+t.test('Socket.IO, which Fastify never sees: polling has its real duration, and an upgrade has no row', async t => {
   const { app, emulator, url } = await start(t, { routes: async app => { app.get('/', async () => 'ok') } })
   const server = new Server(app.server, { pingInterval: 200, cookie: false })
   server.on('connection', socket => { socket.on('ask', answer => answer('told')) })
   const polling = io(url, { transports: ['polling'], reconnection: false })
   await new Promise<void>(resolve => { polling.on('connect', resolve) })
   t.equal(await polling.emitWithAck('ask'), 'told')
-  // A poll waits until there is something to tell.
+  // A poll waits until there is something to send.
   await pause(250)
   polling.disconnect()
   const before = (await settled()).length

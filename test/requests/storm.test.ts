@@ -4,7 +4,7 @@ import { Readable } from 'node:stream'
 import t from 'tap'
 import { start } from '../fixtures/start'
 
-t.test('2,000 requests of mixed kinds at once, a third of them left by the client: as many rows as requests', async t => {
+t.test('2,000 mixed requests at once, a third of them aborted by the client: as many rows as requests', async t => {
   const total = 2_000
   let entered = 0
   const { app, emulator, port } = await start(t, {
@@ -28,7 +28,7 @@ t.test('2,000 requests of mixed kinds at once, a third of them left by the clien
     const socket = connect(port, '127.0.0.1')
     socket.on('error', () => {})
     socket.resume()
-    // Not once(): it rejects where the server resets the connection.
+    // Not once(): it rejects if the server resets the connection.
     const closed = new Promise<void>(resolve => { socket.once('close', () => resolve()) })
     await Promise.race([closed, new Promise<void>(resolve => { socket.once('connect', resolve) })])
     if (socket.closed) return true
@@ -45,7 +45,7 @@ t.test('2,000 requests of mixed kinds at once, a third of them left by the clien
 
   const left = await Promise.all(Array.from({ length: total }, async (_, n) => await one(n)))
   while (app.appInsights.stats().openRequests > 0) await pause(10)
-  // A client that leaves at once may never have been heard.
+  // The server may never see a client that leaves at once.
   t.ok(entered <= total && entered >= total - left.filter(Boolean).length, `${entered} requests came through`)
   await app.close()
 
@@ -61,14 +61,14 @@ t.test('2,000 requests of mixed kinds at once, a third of them left by the clien
   t.ok(exceptions.length >= failures.length)
 })
 
-t.test('5,000 unknown paths make one operation name', async t => {
+t.test('5,000 unknown paths share one operation name', async t => {
   const { app, emulator } = await start(t)
   for (let sent = 0; sent < 5_000; sent += 100) {
     await Promise.all(Array.from({ length: 100 }, async (_, n) => await app.inject(`/scan/${sent + n}/${Math.random().toString(36)}.php`)))
   }
   await app.close()
   const rows = emulator.items({ type: 'request' })
-  // The emulator shares this process: where it answers too late, a batch is sent a second time.
+  // The emulator runs in this process: if it answers too late, a batch is sent again.
   t.equal(new Set(rows.map(row => row.id)).size, 5_000)
   t.same([...new Set(rows.map(row => row.operation_Name))], ['GET (unmatched)'])
 })

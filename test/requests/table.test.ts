@@ -21,7 +21,7 @@ async function serve ({ server, before, build, send }: Case, plugin: (app: Retur
   try {
     return await send({ app, port, url: `http://127.0.0.1:${port}` })
   } finally {
-    // That a client has left is for the server to notice, not for close() to bring about.
+    // The server itself must notice that a client has left; close() must not cause it.
     await Promise.all(connections)
     await app.close()
   }
@@ -49,8 +49,8 @@ async function check (t: Test, emulator: Emulator, one: Case): Promise<void> {
   t.equal(app!.appInsights.stats().openRequests, 0, 'nothing stays open')
 }
 
-t.test('each case makes its one row', async t => {
-  // One connection string for all, so that they share a worker thread, as the apps of a test suite do.
+t.test('each case makes exactly one row', async t => {
+  // All use one connection string, so that they share a worker thread, as the apps in a test suite do.
   const emulator = await startEmulator()
   t.teardown(async () => await emulator.close())
   for (const one of cases) {
@@ -58,7 +58,7 @@ t.test('each case makes its one row', async t => {
   }
 })
 
-t.test('the table in docs/requests.md is this one', async t => {
+t.test('the table in docs/requests.md is up to date', async t => {
   const file = join(__dirname, '../../docs/requests.md')
   const table = ['| what happens | name | resultCode | success |', '|---|---|---|---|',
     ...cases.map(({ what, row }) => `| ${what} | \`${row.name}\` | ${row.resultCode} | ${row.success} |`)].join('\n')

@@ -13,7 +13,7 @@ interface Outcome {
 }
 
 async function outcome (...args: string[]): Promise<Outcome> {
-  // Without the compiler that tap gives to every child.
+  // Without the compiler that tap adds to every child process.
   const { NODE_OPTIONS: _, ...env } = process.env
   const { stdout } = await run(process.execPath, [join(__dirname, '../fixtures/api-copies.cjs'), ...args], { env, timeout: 60_000 })
   return JSON.parse(stdout) as Outcome

@@ -9,7 +9,7 @@ import { start } from '../fixtures/start'
 
 const CALLER = { traceId: '0af7651916cd43dd8448eb211c80319c', spanId: 'b7ad6b7169203331' }
 
-/** What a server behind the app is sent, call by call. */
+/** What a server behind the app receives, call by call. */
 async function callee (t: Test): Promise<{ url: string, seen: IncomingHttpHeaders[] }> {
   const seen: IncomingHttpHeaders[] = []
   const server = createServer((request, response) => {
@@ -21,7 +21,7 @@ async function callee (t: Test): Promise<{ url: string, seen: IncomingHttpHeader
   return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/`, seen }
 }
 
-/** The one-header form of B3, as far as a test needs it. */
+/** B3's single-header format, as far as a test needs it. */
 const B3: TextMapPropagator = {
   inject (where, carrier, setter) {
     const span = trace.getSpanContext(where)
@@ -34,7 +34,7 @@ const B3: TextMapPropagator = {
   fields: () => ['b3']
 }
 
-t.test('records of the logs API are rows of their operation', async t => {
+t.test('logs API records are rows of their operation', async t => {
   const logger = logs.getLogger('a-library')
   const { app, emulator } = await start(t, {
     server: { logger: false },
@@ -70,7 +70,7 @@ t.test('records of the logs API are rows of their operation', async t => {
   t.equal(emulator.items({ type: 'exception' }).length, 2, 'an Error that was recorded and thrown is one row')
 })
 
-t.test('a destination of the logger that writes to the logs API makes no second row of a line', async t => {
+t.test("a logger destination that writes to the logs API doesn't duplicate a line's row", async t => {
   const logger = logs.getLogger('@opentelemetry/instrumentation-pino')
   const { app, emulator } = await start(t, { server: { logger: { stream: { write (line) { logger.emit({ body: (JSON.parse(line) as { msg: string }).msg }) } } } } })
   app.log.info('once')
@@ -93,7 +93,7 @@ t.test('instruments of the global meter are metrics, and the global tracer makes
   t.match(emulator.items({ type: 'dependency' }), [{ name: 'step', operation_Name: 'GET /' }])
 })
 
-t.test('baggage travels, and is a property where that is asked for', async t => {
+t.test('baggage is propagated, and becomes a property if enabled', async t => {
   for (const baggage of [undefined, true, ['tenant']] as const) {
     const { url, seen } = await callee(t)
     const { app, emulator } = await start(t, {
@@ -114,7 +114,7 @@ t.test('baggage travels, and is a property where that is asked for', async t => 
   }
 })
 
-t.test("with a propagator of the app's own, its headers are read and written beside traceparent", async t => {
+t.test("with the app's own propagator, its headers are read and written alongside traceparent", async t => {
   propagation.setGlobalPropagator(B3)
   t.teardown(() => propagation.disable())
   const { url, seen } = await callee(t)
@@ -147,7 +147,7 @@ t.test('OTEL_PROPAGATORS', async t => {
   }
 })
 
-t.test('what the app has registered before stays, and what we have registered goes with the last app', async t => {
+t.test("the app's earlier registrations stay, and ours are removed with the last app", async t => {
   const manager = new AsyncLocalStorageContextManager()
   context.setGlobalContextManager(manager)
   const first = await start(t)

@@ -12,7 +12,7 @@ const LINKED = { traceId: '0af7651916cd43dd8448eb211c80319c', spanId: 'b7ad6b716
 
 interface Collector { spans: ReadableSpan[], records: SdkLogRecord[], calls: string[], options: AppInsightsOptions }
 
-/** Destinations of the app's own. (OpenTelemetry's in-memory exporters forget everything at shutdown.) */
+/** The app's own destinations. (OpenTelemetry's in-memory exporters forget everything at shutdown.) */
 function collector (): Collector {
   const [spans, records, calls]: [ReadableSpan[], SdkLogRecord[], string[]] = [[], [], []]
   const spanProcessor: SpanProcessor = {
@@ -45,12 +45,12 @@ async function work (app: FastifyInstance): Promise<void> {
   await app.appInsights.operation('nightly', () => app.log.info('cleaned'))
 }
 
-/** What a row says, but for ids and times. */
+/** A row's content without ids and times. */
 function said ({ type, name, message, operation_Name: operationName, customDimensions, severityLevel, itemCount }: Row): object {
   return { type, name, message, operationName, customDimensions, severityLevel, itemCount }
 }
 
-/** Fastify's own line about its port is there too. */
+/** Fastify's own line about its port is included. */
 const isOfWork = ({ message }: Row): boolean => message?.startsWith('Server listening') !== true
 
 const byText = (rows: object[]): string[] => rows.map(row => JSON.stringify(row)).sort()
@@ -84,7 +84,7 @@ t.test('with default options, every span comes from the tracer provider and ever
   t.equal(rows.length, spans.length + records.length - 1, 'and no row without one')
 })
 
-t.test("the app's processors see every span and every record, and the rows are the same without them", async t => {
+t.test("the app's processors see every span and record, and the rows are the same without them", async t => {
   const { options, spans, records, calls } = collector()
   const [without, withThem] = [await rowsWith(t, {}), await rowsWith(t, options)]
   const added = (row: Row): object => {
@@ -99,7 +99,7 @@ t.test("the app's processors see every span and every record, and the rows are t
   t.match(withThem.filter(row => row.type === 'request').map(row => row.customDimensions), [{ 'added.on.ending': 'true' }, { 'added.on.ending': 'true' }, { 'added.on.ending': 'true' }], 'what is set when a span ends is in its row')
 })
 
-t.test('a span takes what OpenTelemetry allows, odd values included, and no more once it has ended', async t => {
+t.test('a span accepts what OpenTelemetry allows, including odd values, and nothing after it has ended', async t => {
   const { spans, options } = collector()
   const { app, emulator, send } = await start(t, {
     options,
@@ -127,7 +127,7 @@ t.test('a span takes what OpenTelemetry allows, odd values included, and no more
   t.equal(emulator.items({ type: 'exception', message: 'bad' }).length, 1)
 })
 
-t.test("the SDK's own variables bound attributes", async t => {
+t.test("the SDK's own variables limit attributes", async t => {
   process.env.OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT = '3'
   process.env.OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT = '20'
   t.teardown(() => { delete process.env.OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT; delete process.env.OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT })
@@ -152,7 +152,7 @@ t.test("the SDK's own variables bound attributes", async t => {
   t.match(emulator.items({ message: 'a line that is longer than the limit for values' }), [{ customDimensions: { field: 'y'.repeat(20) } }])
 })
 
-t.test('an error is one row, given to a span, thrown and logged', async t => {
+t.test('an error recorded on a span, thrown and logged is one row', async t => {
   const { app, emulator } = await start(t, {
     routes: app => {
       app.get('/', async request => {

@@ -1,4 +1,4 @@
-/** Cases of W3C Trace Context, levels 1 and 2, over real sockets: what the caller sends, and what the callee gets. */
+/** Test cases for W3C Trace Context, levels 1 and 2, over real sockets: what the caller sends, and what the callee gets. */
 import { type IncomingHttpHeaders, createServer, request as httpRequest } from 'node:http'
 import { once } from 'node:events'
 import type { AddressInfo } from 'node:net'
@@ -17,7 +17,7 @@ interface Case {
   readonly tracestate?: readonly string[]
   /** Whether the callee is in the caller's trace. */
   readonly joins: boolean
-  /** What the callee's tracestate holds; undefined where it has none. */
+  /** The callee's tracestate; undefined if it has none. */
   readonly state?: string
 }
 
@@ -79,7 +79,7 @@ async function gateway (t: Test, how: 'fetch' | 'node:http'): Promise<Pair> {
   })
   return {
     async send (headers) {
-      // The caller is no part of the app, though it lives in the app's process here.
+      // The caller isn't part of the app, even though it shares the app's process here.
       await context.with(suppressTracing(ROOT_CONTEXT), get, undefined, `http://127.0.0.1:${port}/`, ['host', `127.0.0.1:${port}`, ...headers])
       return seen.pop()!
     }
@@ -113,7 +113,7 @@ for (const how of ['fetch', 'node:http'] as const) {
   })
 }
 
-t.test('the random flag is kept by what is sampled out too', async t => {
+t.test('the random flag is kept even when sampled out', async t => {
   const seen: unknown[] = []
   const { app, url } = await start(t, {
     options: { samplingRatio: 0 },

@@ -81,7 +81,7 @@ export class Session {
   async #one (message: unknown): Promise<object | undefined> {
     if (!isObject(message) || message.jsonrpc !== '2.0') return failure(null, { code: INVALID_REQUEST, message: 'Invalid request: expected a JSON-RPC 2.0 message' })
     const { id, method, params } = message
-    // An answer to a request that was never sent.
+    // An answer to a request that we never sent.
     if (method === undefined && ('result' in message || 'error' in message)) return undefined
     const isRequest = typeof id === 'string' || typeof id === 'number'
     if (typeof method !== 'string' || (id !== undefined && !isRequest)) return failure(isRequest ? id : null, { code: INVALID_REQUEST, message: 'Invalid request: method must be a string, id a string or a number' })
@@ -97,7 +97,7 @@ export class Session {
       const result = await this.#call(method, params, controller.signal)
       return controller.signal.aborted ? undefined : { jsonrpc: '2.0', id, result }
     } catch (error) {
-      // Nobody waits for the answer of a request that was cancelled.
+      // Nobody is waiting for the answer to a cancelled request.
       if (controller.signal.aborted) return undefined
       return failure(id, error instanceof RpcError ? { code: error.code, message: error.message } : { code: INTERNAL_ERROR, message: `Internal error: ${(error as Error).message}` })
     } finally {

@@ -1,4 +1,4 @@
-/** What an assistant may ask of the emulator. All of them read only. */
+/** The emulator's tools for an assistant. All of them are read-only. */
 import { setTimeout as pause } from 'node:timers/promises'
 import type { Row } from '../../emulator'
 import { line } from '../../emulator/line'
@@ -9,12 +9,12 @@ import { storyText } from '../story'
 import { table } from '../tables'
 import type { Tool } from './session'
 
-/** Rows that a comparison looks at. */
+/** Maximum rows used for a comparison. */
 const MAX_COMPARED = 20_000
 const MAX_ROWS = 100
-/** Rows of a query that are shown: an assistant reads all of them. */
+/** Maximum rows shown for a query: an assistant reads them all. */
 const MAX_ANSWER = 200
-/** Milliseconds between two looks for new rows. */
+/** Milliseconds between two checks for new rows. */
 const POLL = 250
 
 const TYPES = ['request', 'dependency', 'trace', 'exception', 'event', 'metric', 'performanceCounter', 'pageView', 'browserTiming', 'availability']

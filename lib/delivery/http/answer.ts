@@ -1,10 +1,10 @@
-/** What the endpoint answered → what it means for the items of a body. */
+/** The endpoint's answer → what it means for the items in a body. */
 import { wallClock } from '../clock'
 import type { Reason } from '../counters'
 
 export interface Answer {
   status: number
-  /** As much of it as has arrived. */
+  /** The part that has arrived. */
   text: string
   /** In milliseconds from now. */
   retryAfter: number | undefined
@@ -13,13 +13,13 @@ export interface Answer {
 
 export type Outcome =
   | { is: 'accepted' }
-  /** Some items were refused; what is not in the list was accepted. */
+  /** Some items were rejected; items not listed were accepted. */
   | { is: 'partial', again: number[], refused: Array<{ index: number, reason: Reason }>, message: string, retryAfter: number | undefined }
   | { is: 'refused', reason: Reason, message: string }
   | { is: 'tooLarge', message: string }
-  /** Nothing is known to be accepted, and another attempt may succeed. `warning` is for people, once. */
+  /** Nothing is known to be accepted, and a retry may succeed. `warning` is shown to people once. */
   | { is: 'failed', message: string, retryAfter: number | undefined, warning?: string }
-  /** The server had closed an idle connection just as it was used: nothing was read, and nothing is wrong. */
+  /** The server closed an idle connection just as we used it: nothing was read, and nothing is wrong. */
   | { is: 'unsent', message: string }
   | { is: 'aborted' }
 
@@ -32,22 +32,22 @@ interface TrackAnswer {
 const DAY = 24 * 60 * 60 * 1000
 
 /**
- * The status decides: with 2xx all items are in, even if the text breaks off. Only a 206 needs its text, which names
- * those that are not.
+ * The status decides: on 2xx all items are accepted, even if the text is cut off. Only a 206 needs its text, which lists
+ * the items that were not.
  */
 export function outcomeOf ({ status, text, retryAfter }: Answer): Outcome {
   if (status === 206) return partial(text, retryAfter)
   if (status >= 200 && status < 300) return { is: 'accepted' }
   const message = `HTTP ${status}${detail(text)}`
   if (status === 413) return { is: 'tooLarge', message }
-  // A redirect that is not one of ingestion's comes from something in between, a proxy's login page for example.
+  // Redirects that don't come from ingestion come from something in between, such as a proxy's login page.
   if (isRetriable(status) || status < 400) return { is: 'failed', message, retryAfter }
   return { is: 'refused', reason: reasonOf(status), message }
 }
 
 function partial (text: string, retryAfter: number | undefined): Outcome {
   const answer = answerOf(text)
-  // Which ones are in is not to be known: twice is better than never.
+  // We can't tell which items were accepted: duplicates are better than losses.
   if (answer === undefined) return { is: 'failed', message: 'HTTP 206 with an answer that cannot be read', retryAfter }
   const again: number[] = []
   const refused: Array<{ index: number, reason: Reason }> = []
@@ -100,8 +100,8 @@ function reasonOf (status: number): Reason {
 }
 
 /**
- * The Retry-After header, seconds or a date, in milliseconds from now; a day at most.
- * @param date the answer's Date header: with it, a clock that is wrong does no harm
+ * The Retry-After header (seconds or a date) in milliseconds from now; a day at most.
+ * @param date the answer's Date header, which makes up for a wrong local clock
  */
 export function retryAfterOf (header: string | undefined, date?: string): number | undefined {
   if (header === undefined) return undefined

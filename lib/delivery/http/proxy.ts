@@ -1,4 +1,4 @@
-/** HTTPS_PROXY, ALL_PROXY, HTTP_PROXY and NO_PROXY → the agent that reaches a host. */
+/** HTTPS_PROXY, ALL_PROXY, HTTP_PROXY and NO_PROXY → the agent for a host. */
 import { setMaxListeners } from 'node:events'
 import type { Agent } from 'node:http'
 import { BlockList, isIP, isIPv6 } from 'node:net'
@@ -6,10 +6,10 @@ import type { PipelineRequest, PipelineResponse } from '@azure/core-rest-pipelin
 import type * as RestPipeline from '@azure/core-rest-pipeline'
 
 const VARIABLES = ['HTTPS_PROXY', 'ALL_PROXY', 'HTTP_PROXY']
-// curl's, where neither a scheme nor a port is given.
+// curl's default if neither a scheme nor a port is given.
 const DEFAULT_PORT = '1080'
 
-/** As every reader of URLs takes it. @throws where it names no proxy that can be used; the message does not repeat it */
+/** Parsed as any URL parser would. @throws if it isn't a usable proxy; the message doesn't repeat the value */
 export function normalizeProxy (value: string): URL {
   const text = value.trim()
   const hasScheme = /^[a-z][a-z0-9+.-]*:\/\//i.test(text)
@@ -19,12 +19,12 @@ export function normalizeProxy (value: string): URL {
   if (url.protocol !== 'http:' && url.protocol !== 'https:') {
     throw new Error(`the proxy in HTTPS_PROXY, ALL_PROXY or HTTP_PROXY is of a kind that is not supported (${url.protocol.slice(0, -1)}): use http or https`)
   }
-  // ":80" is not to be seen in a URL of http.
+  // The URL parser drops ":80" from http URLs.
   if (!hasScheme && url.port === '' && !/:80\/*$/.test(text)) url.port = DEFAULT_PORT
   return url
 }
 
-/** Of these variables the first that is set counts; upper case before lower case, as with Azure's own clients. */
+/** The first variable that is set wins; upper case before lower case, as in Azure's own clients. */
 export function proxyVariable (env: NodeJS.ProcessEnv): string | undefined {
   for (const name of VARIABLES) {
     const value = env[name] || env[name.toLowerCase()]
@@ -34,8 +34,8 @@ export function proxyVariable (env: NodeJS.ProcessEnv): string | undefined {
 }
 
 /**
- * For code that reads the variables itself and fails for a proxy without a scheme.
- * @returns what to set for it; undefined: to be removed
+ * For code that reads the variables itself and fails if the proxy has no scheme.
+ * @returns the value to set for each variable; undefined means remove it
  */
 export function normalizedVariables (env: NodeJS.ProcessEnv): Record<string, string | undefined> {
   const normalized: Record<string, string | undefined> = {}
@@ -50,13 +50,13 @@ export function normalizedVariables (env: NodeJS.ProcessEnv): Record<string, str
   return normalized
 }
 
-/** Whether NO_PROXY names the host: itself, a domain above it, its network, or `*`; with a port, that port only. */
+/** Whether NO_PROXY names the host, a parent domain, its network, or `*`. An entry with a port matches that port only. */
 export function isExcluded (noProxy: string | undefined, { hostname, port, protocol }: URL): boolean {
   const host = bare(hostname)
   const ownPort = port || (protocol === 'https:' ? '443' : '80')
   return (noProxy ?? '').split(/[\s,]+/).some(entry => {
     if (entry === '*') return true
-    // Without brackets, the last part of an IPv6 address is no port.
+    // Without brackets, the last part of an IPv6 address is not a port.
     const [, name, only] = isIPv6(entry.replace(/\/\d+$/, '')) ? [entry, entry] : /^(.*?)(?::(\d+))?$/.exec(entry)!
     if (only !== undefined && only !== ownPort) return false
     const domain = bare(name).replace(/^\*?\./, '')
@@ -83,10 +83,10 @@ function isWithin (network: string, host: string): boolean {
   return list.check(host, family)
 }
 
-/** @returns undefined: no proxy is needed for it. @throws where the proxy cannot be used */
+/** @returns undefined if no proxy is needed. @throws if the proxy can't be used */
 export type FindProxy = (url: URL) => Promise<Agent | undefined>
 
-/** @param closing ends the connections, also to a proxy that never answers */
+/** @param closing ends all connections, even to a proxy that never answers */
 export function proxyFrom (env: NodeJS.ProcessEnv, closing: AbortSignal): FindProxy {
   const variable = proxyVariable(env)
   if (variable === undefined) return async () => undefined
@@ -98,7 +98,7 @@ export function proxyFrom (env: NodeJS.ProcessEnv, closing: AbortSignal): FindPr
   }
 }
 
-/** The agent decodes it, and a password may hold a % that encodes nothing. */
+/** The agent decodes it, and a password may contain a literal %. */
 function reencoded (text: string): string {
   return encodeURIComponent(text.replace(/(?:%[0-9a-f]{2})+/gi, encoded => {
     try {
@@ -109,7 +109,7 @@ function reencoded (text: string): string {
   }))
 }
 
-/** The agents are those of Azure's own clients. */
+/** Uses the same agents as Azure's own clients. */
 function proxyOf (proxy: URL, closing: AbortSignal): FindProxy {
   const { createHttpHeaders, createPipelineRequest, proxyPolicy } = require('@azure/core-rest-pipeline') as typeof RestPipeline
   const policy = proxyPolicy({
@@ -125,7 +125,7 @@ function proxyOf (proxy: URL, closing: AbortSignal): FindProxy {
       agent = request.agent as Agent
       return { request, status: 200, headers: createHttpHeaders() }
     })
-    // The policy makes agents that connect anew for every request.
+    // The policy's agents open a new connection for every request.
     if (agent !== undefined) Object.assign(agent, { keepAlive: true, connectOpts: Object.assign(agent.connectOpts ?? {}, { signal: closing }) })
     return agent
   }

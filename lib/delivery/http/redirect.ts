@@ -1,8 +1,8 @@
-/** 307 and 308 → where to post instead, if that may be trusted with telemetry. */
+/** 307 or 308 → the new endpoint, if it can be trusted with telemetry. */
 
 /** The path that the exporter posts to. */
 export const TRACK = '/v2.1/track'
-// The exporter's groups of Azure hosts that may hand over to each other.
+// The exporter's groups of Azure hosts that may redirect to each other.
 const TRUSTED_HOSTS = [
   ['.livediagnostics.monitor.azure.com', '.monitor.azure.com', '.services.visualstudio.com', '.applicationinsights.azure.com'],
   ['.monitor.azure.us', '.applicationinsights.azure.us'],
@@ -10,9 +10,9 @@ const TRUSTED_HOSTS = [
 ]
 
 /**
- * @param url that was posted to
- * @param location as the answer's header has it, absolute or relative
- * @returns the new endpoint, without the path that all share; undefined: not to be followed
+ * @param url the URL that was posted to
+ * @param location the Location header, absolute or relative
+ * @returns the new endpoint, without the shared path; undefined if the redirect must not be followed
  */
 export function redirectedEndpoint (url: URL, location: string | undefined): string | undefined {
   if (location === undefined || !URL.canParse(location, url.href)) return undefined

@@ -1,15 +1,15 @@
-/** Credential → Authorization header, asked for again shortly before it ends. */
+/** Credential → Authorization header, renewed shortly before it expires. */
 import { atMost, monotonic } from '../clock'
 
-/** Times are milliseconds from when it was given: the two threads, and tests with another Date, share no clock. */
+/** Times are milliseconds since the token was issued: the two threads, and tests that mock Date, share no clock. */
 export interface Token { token: string, validFor: number, refreshAfter: number }
 
 const REFRESH_EARLY = 2 * 60 * 1000
 const CREDENTIAL_TIMEOUT = 10_000
-// A token that is over when it is given comes from another clock. The endpoint says 401 where it really is over.
+// A token that has already expired on arrival comes from another clock. If it really has expired, the endpoint says 401.
 const MIN_VALID = 60_000
 
-/** With `renew`, what is cached was refused. */
+/** `renew` means that the cached token was rejected. */
 export function tokenCache (ask: () => Promise<Token>): (renew: boolean) => Promise<string> {
   let cached: { token: string, expires: number, refresh: number } | undefined
   let asking: Promise<void> | undefined
@@ -30,13 +30,13 @@ export function tokenCache (ask: () => Promise<Token>): (renew: boolean) => Prom
   return async function authorization (renew) {
     const now = monotonic()
     if (cached === undefined || renew || cached.expires <= now) await renewed()
-    // Still good: a main thread that is blocked must not hold up the last batch.
+    // Still valid: a blocked main thread must not hold up the last batch.
     else if (cached.refresh <= now) renewed().catch(() => {})
     return `Bearer ${cached!.token}`
   }
 }
 
-/** @param now milliseconds since 1970, by the clock that the credential goes by */
+/** @param now milliseconds since 1970, on the credential's clock */
 export function tokenOf ({ token, expiresOnTimestamp, refreshAfterTimestamp = expiresOnTimestamp - REFRESH_EARLY }: { token: string, expiresOnTimestamp: number, refreshAfterTimestamp?: number }, now: number): Token {
   return { token, validFor: expiresOnTimestamp - now, refreshAfter: refreshAfterTimestamp - now }
 }

@@ -1,4 +1,4 @@
-/** One body → one attempt → what became of it. Decides nothing about when, or how often. */
+/** One body → one attempt → its outcome. When and how often to send is decided elsewhere. */
 import { Agent as HttpAgent, request as httpRequest, type RequestOptions } from 'node:http'
 import { Agent as HttpsAgent, request as httpsRequest } from 'node:https'
 import { context } from '../../tracing/context'
@@ -13,17 +13,17 @@ export interface Body { data: Buffer, gzip: boolean }
 
 export interface TransportOptions {
   connection: Connection
-  /** Of one exchange, to the end of its answer, in milliseconds. */
+  /** Limit for one exchange, until its answer is complete, in milliseconds. */
   requestTimeout: number
   parallel: number
-  /** The value of the Authorization header, where Microsoft Entra ID is used. */
+  /** The Authorization header's value, if Microsoft Entra ID is used. */
   authorization: ((renew: boolean) => Promise<string>) | undefined
 }
 
 const MAX_REDIRECTS = 10
 const MAX_ANSWER = 4 * 1024 * 1024
 
-/** Owns the sockets: close() lets go of them. */
+/** Owns the sockets; close() releases them. */
 export class Transport {
   readonly #options: TransportOptions
   readonly #agents: { http: HttpAgent, https: HttpsAgent }
@@ -46,7 +46,7 @@ export class Transport {
     } catch (error) {
       if (signal.aborted) return { is: 'aborted' }
       if (error instanceof StaleConnection) return { is: 'unsent', message: error.message }
-      // A redirect may lead nowhere after a while; the way back is always open.
+      // A redirect target may go away later, so always fall back to the original endpoint.
       this.#endpoint = this.#options.connection.endpoint
       return { is: 'failed', message: messageOf(error), retryAfter: undefined }
     }
@@ -74,7 +74,7 @@ export class Transport {
       }
       if (authorization !== undefined && (answer.status === 401 || answer.status === 403)) {
         if (renewed) {
-          // A role assignment takes minutes to arrive, and a new one makes this good.
+          // A new role assignment takes minutes to take effect, so this can still succeed.
           return { is: 'failed', message: `HTTP ${answer.status}: the credential lacks the role Monitoring Metrics Publisher, or belongs to another tenant`, retryAfter: answer.retryAfter }
         }
         renewed = true
@@ -96,7 +96,7 @@ export class Transport {
     const own = url.protocol === 'https:' ? this.#agents.https : this.#agents.http
     const agent = this.#options.connection.loopback ? own : await this.#findProxy(url) ?? own
     signal.throwIfAborted()
-    // Without this, an app in whose process we run would see our POSTs as its dependencies.
+    // Otherwise an app in the same process would record our POSTs as its dependencies.
     return await context.with(suppressTracing(context.active()), async () => await exchange(url, { method: 'POST', headers, agent }, body.data, this.#options.requestTimeout, signal))
   }
 }
@@ -104,8 +104,8 @@ export class Transport {
 class StaleConnection extends Error {}
 
 /**
- * One request and its answer. It settles once; whatever its socket emits afterwards changes nothing. Not the client of
- * @azure/core-rest-pipeline: its time-out ends with the headers, it reads without a bound, and keeps the process alive.
+ * One request and its answer. Settles once and ignores later socket events. @azure/core-rest-pipeline won't do:
+ * its timeout ends with the headers, it reads without a limit, and it keeps the process alive.
  */
 function exchange (url: URL, options: RequestOptions, data: Buffer, timeout: number, signal: AbortSignal): Promise<Answer> {
   return new Promise((resolve, reject) => {
@@ -117,12 +117,12 @@ function exchange (url: URL, options: RequestOptions, data: Buffer, timeout: num
       clearTimeout(timer)
       signal.removeEventListener('abort', abort)
       if (error !== undefined) request.destroy()
-      // Once there is a status, the rest is detail.
+      // Once there is a status, the rest doesn't matter.
       if (answer !== undefined && !signal.aborted) resolve(answer)
       else reject(error ?? new Error('the connection broke'))
     }
     const abort = (): void => settle(new Error('aborted'))
-    // Of the whole exchange: a server may also stop in the middle of its answer.
+    // Covers the whole exchange: a server may also stall in the middle of its answer.
     const timer = setTimeout(() => settle(new Error(`no answer within ${timeout} ms`)), timeout)
     timer.unref()
     signal.addEventListener('abort', abort)
@@ -154,7 +154,7 @@ function exchange (url: URL, options: RequestOptions, data: Buffer, timeout: num
   })
 }
 
-/** What is told to people: never a URL or a header. */
+/** The message shown to people: never includes a URL or a header. */
 function messageOf (error: unknown): string {
   const { code, message } = error as NodeJS.ErrnoException
   return code !== undefined && !message.includes(code) ? `${code}: ${message}` : message || String(code ?? error)

@@ -1,4 +1,4 @@
-/** One timer for many reasons to look again: the earliest of them rings. */
+/** Many reasons to look again → one timer, set to the earliest. */
 import { clearTimeout, monotonic, setTimeout } from '../clock'
 
 export class Alarm {
@@ -10,7 +10,7 @@ export class Alarm {
     this.#ring = ring
   }
 
-  /** @param at on the monotonic clock; Infinity is never */
+  /** @param at on the monotonic clock; Infinity means never */
   set (at: number): void {
     const now = monotonic()
     if (at === Infinity || (this.#at <= at && this.#at > now)) return

@@ -5,9 +5,9 @@ import type { Body } from '../http/transport'
 import { countsOf, total, type Counts, type State } from '../counters'
 import type { SpoolFile } from '../spool'
 
-/** Where the pipeline writes an instance's counts: on the same thread, or to the main thread by messages. */
+/** Where the pipeline records an instance's counts: on this thread, or on the main thread via messages. */
 export interface Ledger {
-  /** @param lease what the items came with; the moves of one that is never settled did not happen */
+  /** @param lease the items' lease; if it is never settled, its moves are undone */
   move: (counts: Counts, from: State | null, to: State | null, lease: number) => void
   sum: (state: State) => number
 }
@@ -17,44 +17,44 @@ export interface Source {
   id: number
   ledger: Ledger
   resource: Resource
-  /** Items in memory, neither sent nor stored nor given up. */
+  /** Items in memory that are not yet sent, stored or dropped. */
   unsettled: number
 }
 
 /**
- * What was taken in one piece, sealed batches from memory or a file, and is acknowledged in one piece: when the last of
- * the bodies made of it has ended. Only then may the main thread forget the batches, and the file go.
+ * Batches taken together, from memory or from one file, and acknowledged together once the last of
+ * their bodies has ended. Only then may the main thread forget the batches, and the file be removed.
  */
 export interface Lease {
   id: number
-  /** Of the sealed batches, in the order in which they came. */
+  /** Of the sealed batches, in order of arrival. */
   sequences: readonly number[]
   file: SpoolFile | undefined
-  /** Batches of it that have not ended. */
+  /** Batches that have not ended yet. */
   open: number
 }
 
-/** Sealed batches, then one or more bodies. */
+/** Sealed batches at first, then one or more bodies. */
 export interface Batch {
   source: Source
   resource: Resource
   counts: Counts
-  /** null: queued. What came from a file is `spooled` until it has ended. */
+  /** null: queued. Items from a file stay `spooled` until they have ended. */
   state: 'inFlight' | 'spooled' | null
-  /** One a line; empty where there is a body. */
+  /** One batch a line; empty if there is a body. */
   sealed: string
   sequence: number
   body: Body | undefined
-  /** When it was taken; this and `notBefore` by the monotonic clock. */
+  /** When it was taken. Like `notBefore`, on the monotonic clock. */
   since: number
   attempts: number
   notBefore: number
   lease: Lease | undefined
-  /** Exactly what its file holds, so that nothing need be written to put it back. */
+  /** Identical to what its file holds, so putting it back needs no write. */
   unchangedOnDisk: boolean
   /** Its last attempt used a connection that the server had closed. */
   wasUnsent: boolean
-  /** Stored or given up while a request or a conversion was still at work on it. */
+  /** Aborted if the batch is stored or dropped while a request or conversion is still working on it. */
   abandoned: AbortController
 }
 
@@ -83,7 +83,7 @@ export function createBatch (source: Source, counts: Counts, content: { sealed: 
   }
 }
 
-/** Items of a source change their state. */
+/** Changes the state of a source's items. */
 export function shift (source: Source, counts: Counts, from: State | null, to: State | null, lease: Lease | undefined): void {
   if (from === to) return
   source.ledger.move(counts, from, to, lease?.id ?? 0)
@@ -94,7 +94,7 @@ function isInMemory (state: State | null): boolean {
   return state === null || state === 'inFlight'
 }
 
-/** Sealed batches of one source, as one. */
+/** Merges sealed batches of one source. */
 export function merge (batches: Batch[], lease: Lease | undefined): Batch {
   if (batches.length === 1) {
     batches[0].lease = lease

@@ -1,4 +1,4 @@
-/** Unpacked items → bodies to post, with the number of rows of each kind in them. */
+/** Unpacked items → bodies to post, with their row counts by kind. */
 import { promisify } from 'node:util'
 import { gzip } from 'node:zlib'
 import { ROW_BYTES } from '../../rows/limits'
@@ -12,13 +12,13 @@ import type { Unpacked } from './unpack'
 export interface Counted { body: Body, counts: Counts }
 
 const MAX_BODY = 1024 * 1024
-// How every envelope begins: quotes inside of texts are escaped, so that it appears nowhere else.
+// Every envelope begins like this. Quotes inside text are escaped, so it can't appear anywhere else.
 const ENVELOPE = '{"ver":1,"name":"Microsoft.ApplicationInsights.'
 const KIND_OF: Record<string, number> = { RequestData: 0, RemoteDependencyData: 1, MessageData: 2, ExceptionData: 3, MetricData: 5 }
 
 const gzipAsync = promisify(gzip)
 
-/** What the exporter has no row for is missing from the counts. */
+/** Items that the exporter makes no row for are missing from the counts. */
 export async function bodiesOf (unpacked: Unpacked, exporters: Exporters, compressed: boolean): Promise<Counted[]> {
   const texts: Text[] = []
   await convert(unpacked.spans, exporters.spans, unpacked.spanCounts, texts)
@@ -37,7 +37,7 @@ export function bodyOf (envelopes: Envelope[], compressed: boolean): Body {
   return { data: compressed ? compress(text) : Buffer.from(text), gzip: compressed }
 }
 
-/** An array of envelopes, as JSON. */
+/** A JSON array of envelopes. */
 interface Text { text: string, counts: Counts }
 
 export interface Envelope { data?: { baseType?: string, baseData?: Record<string, unknown> } }
@@ -49,7 +49,7 @@ async function convert<T> (items: T[], run: (items: T[]) => Promise<string | nul
     text = await run(items)
   } catch (error) {
     if (items.length === 1) return
-    // One item that the exporter chokes on must not take the others along.
+    // One item that the exporter can't handle must not take the others down with it.
     for (const item of items) await convert([item], run, countsOf(), texts)
     return
   }
@@ -78,7 +78,7 @@ async function convert<T> (items: T[], run: (items: T[]) => Promise<string | nul
   cut()
 }
 
-/** Requests and log lines share a POST while it is small enough. */
+/** Requests and log lines share a POST as long as it is small enough. */
 function joined (texts: Text[]): Text[] {
   const join: Text[] = []
   for (const { text, counts } of texts) {
@@ -93,13 +93,13 @@ function joined (texts: Text[]): Text[] {
   return join
 }
 
-/** How many rows the text holds, none of which is too long; -1 where one may be. */
+/** How many rows the text holds if none is too long; -1 if one may be. */
 function fittingRows (text: string): number {
   let count = 0
   for (let at = text.indexOf(ENVELOPE); at !== -1; count++) {
     const next = text.indexOf(ENVELOPE, at + ENVELOPE.length)
     const end = next === -1 ? text.length : next
-    // No character takes more than three bytes, so most rows need no count.
+    // No character takes more than three bytes, so most rows needn't be measured.
     if ((end - at) * 3 > ROW_BYTES && Buffer.byteLength(text.slice(at, end)) > ROW_BYTES) return -1
     at = next
   }

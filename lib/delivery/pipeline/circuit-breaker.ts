@@ -1,5 +1,5 @@
 /**
- * Answers and failures → when the next request may go, and how many at a time.
+ * Answers and failures → when to send the next request, and how many at a time.
  *
  *     closed ──(three failures in a row, or a Retry-After)──► open ──(the pause is over)──► half-open
  *       ▲                                                      ▲                              │
@@ -8,18 +8,18 @@
  */
 import { monotonic } from '../clock'
 
-// Fewer in a row are the batch's own bad luck.
+// Fewer in a row may be down to the batch itself.
 export const FAILURES_TO_OPEN = 3
-// Between two probes, whatever the backoff says, in milliseconds.
+// Minimum time between two probes, whatever the backoff, in milliseconds.
 const MIN_PAUSE = 50
 
 export class CircuitBreaker {
-  /** Something was answered, so that it is worth looking for more to send. */
+  /** Something was answered, so it is worth looking for more to send. */
   hasSucceeded = false
   readonly #base: number
   readonly #max: number
   #consecutiveFailures = 0
-  /** Times it was opened in a row: requests that were under way together count once. */
+  /** Consecutive openings: concurrent requests count once. */
   #openings = 0
   #openedAt = -Infinity
   #pausedUntil = -Infinity
@@ -40,12 +40,12 @@ export class CircuitBreaker {
     return this.#openings > 0
   }
 
-  /** No request before this time of the monotonic clock. */
+  /** No request before this time on the monotonic clock. */
   get pausedUntil (): number {
     return Math.max(this.#pausedUntil, this.#retryAfterUntil)
   }
 
-  /** The endpoint said itself how long it wants no request; nobody's hurry changes that. */
+  /** The endpoint itself asked for this pause, so it holds even if someone is waiting. */
   get isRetryAfter (): boolean {
     return this.#retryAfterUntil > monotonic()
   }
@@ -54,13 +54,13 @@ export class CircuitBreaker {
   recordSuccess (started: number): void {
     this.hasSucceeded = true
     this.#consecutiveFailures = 0
-    // An answer to a request from before the trouble says nothing about it.
+    // An answer to a request from before the outage says nothing about it.
     if (started < this.#openedAt) return
     this.#openings = 0
     this.#pausedUntil = -Infinity
   }
 
-  /** @param retryAfter in milliseconds from now, where the endpoint said so */
+  /** @param retryAfter in milliseconds from now, if the endpoint gave one */
   recordFailure (started: number, retryAfter: number | undefined): void {
     this.#consecutiveFailures++
     if (retryAfter !== undefined) this.pause(retryAfter)
@@ -70,7 +70,7 @@ export class CircuitBreaker {
       this.#openings++
       this.#openedAt = now
     }
-    // Counted from the attempt's start: one that timed out has waited long enough.
+    // Counted from the start of the attempt: one that timed out has already waited.
     if (retryAfter === undefined) this.#pausedUntil = Math.max(this.#pausedUntil, now + MIN_PAUSE, started + this.backoff(this.#openings))
   }
 
@@ -78,7 +78,7 @@ export class CircuitBreaker {
     this.#retryAfterUntil = Math.max(this.#retryAfterUntil, monotonic() + milliseconds)
   }
 
-  /** Someone waits: one attempt may be made at once, and others soon. @returns false where the endpoint has forbidden it */
+  /** Someone is waiting: allow one attempt now, and others soon. @returns false if the endpoint's Retry-After forbids it */
   probe (): boolean {
     if (this.isRetryAfter) return false
     this.#openings = Math.min(this.#openings, 1)
@@ -86,7 +86,7 @@ export class CircuitBreaker {
     return true
   }
 
-  /** Doubles from the base to the maximum, a quarter up or down, so that a fleet does not come back in step. */
+  /** Doubles from the base to the maximum, with 25% jitter so that a fleet doesn't retry in step. */
   backoff (attempt: number): number {
     return Math.min(this.#max, this.#base * 2 ** Math.min(20, Math.max(0, attempt - 1))) * (0.75 + Math.random() / 2)
   }

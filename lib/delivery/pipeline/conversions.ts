@@ -1,4 +1,4 @@
-/** Sealed batches, one conversion at a time → bodies that are ready to send. */
+/** Sealed batches → bodies that are ready to send, one conversion at a time. */
 import { monotonic } from '../clock'
 import { isSameCounts, total, type Counts } from '../counters'
 import { createBatch, itemsOf, shift, type Batch } from './batch'
@@ -17,7 +17,7 @@ export interface ConversionEvents {
 }
 
 export class Conversions {
-  /** From memory, and from files. */
+  /** Batches from memory and from files. */
   queue: Batch[] = []
   fromDisk: Batch[] = []
   /** What is being converted. */
@@ -39,7 +39,7 @@ export class Conversions {
     this.#events = events
   }
 
-  /** When the next one is due, by the monotonic clock; Infinity: there is none, or one is being made. */
+  /** When the next one is due, on the monotonic clock; Infinity if there is none, or one is in progress. */
   due (isUrgent: boolean): number {
     if (this.current.length > 0 || this.fromDisk.length + this.queue.length === 0) return Infinity
     return this.fromDisk.length > 0 ? this.#notBefore : Math.max(this.#notBefore, isUrgent ? 0 : this.#gathersUntil())
@@ -49,12 +49,12 @@ export class Conversions {
     await this.#convert(this.fromDisk.length > 0 ? this.fromDisk.splice(0, 1) : this.#gather())
   }
 
-  /** Someone waits: nothing is put off. */
+  /** Someone is waiting: postpone nothing. */
   hurry (): void {
     this.#notBefore = 0
   }
 
-  /** Gives up the conversion; the batches are the caller's. */
+  /** Abandons the conversion and returns its batches to the caller. */
   abandon (): Batch[] {
     const batches = this.current
     this.current = []
@@ -66,12 +66,12 @@ export class Conversions {
     this.#stopped = true
   }
 
-  /** One large body costs less to make and to send than several small ones. */
+  /** One large body is cheaper to make and to send than several small ones. */
   #gathersUntil (): number {
     return itemsOf(this.queue) >= this.#timing.chunk ? 0 : this.queue[0].since + this.#timing.gather
   }
 
-  /** From the queue, what goes into one conversion: of one source, and either claimed already or not. */
+  /** Takes the batches for one conversion: from one source, and all claimed or all unclaimed. */
   #gather (): Batch[] {
     const [first] = this.queue
     if (first.lease !== undefined) return this.queue.splice(0, 1)
@@ -111,7 +111,7 @@ export class Conversions {
     if (whole === undefined) return
     const { source, state, since, lease } = whole
     if (state === 'spooled' && !isSameCounts(counts, whole.counts)) return this.#leases.end(whole, 'corrupt')
-    // Bodies may hold fewer items than went in: what the exporter has no row for.
+    // Bodies may hold fewer items than went in: the exporter makes no row for some.
     const missing = [...whole.counts]
     for (const { counts } of bodies) for (let kind = 0; kind < missing.length; kind++) missing[kind] -= counts[kind]
     if (missing.some(count => count !== 0)) shift(source, missing, state, 'unmapped', lease)
@@ -120,7 +120,7 @@ export class Conversions {
     this.#leases.leave(whole)
   }
 
-  /** The exporter cannot be had: an outage of another kind. */
+  /** The exporter couldn't be loaded: treat it like an outage. */
   #postpone (batches: Batch[], { message }: ExporterUnavailable, attempt: number): void {
     const now = monotonic()
     this.#events.notice(message)

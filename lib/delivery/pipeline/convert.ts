@@ -6,7 +6,7 @@ import { bodiesOf, type Counted } from './bodies'
 import { loadExporters, type Exporters } from './exporters'
 import { emptyUnpacked, unpack } from './unpack'
 
-/** The exporter cannot be loaded or set up: that is no fault of the rows, and may pass. */
+/** The exporter can't be loaded or set up. That isn't the rows' fault, and may be temporary. */
 export class ExporterUnavailable extends Error {}
 
 export class Converter {
@@ -22,9 +22,9 @@ export class Converter {
   }
 
   /**
-   * Bodies may hold fewer items than went in: what the exporter has no row for.
-   * @throws ExporterUnavailable, or where the text is not what Packer sealed
-   * @returns `counts` of what was in the text
+   * Bodies may hold fewer items than went in: the exporter makes no row for some.
+   * @throws ExporterUnavailable, or if the text wasn't sealed by Packer
+   * @returns `counts` of the items in the text
    */
   async bodies (sealed: string, resource: Resource): Promise<{ bodies: Counted[], counts: Counts }> {
     const exporters = this.#load()

@@ -16,7 +16,7 @@ import { normalizedVariables } from '../http/proxy'
 import { suppressTracing } from '@opentelemetry/core'
 import { describeQueues } from './messaging'
 
-/** Converting one batch at a time is enough: it is all computation. */
+/** Converts one batch at a time: it is all computation, so concurrency wouldn't help. */
 export interface Exporters {
   spans: (spans: ReadableSpan[]) => Promise<string | null>
   records: (records: ReadableLogRecord[]) => Promise<string | null>
@@ -28,8 +28,8 @@ interface Poll { worker?: unknown, shutdown: () => void }
 interface Sender { exportEnvelopes: (items: Item[], ...rest: unknown[]) => unknown }
 
 /**
- * The exporter has no place for a record's sample rate, nor for the mark of a row that a metric has counted. Both pass
- * through it as properties, under names that nobody outside of this thread can know.
+ * The exporter has no field for a record's sample rate, or for the mark of a row that a metric has counted. Both pass
+ * through it as properties, under names that nobody outside this thread can know.
  */
 export const RECORD_RATE = `fai.${randomUUID()}.rate`
 export const RECORD_PROCESSED = `fai.${randomUUID()}.processed`
@@ -48,10 +48,10 @@ function applyMarks (item: Item): void {
   }
 }
 
-/** What the exporter has mapped goes through the gate while it is still objects: nothing has to be parsed for it. */
+/** Intercepts the exporter's output while it is still objects, so that nothing has to be parsed. */
 function addGate (exporter: object, prepare?: (items: Item[]) => void): void {
   const { sender: ofTraces, _sender: sender = ofTraces } = exporter as { sender?: Sender, _sender?: Sender }
-  // The exporter's version is pinned; without the gate, rows would be lost one by one, and nobody would see it.
+  // The exporter's version is pinned; without the gate, rows would be lost one by one, unnoticed.
   if (typeof sender?.exportEnvelopes !== 'function') throw new Error('This version of @azure/monitor-opentelemetry-exporter is not supported')
   const send = sender.exportEnvelopes
   sender.exportEnvelopes = (items, ...rest) => {
@@ -65,7 +65,7 @@ function addGate (exporter: object, prepare?: (items: Item[]) => void): void {
   }
 }
 
-/** Loads the exporter, 0.2 s: not before there is something to send, and not on the main thread if it can be helped. */
+/** Loading the exporter takes 0.2 s: wait until there is something to send, and avoid the main thread if possible. */
 export function loadExporters (connection: Connection, statsbeat: boolean): Exporters {
   const { createHttpHeaders } = require('@azure/core-rest-pipeline') as typeof RestPipeline
   const azure = require('@azure/monitor-opentelemetry-exporter') as typeof Azure
@@ -74,7 +74,7 @@ export function loadExporters (connection: Connection, statsbeat: boolean): Expo
   const httpClient: HttpClient = {
     async sendRequest (request: PipelineRequest): Promise<PipelineResponse> {
       body = typeof request.body === 'string' ? request.body : null
-      // Success, always: the exporter must neither keep, nor repeat, nor drop what we now own.
+      // Always report success: the exporter must not keep, repeat or drop what we now own.
       return { request, status: 200, headers: createHttpHeaders(), bodyAsText: '{"itemsReceived":1,"itemsAccepted":1,"errors":[]}' }
     }
   }
@@ -84,7 +84,7 @@ export function loadExporters (connection: Connection, statsbeat: boolean): Expo
     httpClient,
     retryOptions: { maxRetries: 0 },
     // Never contacted. For Azure's own hosts the exporter would compress the body before we see it,
-    // and with http in the connection string it would insist on https.
+    // and it would require https even if the connection string says http.
     ...{ host: 'http://localhost', allowInsecureConnection: true }
   }
 
@@ -92,13 +92,13 @@ export function loadExporters (connection: Connection, statsbeat: boolean): Expo
   const poll = quiet ? settingsPoll() : undefined
   const polling = poll?.worker !== undefined
   const { trace, log, metric } = withEnv({
-    // It fails for a proxy without a scheme, and for one it cannot use.
+    // It fails if the proxy has no scheme or can't be used.
     ...normalizedVariables(process.env),
     APPLICATIONINSIGHTS_OPENTELEMETRY_RESOURCE_METRIC_DISABLED: 'true',
-    // These would count our answer, not Azure's.
+    // These would count our answer instead of Azure's.
     APPLICATIONINSIGHTS_SDKSTATS_DISABLED: 'true',
     ...(quiet ? { APPLICATION_INSIGHTS_NO_STATSBEAT: 'true', APPLICATIONINSIGHTS_STATSBEAT_DISABLED: 'true' } : {})
-    // Without a worker, what it measures and asks for in the background must not become rows of the app's.
+    // Without a worker, the exporter's background work must not show up as the app's rows.
   }, () => context.with(suppressTracing(ROOT_CONTEXT), () => ({
     trace: new azure.AzureMonitorTraceExporter(options),
     log: new azure.AzureMonitorLogExporter(options),
@@ -107,7 +107,7 @@ export function loadExporters (connection: Connection, statsbeat: boolean): Expo
   let converting: readonly ReadableSpan[] = []
   addGate(trace, items => describeQueues(converting, items))
   for (const exporter of [log, metric]) addGate(exporter)
-  // Every exporter starts it, and its first call goes out after 5 s. Another user of the exporter keeps theirs.
+  // Every exporter starts it, and its first call goes out after 5 s. Other users of the exporter keep theirs.
   if (!polling) poll?.shutdown()
 
   let turn: Promise<unknown> = Promise.resolve()
@@ -115,8 +115,8 @@ export function loadExporters (connection: Connection, statsbeat: boolean): Expo
     const converted = turn.then(async () => {
       body = null
       let failure: Error | undefined
-      // The trace exporter calls back twice, so the promise is what counts.
-      // What the exporter says of itself, and an app may log, belongs to no request, and must not be exported in its turn.
+      // The trace exporter calls back twice, so only the promise counts.
+      // The exporter's own log lines belong to no request, and exporting them would loop.
       await context.with(suppressTracing(ROOT_CONTEXT), () => run(result => { failure ??= result.error }))
       if (body === null && failure !== undefined) throw failure
       return body
@@ -135,7 +135,7 @@ export function loadExporters (connection: Connection, statsbeat: boolean): Expo
   }
 }
 
-/** The poll of remote settings has no switch, and its module no public path; the exporter's version is pinned. */
+/** The remote settings poll can't be switched off, and its module isn't exported; the exporter's version is pinned. */
 function settingsPoll (): Poll | undefined {
   try {
     const entry = require.resolve('@azure/monitor-opentelemetry-exporter')
@@ -148,7 +148,7 @@ function settingsPoll (): Poll | undefined {
   }
 }
 
-/** The exporter reads these while it is constructed, and only then. */
+/** The exporter reads these only while it is being constructed. */
 function withEnv<T> (values: Record<string, string | undefined>, run: () => T): T {
   const before = Object.fromEntries(Object.keys(values).map(name => [name, process.env[name]]))
   setEnv(values)

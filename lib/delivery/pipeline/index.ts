@@ -1,4 +1,4 @@
-/** Sealed batches → bodies → the endpoint, by way of the disk where it is away. The same in a worker thread and without one. */
+/** Sealed batches → bodies → the endpoint, via the disk if it is unavailable. The same with and without a worker thread. */
 import { clearInterval, monotonic, setInterval } from '../clock'
 import { total, type Counts } from '../counters'
 import { Transport } from '../http/transport'
@@ -22,7 +22,7 @@ export interface PipelineEvents extends LeaseEvents, NoticeEvents {
   authorization: ((renew: boolean) => Promise<string>) | undefined
 }
 
-// Bodies made ahead of a free request.
+// Bodies prepared before a request slot is free.
 const READY_AHEAD = 4
 const MAINTAIN_EVERY = 1_000
 
@@ -38,7 +38,7 @@ export class Pipeline {
   readonly #sources = new Map<number, Source>()
   readonly #maintenance: NodeJS.Timeout
   readonly #alarm = new Alarm(() => this.#guarded(() => this.#pump()))
-  /** The files have been handed on: none is touched until there is something new to send. */
+  /** The files have been released: don't touch any until there is something new to send. */
   #hasReleasedFiles = false
   #stopped = false
 
@@ -86,19 +86,19 @@ export class Pipeline {
     this.#pump()
   }
 
-  /** Files of workers that are no more wait to be sent. */
+  /** Files left by dead workers are waiting to be sent. */
   resume (): void {
     this.#pump()
   }
 
   /**
-   * `done` is called when everything taken so far is settled, or cannot be for now, or time is over.
+   * Calls `done` when everything taken so far is settled, can't be settled for now, or time is up.
    * @param within milliseconds from now
-   * @returns ends the waiting at once, as when time is over
+   * @returns a function that ends the wait at once, as if time were up
    */
   settle (mode: Mode, within: number, id: number | undefined, done: () => void): () => void {
     const source = id === undefined ? undefined : this.#sources.get(id)
-    // It has sent nothing, so there is nothing to wait for.
+    // This source has sent nothing, so there is nothing to wait for.
     if (this.#stopped || (id !== undefined && source === undefined)) {
       done()
       return () => {}
@@ -109,7 +109,7 @@ export class Pipeline {
     return () => this.#expire(waiter)
   }
 
-  /** Puts all that is not yet sent on disk, at once; requests under way are abandoned. */
+  /** Writes everything unsent to disk at once and abandons requests in flight. */
   spoolNow (source?: Source): void {
     const [spill, sender, conversions] = [this.#spill, this.#sender, this.#conversions]
     const concerns = (each: Batch): boolean => source === undefined || each.source === source
@@ -123,7 +123,7 @@ export class Pipeline {
     conversions.queue = spill.storeMatching(conversions.queue, concerns, true)
   }
 
-  /** The files are for whoever comes next. */
+  /** Leaves the files to the next process. */
   releaseFiles (): void {
     this.#hasReleasedFiles = true
     this.#storage?.release()
@@ -153,7 +153,7 @@ export class Pipeline {
     if (this.#stopped) return
     if (this.#breaker.pausedUntil > monotonic()) return this.#alarm.set(this.#breaker.pausedUntil)
     this.#alarm.set(this.#sender.sendReady())
-    // What is new goes first: one file that the endpoint chokes on must not keep all else waiting behind it.
+    // New items go first: one file that the endpoint can't handle must not block everything else.
     this.#convertNext()
     if (!this.#takeFromDisk()) return
     this.#alarm.set(this.#sender.sendReady())
@@ -189,7 +189,7 @@ export class Pipeline {
     return taken
   }
 
-  /** While the endpoint is away, memory is for the last moments only. */
+  /** While the endpoint is unavailable, memory holds only the most recent items. */
   #spillOlder (than: number): void {
     if (this.#storage?.isWritable !== true) return
     const before = monotonic() - than
@@ -206,12 +206,12 @@ export class Pipeline {
     })
   }
 
-  /** An attempt from before someone began to wait says nothing about now: another one is made at once. */
+  /** An attempt that started before someone began to wait may be out of date: try again at once. */
   #attemptFailed (attempt: number): void {
     if (this.#waiters.recordFailedAttempt(attempt)) this.#probe()
   }
 
-  /** Someone waits: what is put off is tried at once. */
+  /** Someone is waiting: retry postponed batches at once. */
   #probe (): void {
     if (!this.#breaker.probe()) return
     this.#conversions.hurry()
@@ -229,9 +229,9 @@ export class Pipeline {
   #isIdle ({ mode, source }: Waiter): boolean {
     const sources = source === undefined ? [...this.#sources.values()] : [source]
     if (sources.some(each => each.unsettled > 0)) return false
-    // A file on its way must not be handed on: it would be sent twice.
+    // A file in flight must not be released, or it would be sent twice.
     if (mode !== 'flush' && source === undefined && this.#storage !== undefined && this.#storage.leases.size > 0) return false
-    // A process that ends well uses its time to empty the disk too.
+    // A process that exits cleanly uses its remaining time to empty the disk too.
     return mode === 'drain' || this.#breaker.isTripped || !sources.some(each => each.ledger.sum('spooled') > 0)
   }
 
@@ -241,7 +241,7 @@ export class Pipeline {
       if (waiter.mode !== 'flush') this.spoolNow(waiter.source)
       else if (this.#breaker.isTripped) this.#spillOlder(0)
     })
-    // Whoever waits takes it for stored.
+    // Callers take it as stored.
     this.#waiters.finish(waiter)
   }
 
@@ -253,7 +253,7 @@ export class Pipeline {
     }
   }
 
-  /** A mistake of ours must not end the app in whose process we may be. */
+  /** A bug of ours must not crash the app, which may share this process. */
   #reportInternalError (error: unknown): void {
     this.#notices.notice(`internal error: ${(error as Error).message}`)
   }

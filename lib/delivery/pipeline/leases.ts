@@ -1,12 +1,12 @@
-/** Sealed batches become ours to send or to store, and are acknowledged when all that was made of them has ended. */
+/** Sealed batches become ours to send or store, and are acknowledged once everything made from them has ended. */
 import { total, type State } from '../counters'
 import { merge, shift, type Batch, type Lease } from './batch'
 import type { Storage } from './storage'
 
 export interface LeaseEvents {
-  /** Asked before sealed batches are sent or stored. No: someone else has stored them meanwhile. */
+  /** Called before sealed batches are sent or stored. False: someone else has already stored them. */
   claim: (lease: number, sequences: readonly number[]) => boolean
-  /** All of it was sent, stored or given up. */
+  /** Everything in it was sent, stored or dropped. */
   settled: (lease: number) => void
 }
 
@@ -20,14 +20,14 @@ export class Leases {
     this.#storage = storage
   }
 
-  /** In one piece. @returns undefined where they are no longer ours */
+  /** As one batch. @returns undefined if they are no longer ours */
   claim (batches: Batch[]): Batch | undefined {
     const [first] = batches
     if (first.lease !== undefined) return first
     const sequences = batches.map(batch => batch.sequence)
     const id = ++this.#last
     if (this.#events.claim(id, sequences)) return merge(batches, { id, sequences, file: undefined, open: 1 })
-    // The main thread has lost patience with us, and stored them itself.
+    // The main thread timed out waiting for us, and stored them itself.
     for (const { source, counts } of batches) source.unsettled -= total(counts)
     return undefined
   }
@@ -43,7 +43,7 @@ export class Leases {
     this.leave(batch)
   }
 
-  /** With the last batch of it, what was taken in one piece is settled. */
+  /** When its last batch ends, the whole lease is settled. */
   leave (batch: Batch, keepFile = false): void {
     const lease = batch.lease as Lease
     batch.lease = undefined
@@ -52,7 +52,7 @@ export class Leases {
     this.#events.settled(lease.id)
   }
 
-  /** To its file, which holds it still, and is not read before `notBefore`. */
+  /** Back to its file, which still holds it; not read before `notBefore`. */
   putBack (batch: Batch, notBefore: number): void {
     this.#storage?.postpone(batch.lease as Lease, notBefore)
     this.leave(batch, true)

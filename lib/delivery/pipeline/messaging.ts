@@ -1,4 +1,4 @@
-/** Spans of queues → type and target of their rows, which the exporter knows for Event Hubs only, and there without the hub. */
+/** Messaging spans → type and target of their rows. The exporter handles only Event Hubs, and omits the hub's name. */
 import { type Attributes, SpanKind } from '@opentelemetry/api'
 import type { ReadableSpan } from '@opentelemetry/sdk-trace-base'
 import type { Item } from '../../rows/gate'
@@ -21,7 +21,7 @@ export function describeQueues (spans: readonly ReadableSpan[], items: readonly 
   }
 }
 
-/** Of a queue, or of an Azure service that was not called over HTTP. */
+/** The system behind a queue, or behind an Azure service not called over HTTP. */
 function systemOf (attributes: Attributes): string | undefined {
   if (attributes['http.request.method'] !== undefined || attributes['http.method'] !== undefined || attributes['db.system'] !== undefined) return undefined
   const system = attributes['az.namespace'] ?? attributes['messaging.system']

@@ -1,10 +1,10 @@
-/** What went wrong → people: without the key, and not the same thing over and over. */
+/** What went wrong → people: without the key, and without repeating itself. */
 import { monotonic } from '../clock'
 
 export interface NoticeEvents {
-  /** What went wrong last. */
+  /** The latest problem. */
   notice: (message: string) => void
-  /** At once. */
+  /** Sent at once. */
   warn: (message: string) => void
 }
 
@@ -16,7 +16,7 @@ export class Notices {
   readonly #warned = new Set<string>()
   #last = { message: '', at: -Infinity }
 
-  /** @param key what a service says may repeat it */
+  /** @param key to redact: a service's message may repeat it */
   constructor (key: string, events: NoticeEvents) {
     this.#key = key
     this.#events = events

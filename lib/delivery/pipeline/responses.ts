@@ -1,4 +1,4 @@
-/** The endpoint's answer to a batch → which of its items have ended, and which go again. */
+/** The endpoint's answer to a batch → which items have ended, and which to send again. */
 import { countsOf, type Counts, type State } from '../counters'
 import type { Outcome } from '../http/answer'
 import { total } from '../counters'
@@ -8,7 +8,7 @@ import { bodyOf, countEnvelopes, envelopesOf, kindOfEnvelope, type Counted } fro
 export interface Answered {
   ended: Array<[State, Counts]>
   again: Counted[]
-  /** They go before all others, at once. */
+  /** Send these before all others, at once. */
   urgent: boolean
   /** In milliseconds. */
   retryAfter: number | undefined
@@ -29,7 +29,7 @@ export function answered (batch: Batch, outcome: Exclude<Outcome, { is: 'failed'
   }
 }
 
-/** 206: some are in, some never will be, and the others go again alone. */
+/** 206: some items are accepted, some rejected for good, and the rest are sent again alone. */
 function partly ({ body, counts }: Batch, { refused, again, retryAfter, message }: Outcome & { is: 'partial' }): Answered {
   const envelopes = envelopesOf(body!)
   const left = [...counts]
@@ -43,7 +43,7 @@ function partly ({ body, counts }: Batch, { refused, again, retryAfter, message 
     }
     return taken
   }
-  // An index that is named twice counts once.
+  // An index that is listed twice counts once.
   const reasons = new Map(refused.map(({ index, reason }) => [index, reason]))
   const repeat = [...new Set(again)].filter(index => envelopes[index] !== undefined && !reasons.has(index))
   const ended: Answered['ended'] = [...reasons].map(([index, reason]) => [reason, take([index])])
@@ -58,7 +58,7 @@ function partly ({ body, counts }: Batch, { refused, again, retryAfter, message 
   }
 }
 
-/** 413: in two halves, until they fit. */
+/** 413: split in half until the bodies fit. */
 function split ({ body, counts }: Batch, message: string): Answered {
   const envelopes = envelopesOf(body!)
   if (envelopes.length < 2) return { ended: [['tooLarge', counts]], again: [], urgent: false, retryAfter: undefined, message: `an item was refused: ${message}` }

@@ -1,4 +1,4 @@
-/** Bodies → the endpoint, as many at a time as it takes, and again where it has refused them for now. */
+/** Bodies → the endpoint, as many at a time as it takes, retried if it refuses them for now. */
 import { monotonic } from '../clock'
 import type { Outcome } from '../http/answer'
 import type { Transport } from '../http/transport'
@@ -10,7 +10,7 @@ import { answered, type Answered } from './responses'
 export interface SenderEvents {
   notice: (message: string) => void
   warnOnce: (message: string) => void
-  /** A number for an attempt that begins now. */
+  /** A number for an attempt that starts now. */
   attempt: () => number
   attemptFailed: (attempt: number) => void
   /** There is room for another one. */
@@ -19,7 +19,7 @@ export interface SenderEvents {
 }
 
 export class Sender {
-  /** Bodies that wait for their turn. */
+  /** Bodies waiting to be sent. */
   ready: Batch[] = []
   readonly inFlight = new Set<Batch>()
   readonly #transport: Transport
@@ -37,12 +37,12 @@ export class Sender {
     this.#events = events
   }
 
-  /** After failures one request at a time tries. */
+  /** After failures, only one request at a time. */
   get hasRoom (): boolean {
     return this.inFlight.size < (this.#breaker.isTripped ? 1 : this.#parallel)
   }
 
-  /** @returns when the next one is due, of those that are put off */
+  /** @returns when the next postponed body is due */
   sendReady (): number {
     const now = monotonic()
     let due = Infinity
@@ -53,7 +53,7 @@ export class Sender {
     return due
   }
 
-  /** Someone waits: nothing is put off. */
+  /** Someone is waiting: postpone nothing. */
   hurry (): void {
     for (const batch of this.ready) {
       batch.notBefore = 0
@@ -61,7 +61,7 @@ export class Sender {
     }
   }
 
-  /** Gives up the request; the batch is the caller's. */
+  /** Abandons the request and returns the batch to the caller. */
   abandon (batch: Batch): void {
     batch.abandoned.abort()
     this.inFlight.delete(batch)

@@ -1,21 +1,21 @@
-/** What a pipeline is made with; a worker gets it as a message. */
+/** The settings that create a pipeline; a worker gets them as a message. */
 import type { Connection } from '../../options/connection-string'
 import type { Timing } from '../timing'
 
 export interface PipelineSettings {
   connection: Connection
-  /** The directory itself. Undefined: nothing is kept on disk. */
+  /** The directory itself. Undefined: nothing is stored on disk. */
   storage: string | undefined
   maxStorageBytes: number
   statsbeat: boolean
   timing: Timing
-  /** Of this process, in its files. */
+  /** Identifies this process in its files. */
   process: string
 }
 
-/** Whose files are whose, among the threads of one process. */
+/** Which thread of a process owns which files. */
 export interface FileOwnership {
   owner: string
-  /** Of workers that are no more. */
+  /** Workers that have died. */
   predecessors: readonly string[]
 }

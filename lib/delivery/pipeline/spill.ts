@@ -1,9 +1,9 @@
-/** Batches that cannot be sent for now → files. */
+/** Batches that can't be sent for now → files. */
 import { itemsOf, type Batch } from './batch'
 import type { Leases } from './leases'
 import type { Storage } from './storage'
 
-// In one file.
+// Per file.
 export const SPILL_ITEMS = 2_000
 const SPILL_CHARACTERS = 4 * 1024 * 1024
 
@@ -12,19 +12,19 @@ export class Spill {
   readonly #leases: Leases
   readonly #fileItems: number
 
-  /** @param chunk items of one body */
+  /** @param chunk items per body */
   constructor (storage: Storage | undefined, leases: Leases, chunk: number) {
     this.#storage = storage
     this.#leases = leases
     this.#fileItems = Math.min(SPILL_ITEMS, 4 * chunk)
   }
 
-  /** With `last`, what the disk will not have is lost. @returns what stays: it does not match, or could not be stored */
+  /** With `last`, what can't be stored is lost. @returns what remains: not matching, or not stored */
   storeMatching (batches: Batch[], matches: (batch: Batch) => boolean, last: boolean): Batch[] {
     return [...this.storeAll(batches.filter(matches), last), ...batches.filter(each => !matches(each))]
   }
 
-  /** Sealed batches of one source share a file. @returns what could not be stored */
+  /** Sealed batches of one source share a file. @returns what couldn't be stored */
   storeAll (batches: Batch[], last: boolean): Batch[] {
     const left: Batch[] = []
     while (batches.length > 0) {
@@ -45,7 +45,7 @@ export class Spill {
     return true
   }
 
-  /** The first of them that go into one file: sealed, not claimed yet, and of one source. */
+  /** The leading batches that fit in one file: sealed, unclaimed, and from one source. */
   #fileful ([first, ...others]: Batch[]): Batch[] {
     const group = [first]
     if (first.body !== undefined || first.lease !== undefined) return group

@@ -1,4 +1,4 @@
-/** Batches ↔ the spool: what is kept on disk, for whom, and what of it is being sent. */
+/** Batches ↔ the spool: what is stored, for whom, and which files are being sent. */
 import { resourceFromAttributes, type Resource } from '@opentelemetry/resources'
 import { monotonic } from '../clock'
 import { isSameCounts, type Reason } from '../counters'
@@ -12,25 +12,25 @@ export interface StorageOptions {
   maxBytes: number
   owner: string
   predecessors: readonly string[]
-  /** Of this process; it stands before an instance's id in the files. */
+  /** Identifies this process; prefixes the instance ids in its files. */
   process: string
-  /** What processes that ended earlier have left. */
+  /** Items left by processes that ended earlier. */
   inherited: Source
   sourceOf: (id: number) => Source | undefined
   notice: (message: string) => void
 }
 
-/** @returns undefined where nothing may be written to disk */
+/** @returns undefined if nothing may be written to disk */
 export function createStorage ({ storage, maxStorageBytes, process }: PipelineSettings, options: Omit<StorageOptions, 'directory' | 'maxBytes' | 'process'>): Storage | undefined {
   return storage === undefined ? undefined : new Storage({ ...options, directory: storage, maxBytes: maxStorageBytes, process })
 }
 
-// After the disk has refused something, in milliseconds.
+// The pause after a failed write, in milliseconds.
 const DISK_REST = 10_000
 const CHECK_USABLE_EVERY = 1_000
 
 export class Storage {
-  /** No file is read before this time of the monotonic clock. */
+  /** No file is read before this time on the monotonic clock. */
   readableAt = 0
   /** Files being sent, by name. */
   readonly leases = new Map<string, Lease>()
@@ -41,7 +41,7 @@ export class Storage {
   #usable = { at: -Infinity, is: false }
   #claimAt = 0
   #postponed: string | undefined
-  /** Negative, so that they differ from those of what comes from memory. */
+  /** Negative, so that they never clash with the leases of batches from memory. */
   #lastLease = 0
 
   constructor (options: StorageOptions) {
@@ -52,7 +52,7 @@ export class Storage {
     })
   }
 
-  /** The disk has not just refused something. */
+  /** True unless a write has just failed. */
   get isWritable (): boolean {
     return monotonic() >= this.#writableAt
   }
@@ -63,7 +63,7 @@ export class Storage {
     return this.#usable.is && this.isWritable
   }
 
-  /** @returns false where the disk will not have it */
+  /** @returns false if the write failed */
   write ({ source, resource, counts, body, sealed }: Batch): boolean {
     const origin = `${this.#options.process}/${source.id}`
     try {
@@ -81,8 +81,8 @@ export class Storage {
 
   /**
    * The oldest file that is not being sent.
-   * @param onlyOwn not what other processes have left
-   * @param claimEvery how often to look for that, in milliseconds; undefined: not now
+   * @param onlyOwn skip files that other processes left
+   * @param claimEvery how often to look for those, in milliseconds; undefined means not now
    */
   take (onlyOwn: boolean, claimEvery: number | undefined): Batch | undefined {
     for (let file = this.#next(onlyOwn, claimEvery); file !== undefined; file = this.#next(onlyOwn, claimEvery)) {
@@ -124,13 +124,13 @@ export class Storage {
     return batch
   }
 
-  /** It was not accepted: nothing is read before `notBefore`, and then another one first. */
+  /** Not accepted: nothing is read before `notBefore`, and then another file goes first. */
   postpone ({ file }: Lease, notBefore: number): void {
     this.readableAt = notBefore
     this.#postponed = file?.name
   }
 
-  /** The file of a lease is done with, unless it is still what is left to send. */
+  /** The lease is over: removes its file, unless that still holds what is left to send. */
   settle ({ file }: Lease, keepFile: boolean): void {
     if (file === undefined) return
     this.leases.delete(file.name)
@@ -143,7 +143,7 @@ export class Storage {
     this.#spool.heartbeat()
   }
 
-  /** The files are for whoever comes next. */
+  /** Leaves the files to the next process. */
   release (): void {
     this.#spool.release()
   }
@@ -154,7 +154,7 @@ export class Storage {
     if (why === 'corrupt') this.#options.notice(`a file with ${file.items} rows was damaged`)
   }
 
-  /** A file is no more: given up for room or age, taken, or damaged. */
+  /** A file is gone: dropped for space or age, taken, or damaged. */
   #dropped (file: SpoolFile, why: Reason): void {
     const source = this.#ownerOf(file)
     const known = this.#owners.has(file.name)
@@ -169,7 +169,7 @@ export class Storage {
     return parcel ? this.#own(file, parcel) : this.#options.inherited
   }
 
-  /** What a worker of this process has stored is counted already, with its instance. */
+  /** Items stored by a worker of this process are already counted, with their instance. */
   #own (file: SpoolFile, { origin, counts }: Parcel): Source {
     const known = this.#owners.get(file.name)
     if (known !== undefined) return known

@@ -1,4 +1,4 @@
-/** One JSON string → objects that satisfy what the exporters read of spans, records and metrics. */
+/** One JSON string → objects with everything the exporters read from spans, records and metrics. */
 import { SpanKind, TraceFlags, type HrTime, type SpanContext } from '@opentelemetry/api'
 import { millisToHrTime } from '@opentelemetry/core'
 import type { Resource } from '@opentelemetry/resources'
@@ -30,7 +30,7 @@ export function emptyUnpacked (): Unpacked {
   return { spans: [], spanCounts: countsOf(), records: [], recordCounts: countsOf(), metrics: [], metricCounts: countsOf() }
 }
 
-/** @throws where the string is not what Packer sealed */
+/** @throws if the string wasn't sealed by Packer */
 export function unpack (sealed: string, resource: Resource, into: Unpacked): void {
   const [packed, ...lines] = sealed.split(LINE_SEPARATOR)
   const { shapes, values, origins = [] } = JSON.parse(packed) as PackedBatch
@@ -61,7 +61,7 @@ interface Reader {
   readonly resource: Resource
 }
 
-/** What was said of an item before it: its sample rate, and which metrics have counted it. */
+/** Marks that precede an item: its sample rate, and the metrics that have counted it. */
 interface Marks { readonly rate: number | null, readonly processed: string | null }
 
 const NO_MARKS: Marks = { rate: null, processed: null }
@@ -111,7 +111,7 @@ function readLine (reader: Reader, into: Unpacked): void {
   const ofOperation = readAttributes(reader)
   const content = parseLine(reader.lines[reader.lineAt++], level, timestamp, format)
   const attributes = fieldsToAttributes(content.fields)
-  // The nearest source wins: a field of the line, then the request, then the instance.
+  // The most specific source wins: a field on the line, then the request, then the instance.
   addMissing(attributes, ofOperation)
   addMissing(attributes, properties)
   if (name !== null) attributes[OPERATION_NAME] = cut(name, NAME)
@@ -141,7 +141,7 @@ function readMetrics (reader: Reader, into: Unpacked): void {
   const metrics = next<PackedMetric[]>(reader)
   for (const metric of metrics) {
     into.metricCounts[METRIC_POINTS] += metric.dataPoints.length
-    // What the rows lack afterwards is counted.
+    // Points dropped here are counted later, as missing rows.
     metric.dataPoints = metric.dataPoints.filter(isFinitePoint)
   }
   into.metrics.push({ resource: reader.resource, scopeMetrics: [{ scope: SCOPE, metrics }] } as unknown as ResourceMetrics)
@@ -185,19 +185,19 @@ function readSpan (reader: Reader, hasMore: boolean, { rate, processed }: Marks,
   })
 }
 
-/** The exporter names a SERVER span by its method and route alone. One that the app has named has to be a CONSUMER's. */
+/** The exporter names SERVER spans by method and route only, so a span that the app named must be a CONSUMER. */
 function exporterKind (kind: SpanKind, attributes: Record<string, string | number | boolean>): SpanKind {
   if (kind !== SpanKind.SERVER || attributes[OPERATION_NAME] === undefined) return kind
   if (attributes['client.address'] !== undefined) attributes['microsoft.client.ip'] = attributes['client.address']
   return SpanKind.CONSUMER
 }
 
-/** NaN and Infinity have no form in JSON, and a sum that is neither is none: Azure would refuse the row, and 0 would not be true. */
+/** JSON has no NaN or Infinity, and a sum that is either can't be sent: Azure would reject the row, and 0 would be wrong. */
 function isFinitePoint ({ value }: PackedMetric['dataPoints'][number]): boolean {
   return Number.isFinite(typeof value === 'object' && value !== null ? (value as { sum: unknown }).sum : value)
 }
 
-/** Items in the form of the older SDKs have an object as their body. */
+/** Items in the older SDKs' format have an object as their body. */
 function parsed (body: string): ReadableLogRecord['body'] {
   try {
     return JSON.parse(body) as ReadableLogRecord['body']

@@ -1,20 +1,20 @@
-/** flush(), close() and the end of the process → until when there is something to wait for. */
+/** flush(), close() and process exit → how long to wait. */
 import { clearTimeout, monotonic, setTimeout } from '../clock'
 import type { Source } from './batch'
 import { FAILURES_TO_OPEN, type CircuitBreaker } from './circuit-breaker'
 
-/** flush waits; close and drain put what could not be sent on disk. */
+/** flush only waits; close and drain store what couldn't be sent. */
 export type Mode = 'flush' | 'close' | 'drain'
 
 export interface Waiter {
   mode: Mode
-  /** undefined: all of them. */
+  /** undefined means all of them. */
   source: Source | undefined
-  /** Attempts up to this one were made before anyone waited. */
+  /** Attempts up to this number began before this wait. */
   since: number
-  /** How many later ones may fail. */
+  /** How many later attempts may fail. */
   failuresLeft: number
-  /** By the monotonic clock. */
+  /** On the monotonic clock. */
   deadline: number
   timer: NodeJS.Timeout
   done: () => void
@@ -28,7 +28,7 @@ export class Waiters {
     return this.#waiters.size
   }
 
-  /** The time left is for what is ours, not for what other processes left behind. */
+  /** The remaining time is for our own items, not for what other processes left behind. */
   get isClosing (): boolean {
     return [...this.#waiters].some(({ mode, source }) => mode !== 'flush' && source === undefined)
   }
@@ -52,12 +52,12 @@ export class Waiters {
     return waiter
   }
 
-  /** @returns a number for an attempt that begins now */
+  /** @returns a number for an attempt that starts now */
   attempt (): number {
     return ++this.#attempts
   }
 
-  /** @returns whether someone began to wait during the attempt: it says nothing about now, and deserves another one at once */
+  /** @returns whether someone began to wait during the attempt: its result may be out of date, so retry at once */
   recordFailedAttempt (attempt: number): boolean {
     let isOld = false
     for (const waiter of this.#waiters) {
@@ -78,7 +78,7 @@ export class Waiters {
   }
 }
 
-/** Waiting longer helps nobody: what is left can be stored, or can't be sent in time. */
+/** Waiting longer won't help: the rest can be stored, or can't be sent in time. */
 export function shouldGiveUp ({ mode, failuresLeft, deadline }: Waiter, breaker: CircuitBreaker, isSending: boolean, canStore: boolean): boolean {
   const mustWait = breaker.isRetryAfter && !isSending
   if (failuresLeft > 0 && !mustWait) return false

@@ -1,4 +1,4 @@
-/** Where files wait: a folder of this user alone, which trusts nothing that lies on the way to it. */
+/** Where files wait: a folder private to this user. Nothing on the path to it is trusted. */
 import { createHash, randomBytes } from 'node:crypto'
 import { accessSync, closeSync, constants, fchmodSync, fstatSync, lstatSync, mkdirSync, openSync, rmdirSync, statSync } from 'node:fs'
 import { tmpdir, userInfo } from 'node:os'
@@ -7,7 +7,7 @@ import type { Connection } from '../../options/connection-string'
 
 const PRIVATE = 0o700
 
-/** Private to a user, and one per resource in Azure; the key itself is not to be read off a path. */
+/** Private to a user, and one per Azure resource; the key must not be readable from the path. */
 export function spoolDirectory (connection: Connection, base: string | undefined): string {
   const hash = createHash('sha256').update(`${connection.instrumentationKey}|${connection.endpoint}`).digest('hex').slice(0, 24)
   return join(base ?? defaultBase(), hash)
@@ -26,12 +26,12 @@ function userName (): string {
   }
 }
 
-/** Leaves nothing behind. @returns why files cannot be kept there, in words or as the system's code */
+/** Leaves nothing behind. @returns why files can't be stored there, in words or as the system's code */
 export function whyUnusable (directory: string): string | undefined {
   try {
     for (const path of ownFolders(directory)) checkOwner(path)
     accessSync(directory, constants.W_OK | constants.X_OK)
-    // Windows says of a path below a file only that it is not there.
+    // For a path below a file, Windows only says that it doesn't exist.
     return statSync(directory).isDirectory() ? undefined : 'ENOTDIR'
   } catch (error) {
     const code = codeOf(error)
@@ -39,7 +39,7 @@ export function whyUnusable (directory: string): string | undefined {
   }
 }
 
-/** Only to make a folder shows whether one can be made: root may write to /proc, and still cannot make one there. */
+/** The only way to find out is to create a folder: root may write to /proc, but can't create one there. */
 function whyUnmakeable (directory: string): string | undefined {
   const parent = dirname(directory)
   try {
@@ -53,7 +53,7 @@ function whyUnmakeable (directory: string): string | undefined {
     if (code !== 'ENOENT' || parent === directory) return code
     try {
       statSync(parent)
-      // It is there, and takes no folder.
+      // It exists, but no folder can be created in it.
       return code
     } catch {
       return whyUnmakeable(parent)
@@ -61,7 +61,7 @@ function whyUnmakeable (directory: string): string | undefined {
   }
 }
 
-/** @throws what the system says, or that the folder is someone else's */
+/** @throws the system's error, or if the folder is someone else's */
 export function prepareDirectory (directory: string): void {
   makeDirectory(directory)
   checkDirectory(directory)
@@ -85,13 +85,13 @@ function makeDirectory (directory: string): void {
     try {
       mkdirSync(path, PRIVATE)
     } catch (error) {
-      // Another process was quicker.
+      // Another process was faster.
       if (codeOf(error) !== 'EEXIST') throw error
     }
   }
 }
 
-/** In a directory that everyone can write to, someone else may have made ours before us. @throws where that is so */
+/** In a world-writable directory, someone else may have created our folder first. @throws if so */
 export function checkDirectory (directory: string): void {
   for (const path of ownFolders(directory)) {
     checkOwner(path)
@@ -99,7 +99,7 @@ export function checkDirectory (directory: string): void {
   }
 }
 
-/** The folder itself, and above it the one that is ours alone too. */
+/** The folder itself, and its parent if that is the default base, which must be ours too. */
 function ownFolders (directory: string): string[] {
   const parent = dirname(directory)
   return parent === defaultBase() ? [parent, directory] : [directory]

@@ -1,10 +1,10 @@
-/** Batches ↔ the bytes of a file, which are trusted only as far as they can be checked. */
+/** Batches ↔ the bytes of a file, trusted only as far as they can be checked. */
 import { closeSync, constants, fstatSync, lstatSync, openSync, readSync, renameSync, unlinkSync, writeSync } from 'node:fs'
 import { gunzipSync, gzipSync } from 'node:zlib'
 import { countsOf, KINDS, total, type Counts } from '../counters'
 import { isOwn } from './directory'
 
-/** `packed` are sealed batches, a line each, and need their resource; `body` is what gets posted. */
+/** `packed`: sealed batches, one a line, which need their resource. `body`: what gets posted. */
 export type Form = 'packed' | 'body'
 
 export interface Parcel {
@@ -23,9 +23,9 @@ const VERSION = 1
 const MAX_FILE = 64 * 1024 * 1024
 const MAX_UNPACKED = 64 * 1024 * 1024
 const MAX_HEADER = 256 * 1024
-/** More than is ever put into one file. */
+/** More than we ever put into one file. */
 const MAX_ITEMS = 100_000
-// Windows has none of them.
+// Windows has none of these flags.
 const { O_CREAT, O_EXCL, O_NOFOLLOW = 0, O_NONBLOCK = 0, O_RDONLY, O_WRONLY } = constants
 
 export function encode ({ form, data, counts, resource, origin }: Parcel): Buffer {
@@ -33,7 +33,7 @@ export function encode ({ form, data, counts, resource, origin }: Parcel): Buffe
   return Buffer.concat([Buffer.from(JSON.stringify(header) + '\n'), data])
 }
 
-/** Undefined: not something that encode() made, or damaged. Whether the counts are right is for who takes it apart to see. */
+/** Undefined: not made by encode(), or damaged. The counts are checked later, when the data is unpacked. */
 export function decode (content: Buffer): Parcel | undefined {
   try {
     const end = content.subarray(0, MAX_HEADER).indexOf(10)
@@ -53,7 +53,7 @@ function isCounts (counts: unknown): counts is Counts {
     counts.every(count => Number.isInteger(count) && count >= 0) && total(counts) <= MAX_ITEMS
 }
 
-/** The size of a file that may be read; undefined for links, pipes, devices, folders, what is someone else's or too large. */
+/** The size of a readable file; undefined for links, pipes, devices, folders, other users' files and files that are too large. */
 export function sizeOf (path: string): number | undefined {
   try {
     const found = lstatSync(path)
@@ -63,9 +63,9 @@ export function sizeOf (path: string): number | undefined {
   }
 }
 
-/** @throws what the disk says, ENOENT among it; or that it is not a file of ours */
+/** @throws the file system's error, such as ENOENT, or if the file isn't ours */
 export function readOwnFile (path: string): Buffer {
-  // A named pipe would keep an open() without O_NONBLOCK waiting for ever.
+  // Without O_NONBLOCK, opening a named pipe would hang forever.
   const descriptor = openSync(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK)
   try {
     const found = fstatSync(descriptor)
@@ -83,7 +83,7 @@ export function readOwnFile (path: string): Buffer {
   }
 }
 
-/** Under another name until it is complete. @throws what the disk says */
+/** Writes under a temporary name until the file is complete. @throws the file system's error */
 export function writeWhole (temporary: string, path: string, content: Buffer): void {
   try {
     const descriptor = openSync(temporary, O_CREAT | O_EXCL | O_WRONLY | O_NOFOLLOW, 0o600)
@@ -99,7 +99,7 @@ export function writeWhole (temporary: string, path: string, content: Buffer): v
   }
 }
 
-/** For the times of it: creates it where it is missing. @returns a descriptor, to be closed */
+/** For a file whose times matter: creates it if it's missing. @returns a descriptor; close it */
 export function openMarker (path: string): number {
   const descriptor = openSync(path, O_CREAT | O_WRONLY | O_NOFOLLOW | O_NONBLOCK, 0o600)
   const found = fstatSync(descriptor)
@@ -112,21 +112,21 @@ export function remove (path: string): void {
   try {
     unlinkSync(path)
   } catch {
-    // Gone already, or not ours to remove.
+    // Already gone, or not ours to remove.
   }
 }
 
-/** @throws on corrupt data, and where it expands to more than is ever put into one */
+/** @throws if the data is corrupt, or expands to more than we ever put into one file */
 export function expand (data: Buffer): Buffer {
   return gunzipSync(data, { maxOutputLength: MAX_UNPACKED })
 }
 
-/** Fast before small: it is written while something is already wrong. */
+/** Speed matters more than size: when files are written, something is already wrong. */
 export function compress (data: Buffer | string): Buffer {
   return gzipSync(data, { level: 1 })
 }
 
-/** Of a file that cannot be read: its name still tells how many items are lost. */
+/** For a file that can't be read: its name still says how many items are lost. */
 export function unknownCounts (items: number): Counts {
   const counts = countsOf()
   counts[2] = Math.min(items, MAX_ITEMS)

@@ -1,4 +1,4 @@
-/** Batches ↔ files: kept while the endpoint is away, each owned by one thread of one process at a time. */
+/** Batches ↔ files: stored while the endpoint is unavailable, each owned by one thread of one process at a time. */
 import { randomBytes } from 'node:crypto'
 import { closeSync, futimesSync, lstatSync, readdirSync, renameSync } from 'node:fs'
 import { join } from 'node:path'
@@ -16,7 +16,7 @@ export interface SpoolFile {
   name: string
   bytes: number
   items: number
-  /** What the file holds; of a file by another process it is known only when it was read. */
+  /** The file's counts. For another process's file they are known only after reading it. */
   counts: Counts | undefined
   /** When it was written, in milliseconds since 1970. */
   at: number
@@ -25,13 +25,13 @@ export interface SpoolFile {
 export interface SpoolOptions {
   directory: string
   maxBytes: number
-  /** Whose files they are; each thread has its own. */
+  /** The files' owner; each thread has its own. */
   owner?: string
-  /** Owners in this process that are no more, and whose files are ours. */
+  /** Dead owners in this process, whose files are ours. */
   predecessors?: readonly string[]
-  /** A file that is being sent, and is left alone. */
+  /** True for a file that is being sent, which must be left alone. */
   isBusy?: (file: SpoolFile) => boolean
-  /** Hears of files given up. */
+  /** Called when a file is dropped. */
   onDropped?: (file: SpoolFile, why: 'storageFull' | 'expired') => void
 }
 
@@ -39,12 +39,12 @@ const FILE = /^(\d{14})-(\d{6})-([0-9a-f]{8})\.(\d{1,9})\.([0-9a-z-]{1,100})\.sp
 const TEMPORARY = /\.(\d+)\.tmp$/
 const HEARTBEAT = 30_000
 const RESCAN = 5_000
-// Application Insights refuses what is older than two days.
+// Application Insights rejects rows older than two days.
 const EXPIRES = 48 * 60 * 60 * 1000
 
 /** Everything here is synchronous: the files are small, and a crash leaves no time for anything else. */
 export class Spool {
-  /** Own files, oldest first. */
+  /** Our own files, oldest first. */
   readonly files: SpoolFile[] = []
   readonly #directory: string
   readonly #maxBytes: number
@@ -58,7 +58,7 @@ export class Spool {
   #heartbeatAt = -Infinity
   #sequence = 0
   #isChecked = false
-  /** Names of files that nobody alive owns. */
+  /** Names of files with no live owner. */
   #claimable: string[] = []
 
   constructor ({ directory, maxBytes, owner = newOwner(), predecessors = [], isBusy = () => false, onDropped = () => {} }: SpoolOptions) {
@@ -71,7 +71,7 @@ export class Spool {
     if (predecessors.length > 0) this.#adopt()
   }
 
-  /** @throws what the disk says */
+  /** @throws the file system's error */
   write (parcel: Parcel): SpoolFile {
     this.#prepare()
     const content = encode(parcel)
@@ -86,7 +86,7 @@ export class Spool {
     return file
   }
 
-  /** Undefined: another process has taken the file. Null: it cannot be used. */
+  /** Undefined: another process has taken the file. Null: it can't be used. */
   read (file: SpoolFile): Parcel | null | undefined {
     try {
       return decode(readOwnFile(join(this.#directory, file.name))) ?? null
@@ -104,7 +104,7 @@ export class Spool {
     if (this.files.length === 0) remove(this.#heartbeatPath)
   }
 
-  /** Takes over the oldest file that nobody alive owns. One of several processes gets it. */
+  /** Takes over the oldest file with no live owner. If several processes try, one gets it. */
   claim (): SpoolFile | undefined {
     if (this.#claimable.length === 0) this.scan()
     return this.#claimKnown()
@@ -122,7 +122,7 @@ export class Spool {
     return undefined
   }
 
-  /** Undefined: another process was quicker, or it is not a file of ours. */
+  /** Undefined: another process was faster, or the file isn't ours. */
   #takeOver (name: string): SpoolFile | undefined {
     const bytes = sizeOf(join(this.#directory, name))
     if (bytes === undefined) return undefined
@@ -153,7 +153,7 @@ export class Spool {
     for (const owner of this.#predecessors) remove(join(this.#directory, heartbeatName(owner)))
   }
 
-  /** Oldest first; none where the folder is missing, or not ours. */
+  /** Oldest first; empty if the folder is missing or not ours. */
   #names (): string[] {
     try {
       if (!this.#isChecked) checkDirectory(this.#directory)
@@ -163,7 +163,7 @@ export class Spool {
     }
   }
 
-  /** Looks for what others left behind. */
+  /** Looks for files that others left behind. */
   scan (): void {
     this.#scannedAt = monotonic()
     this.#claimable = []
@@ -184,7 +184,7 @@ export class Spool {
     }
   }
 
-  /** Tells other processes, in other containers perhaps, that the files have an owner. */
+  /** Shows other processes, perhaps in other containers, that the files have an owner. */
   heartbeat (): void {
     if (this.files.length === 0 || monotonic() - this.#heartbeatAt < HEARTBEAT) return
     this.#heartbeatAt = monotonic()
@@ -198,13 +198,13 @@ export class Spool {
     }
   }
 
-  /** Gives the files to whoever comes next. */
+  /** Leaves the files to the next process. */
   release (): void {
     for (const file of this.files.splice(0)) {
       try {
         renameSync(join(this.#directory, file.name), join(this.#directory, file.name.replace(/\.[0-9a-z-]+\.spool$/, `.${FREE}.spool`)))
       } catch {
-        // Then it waits until our pid is found dead.
+        // Then they wait until our pid is found dead.
       }
     }
     this.#bytes = 0
@@ -240,7 +240,7 @@ export class Spool {
     this.#isChecked = true
   }
 
-  /** What a process that died while writing left behind. */
+  /** Removes what a process left behind when it died while writing. */
   #sweep (name: string): void {
     const isHeartbeat = name.endsWith('.alive')
     if (!TEMPORARY.test(name) && !isHeartbeat) return
@@ -248,7 +248,7 @@ export class Spool {
     try {
       if (wallClock() - lstatSync(path).mtimeMs > (isHeartbeat ? 2 * DEAD_AFTER : DEAD_AFTER)) remove(path)
     } catch {
-      // Gone already.
+      // Already gone.
     }
   }
 }

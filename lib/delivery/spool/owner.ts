@@ -1,15 +1,15 @@
-/** Who a file belongs to: its process, or a worker of it, and whether that is still alive. */
+/** Who owns a file (a process or one of its workers), and whether the owner is still alive. */
 import { createHash, randomBytes } from 'node:crypto'
 import { lstatSync, readFileSync, readlinkSync } from 'node:fs'
 import { join } from 'node:path'
 import { wallClock } from '../clock'
 
-/** Of files that nobody owns. */
+/** For files without an owner. */
 export const FREE = 'free'
-/** How long a heartbeat counts, in milliseconds. */
+/** How long a heartbeat is valid, in milliseconds. */
 export const DEAD_AFTER = 150_000
 
-/** `pid-start-namespace-random`: a pid alone is used again, and is 1 in every container. */
+/** `pid-start-namespace-random`: pids get reused, and every container has a pid 1. */
 export function newOwner (): string {
   return `${process.pid}-${startOf('self') ?? '0'}-${namespace()}-${randomBytes(3).toString('hex')}`
 }
@@ -23,7 +23,7 @@ function namespace (): string {
   }
 }
 
-/** In clock ticks since boot; the name of the program, in parentheses, may hold anything. */
+/** In clock ticks since boot; the program's name, in parentheses, may contain anything. */
 function startOf (pid: string): string | undefined {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, 'utf8')
@@ -33,7 +33,7 @@ function startOf (pid: string): string | undefined {
   }
 }
 
-/** @param own who asks */
+/** @param own the owner that is asking */
 export function isAlive (owner: string, own: string, directory: string): boolean {
   const [pid, started, namespace] = owner.split('-')
   if (namespace === own.split('-')[2]) {
@@ -44,7 +44,7 @@ export function isAlive (owner: string, own: string, directory: string): boolean
       if ((error as NodeJS.ErrnoException).code === 'ESRCH') return false
     }
   }
-  // Another container's pid says nothing here, and a pid may have been given to another program.
+  // Another container's pid means nothing here, and a pid may have been reused by another program.
   try {
     return wallClock() - lstatSync(join(directory, heartbeatName(owner))).mtimeMs < DEAD_AFTER
   } catch {

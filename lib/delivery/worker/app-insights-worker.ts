@@ -83,7 +83,7 @@ function remoteLedger (source: number, spooled?: Counts): Ledger {
   }
 }
 
-/** What one answer changes is one message. */
+/** Groups all changes from one answer into one message. */
 function tellSoon (): void {
   if (moves.length + settled.length === 1) queueMicrotask(tellMoves)
 }
@@ -99,7 +99,7 @@ function tell (message: FromWorker): void {
   port.postMessage(message)
 }
 
-/** The credential stays where the app made it. */
+/** The credential stays on the thread where the app created it. */
 function askForToken (): Promise<Token> {
   return new Promise((resolve, reject) => {
     const request = ++tokenRequests

@@ -1,4 +1,4 @@
-/** Main thread → pipeline, shared by all instances that send to the same place: the contract of both ways. */
+/** Main thread → pipeline, shared by all instances that send to the same place: the interface for both modes. */
 import type { TokenCredential } from '@azure/core-auth'
 import { ROOT_CONTEXT, diag } from '@opentelemetry/api'
 import { context } from '../../tracing/context'
@@ -15,7 +15,7 @@ export interface LinkSettings extends PipelineSettings {
   credential: TokenCredential | undefined
 }
 
-/** One instance's side of it. */
+/** The callbacks of one instance. */
 export interface Client {
   resource: () => Readonly<Record<string, unknown>>
   counters: Counters
@@ -35,11 +35,11 @@ export interface Link {
   take: (id: number, sealed: string, counts: Counts) => void
   /** Resolves after `timeout` milliseconds at the latest. */
   settle: (mode: Mode, timeout: number, id: number | undefined) => Promise<void>
-  /** Blocks up to `timeout` milliseconds. */
+  /** Blocks for up to `timeout` milliseconds. */
   drain: (timeout: number, last: boolean) => void
-  /** Brings the counters up to date at once, where what has happened is not told yet. */
+  /** Brings the counters up to date now, without waiting for messages. */
   poll: () => void
-  /** The instance is gone; with the last one goes the thread, after a moment. */
+  /** The instance is gone. After the last one, the thread ends too, with a short delay. */
   release: (id: number) => Promise<void>
 }
 
@@ -53,26 +53,26 @@ export function debug (message: string): void {
 
 const PUBLIC_CLOUD = 'https://monitor.azure.com'
 
-/** @throws with a message that holds nothing of the credential's */
+/** @throws with a message that contains nothing from the credential */
 export async function askCredential ({ credential, connection }: LinkSettings): Promise<Token> {
   let token
   try {
-    // What the credential does over HTTP is no dependency of whichever request is being served.
+    // The credential's HTTP calls are not dependencies of the request being served.
     token = await context.with(suppressTracing(ROOT_CONTEXT), async () => await credential!.getToken(scopeOf(connection)))
   } catch (error) {
-    // Its message may tell more than a log should hold.
+    // Its message may contain more than a log should.
     throw new Error(`the credential failed: ${(error as Error | undefined)?.name ?? typeof error}`)
   }
   if (typeof token?.token !== 'string') throw new Error('the credential gave no token')
   return tokenOf(token, wallClock())
 }
 
-/** A connection string names an audience, a credential asks for a scope of it. */
+/** The connection string names an audience, but credentials ask for one of its scopes. */
 function scopeOf ({ aadAudience = PUBLIC_CLOUD }: Connection): string {
   return aadAudience.endsWith('/.default') ? aadAudience : `${aadAudience.replace(/\/$/, '')}/.default`
 }
 
-/** Attributes may still be waiting for a detector: what is known now is sent. */
+/** Attributes may still be waiting for a detector: send what is known now. */
 export function plain (attributes: Readonly<Record<string, unknown>>): Record<string, unknown> {
   return JSON.parse(JSON.stringify(attributes)) as Record<string, unknown>
 }

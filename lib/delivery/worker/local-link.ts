@@ -1,4 +1,4 @@
-/** The pipeline on the main thread: with `worker: false`, and where no worker can be started. */
+/** The pipeline on the main thread, with `worker: false` or if no worker can be started. */
 import { Counters, type Counts } from '../counters'
 import { tokenCache } from '../http/tokens'
 import type { LiveMetrics } from '../../live-metrics'
@@ -16,7 +16,7 @@ export class LocalLink implements Link {
   #pipeline: Pipeline | undefined
   #live: LiveMetrics | undefined
 
-  /** @param predecessors workers that are no more, and whose files are ours */
+  /** @param predecessors dead workers whose files are now ours */
   constructor (settings: LinkSettings, clients: Map<number, Client>, inherited = new Counters(), predecessors: readonly string[] = []) {
     this.#settings = settings
     this.#authorization = settings.credential === undefined ? undefined : tokenCache(() => askCredential(settings))
@@ -33,7 +33,7 @@ export class LocalLink implements Link {
     this.#live?.take(id, sealed)
   }
 
-  /** What workers before it have stored waits to be sent. */
+  /** Sends what earlier workers stored. */
   resume (): void {
     const pipeline = this.#start()
     for (const id of this.#clients.keys()) this.#open(pipeline, id)

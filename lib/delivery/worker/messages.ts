@@ -1,4 +1,4 @@
-/** What the two threads say to each other. No times: the threads' clocks may differ, so durations travel. */
+/** Messages between the two threads. They carry durations instead of times, as the threads' clocks may differ. */
 import type { MessagePort } from 'node:worker_threads'
 import type { LiveInstance } from '../../live-metrics'
 import type { Counts, State } from '../counters'
@@ -9,7 +9,7 @@ export interface WorkerData {
   settings: PipelineSettings
   ownership: FileOwnership
   withToken: boolean
-  /** For what the worker has to tell. */
+  /** For the worker's messages. */
   port: MessagePort
   /** See reclaim.ts. */
   claims: SharedArrayBuffer
@@ -21,14 +21,14 @@ export type ToWorker =
   /** Live Metrics of the instance end. */
   | { is: 'unwatch', id: number }
   | { is: 'take', id: number, sequence: number, sealed: string, counts: Counts }
-  /** `within` in milliseconds. `done` becomes 1 for a main thread that blocks meanwhile. */
+  /** `within` in milliseconds. `done` becomes 1, for a main thread that is blocked meanwhile. */
   | { is: 'settle', request: number, mode: Mode, within: number, id: number | undefined, last: boolean, done: SharedArrayBuffer | undefined }
-  /** The time for that request is over. */
+  /** That request has run out of time. */
   | { is: 'expire', request: number }
   | { is: 'close', id: number }
   | { is: 'token', request: number, token: Token | null, error: string }
 
-/** Items of an instance have changed their state; `source` 0 is what earlier processes have left. */
+/** A state change of an instance's items; `source` 0 stands for items left by earlier processes. */
 export type Move = [source: number, counts: Counts, from: State | null, to: State | null, lease: number]
 
 export type FromWorker =

@@ -1,4 +1,4 @@
-/** One worker thread as the main thread sees it: what it was given, and what it has not acknowledged. */
+/** One worker thread as the main thread sees it: what it was given, and what it hasn't acknowledged. */
 import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import { MessageChannel, receiveMessageOnPort, Worker, type MessagePort } from 'node:worker_threads'
@@ -9,18 +9,18 @@ import { debug, plain, type Client, type Sealed } from './link'
 import type { FromWorker, Move, ToWorker, WorkerData } from './messages'
 import { createClaims, reclaim } from './reclaim'
 
-// A bundle may lack the file, and an ES module even the name. Ours is one that no file of the app's beside a bundle has.
+// A bundle may lack this file, and an ES module lacks `__dirname`. The name is unlikely to clash with an app's file in a bundle.
 export const WORKER_FILE = typeof __dirname === 'string' ? join(__dirname, 'app-insights-worker.js') : undefined
-// Left to itself V8 grows it under load, and the process by 40 MB and more; the same work takes as long with less. MB.
+// In MB. By default V8 grows it under load, adding 40 MB or more to the process; the work takes as long with less.
 const YOUNG_GENERATION = 16
 
 export interface SessionEvents {
   clients: ReadonlyMap<number, Client>
-  /** Of processes that ended earlier. */
+  /** Items from processes that ended earlier. */
   inherited: Counters
-  /** It runs, and the files of its predecessors are its own. */
+  /** The worker is running, and owns its predecessors' files. */
   started: () => void
-  /** Something was sent, stored or given up. */
+  /** Something was sent, stored or dropped. */
   progressed: () => void
   token: (request: number) => void
   ended: (why: string) => void
@@ -33,7 +33,7 @@ export class WorkerSession {
   hasStarted = false
   readonly #events: SessionEvents
   readonly #worker: Worker
-  /** What it tells comes this way, which can be read also while this thread is blocked. */
+  /** The worker's messages arrive on a port because it can be read even while this thread is blocked. */
   readonly #port: MessagePort
   readonly #claims = createClaims()
   readonly #posted = new Map<number, Sealed>()
@@ -47,14 +47,14 @@ export class WorkerSession {
   #why = ''
   #hasEnded = false
 
-  /** @throws where no thread may be started */
+  /** @throws if no thread can be started */
   constructor (settings: PipelineSettings, predecessors: readonly string[], withToken: boolean, events: SessionEvents) {
     this.#events = events
     const { port1, port2 } = new MessageChannel()
     this.#port = port1
     const ownership: FileOwnership = { owner: this.owner, predecessors }
     const data: WorkerData = { settings, ownership, withToken, port: port2, claims: this.#claims.buffer as SharedArrayBuffer }
-    // What the app preloads, another SDK perhaps, has no business in here, and would collect what we send.
+    // Whatever the app preloads, such as another SDK, must not run in the worker and record what we send.
     const env: NodeJS.ProcessEnv = { ...process.env, NODE_NO_WARNINGS: '1' }
     delete env.NODE_OPTIONS
     const execArgv = process.versions.pnp === undefined ? [] : ['--require', createRequire(WORKER_FILE!).resolve('pnpapi')]
@@ -70,7 +70,7 @@ export class WorkerSession {
     this.#worker.on('exit', code => this.#exited(this.#why || `it ended with code ${code}`))
     port1.on('message', (message: FromWorker) => this.#handle(message))
     port1.unref()
-    // After the listeners: one for messages takes it back.
+    // After adding the listeners: a message listener refs the worker again.
     this.#worker.unref()
   }
 
@@ -81,7 +81,7 @@ export class WorkerSession {
     this.#post({ is: 'take', sequence, ...batch })
   }
 
-  /** @param done with false where the worker has ended before. @returns the request's number */
+  /** @param done called with false if the worker has already ended. @returns the request's number */
   settle (mode: Mode, within: number, id: number | undefined, last: boolean, flag: SharedArrayBuffer | undefined, done: (isDone: boolean) => void): number {
     const request = ++this.#lastRequest
     this.#requests.set(request, done)
@@ -108,7 +108,7 @@ export class WorkerSession {
     this.#post(message)
   }
 
-  /** What it has told and we have not heard, since this thread was busy. */
+  /** Reads messages that arrived while this thread was busy. */
   poll (): void {
     if (this.#hasEnded) return
     for (let received = receiveMessageOnPort(this.#port); received !== undefined; received = receiveMessageOnPort(this.#port)) {
@@ -116,12 +116,12 @@ export class WorkerSession {
     }
   }
 
-  /** It has taken something, and has neither sent nor stored all of it. */
+  /** It has claimed something that isn't fully sent or stored yet. */
   get isAtWork (): boolean {
     return this.#posted.size > 0
   }
 
-  /** @returns what it has not come to; after this it will not */
+  /** @returns what it hasn't claimed, and can't claim any more */
   reclaim (): Sealed[] {
     if (!reclaim(this.#claims)) return []
     this.poll()
@@ -135,12 +135,12 @@ export class WorkerSession {
     return left
   }
 
-  /** Ends the thread, which has nothing left to do. */
+  /** Ends the thread once it has nothing left to do. */
   async quit (): Promise<void> {
     await this.#worker.terminate()
   }
 
-  /** Tells it of an instance, once. */
+  /** Announces an instance to the worker, once. */
   open (id: number): void {
     const client = this.#events.clients.get(id)
     if (this.#opened.has(id) || client === undefined) return
@@ -187,7 +187,7 @@ export class WorkerSession {
     this.#countersOf(source)?.move(counts, from, to)
     if (source === 0) this.#inherited.move(counts, from, to)
     if (lease === 0) return
-    // Files have no claim.
+    // Files are never claimed.
     let open = this.#leases.get(lease)
     if (open === undefined) this.#leases.set(lease, open = { sequences: [], moves: [] })
     open.moves.push(move)
@@ -202,7 +202,7 @@ export class WorkerSession {
     return source === 0 ? this.#events.inherited : this.#events.clients.get(source)?.counters
   }
 
-  /** What was not settled did not happen: the batches are queued again, and the files wait. */
+  /** What was not settled is undone: batches are queued again, and files wait. */
   #undo (): void {
     for (const { moves } of this.#leases.values()) {
       for (const [source, counts, from, to] of moves.reverse()) {
@@ -211,13 +211,13 @@ export class WorkerSession {
       }
     }
     this.#leases.clear()
-    // Whoever takes the files over counts them again.
+    // Whoever takes over the files will count them again.
     const spooled = this.#inherited.counts('spooled')
     this.#inherited.move(spooled, 'spooled', null)
     this.#events.inherited.move(spooled, 'spooled', null)
   }
 
-  /** Nothing that it does from now on counts. @returns what it was given and has not acknowledged, oldest first */
+  /** Ignores everything it does from now on. @returns what it was given and hasn't acknowledged, oldest first */
   giveUp (): Sealed[] {
     this.poll()
     this.#hasEnded = true

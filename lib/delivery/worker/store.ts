@@ -1,4 +1,4 @@
-/** Batches that no worker will come to → the disk, written by the main thread, in the form that the next process reads. */
+/** Batches that no worker will handle → the disk, written by the main thread in the format that the next process reads. */
 import { total } from '../counters'
 import { compress, Spool } from '../spool'
 import { plain, type Client, type LinkSettings, type Sealed } from './link'

@@ -1,4 +1,4 @@
-/** The pipeline in a worker thread, which is started when there is something to send, and replaced when it dies. */
+/** The pipeline in a worker thread, started when there is something to send, and replaced if it dies. */
 import { existsSync } from 'node:fs'
 import { atMost, clearTimeout, monotonic, setTimeout } from '../clock'
 import { Counters, type Counts } from '../counters'
@@ -9,24 +9,24 @@ import { LocalLink } from './local-link'
 import { WORKER_FILE, WorkerSession } from './session'
 import { storeSealed } from './store'
 
-// All of these in milliseconds.
-/** A test suite makes one app after the other, and each would wait for the exporter to load again. */
+// All of these are in milliseconds.
+/** Test suites create one app after another, and each would wait for the exporter to load again. */
 const KEEP_IDLE_WORKER = 1_000
-/** From being told that time is over to being overruled: enough to put what is in memory on disk. */
+/** How long a worker may take after `expire`: enough to write what is in memory to disk. */
 const EXPIRE_GRACE = 250
 /** For a file that is being written at that moment. */
 const WRITE_GRACE = 100
-/** A thread in the middle of loading takes its time to end, and close() has none. */
+/** A thread that is still loading takes a while to end, and close() can't wait for it. */
 const QUIT_GRACE = 100
-/** The pause before a dead worker is replaced, doubling. */
+/** The pause before a dead worker is replaced. Doubles each time. */
 const RESTART_BASE = 100
 const RESTART_MAX = 60_000
 
-/** Of the time that drain() has: from here on the main thread stores by itself what the worker has not come to. */
+/** The share of drain()'s time after which the main thread itself stores what the worker hasn't claimed. */
 const RECLAIM_AT = 0.85
-/** Workers that die before they have started, in a row: none can be. */
+/** After this many workers in a row die before starting, assume that none can start. */
 const MAX_FAILED_STARTS = 2
-/** Workers that die without having sent or stored anything, in a row: it may be the rows, and the oldest is given up. */
+/** After this many workers in a row die without sending or storing anything, the rows may be the cause: the oldest is dropped. */
 const MAX_FAILED_RUNS = 5
 
 export class WorkerLink implements Link {
@@ -34,9 +34,9 @@ export class WorkerLink implements Link {
   readonly #settings: LinkSettings
   readonly #clients: Map<number, Client>
   #session: WorkerSession | undefined
-  /** Reclaimed from, and still at work on what they had claimed. */
+  /** Workers that were reclaimed from, and are still working on what they had claimed. */
   readonly #abandoned = new Set<WorkerSession>()
-  /** For the next worker. */
+  /** Kept for the next worker. */
   #waiting: Sealed[] = []
   /** Dead workers whose files nobody has taken over. */
   #predecessors: string[] = []
@@ -45,9 +45,9 @@ export class WorkerLink implements Link {
   #restart: NodeJS.Timeout | undefined
   #idle: NodeJS.Timeout | undefined
   #isDrained = false
-  /** Of a drain() that ran out of time: becomes 1 when the worker has stored what it had claimed. */
+  /** Set if a drain() ran out of time: becomes 1 once the worker has stored what it had claimed. */
   #unfinishedDrain: Int32Array | undefined
-  /** Where no worker can be started: in a bundle which lacks the file, for example. */
+  /** Used if no worker can be started, for example if a bundle lacks the file. */
   #fallback: LocalLink | undefined
 
   constructor (settings: LinkSettings, clients: Map<number, Client>) {
@@ -80,12 +80,12 @@ export class WorkerLink implements Link {
       if (left <= 0 && tries > 0) return
       if (this.#session === undefined && this.#hasWork() && !this.#start()) continue
       if (this.#session === undefined || await this.#settleSession(this.#session, mode, left, id)) return
-      // It died, and its successor goes on.
+      // The worker died; its successor continues.
       await atMost(new Promise(() => {}), Math.min(Math.max(0, deadline - monotonic()), restartPause(tries)))
     }
   }
 
-  /** @returns false where the worker has died meanwhile */
+  /** @returns false if the worker died meanwhile */
   #settleSession (session: WorkerSession, mode: Mode, timeout: number, id: number | undefined): Promise<boolean> {
     return new Promise(resolve => {
       const isLast = mode === 'close' && id === undefined
@@ -94,7 +94,7 @@ export class WorkerLink implements Link {
         resolve(isDone)
       }
       const request = session.settle(mode, timeout, id, isLast, undefined, done)
-      // A worker that is stuck must not hold up anyone.
+      // A stuck worker must not hold anyone up.
       let timer = setTimeout(() => {
         session.expire(request)
         timer = setTimeout(() => {
@@ -113,13 +113,13 @@ export class WorkerLink implements Link {
     if (this.#fallback !== undefined) return this.#fallback.drain(timeout, last)
     const deadline = monotonic() + timeout
     const left = (share = 1): number => Math.max(0, deadline - timeout * (1 - share) - monotonic())
-    // The last call ran out of time: what that worker has begun is still to be stored.
+    // The last call ran out of time, so the worker may still be storing what it had claimed.
     if (this.#unfinishedDrain !== undefined) Atomics.wait(this.#unfinishedDrain, 0, 0, left())
     this.#unfinishedDrain = undefined
     if (this.#session === undefined && this.#waiting.length > 0 && !this.#start()) return this.drain(left(), last)
     const session = this.#session
     if (session === undefined || (this.#isDrained && !last)) return
-    // Half of the time for the endpoint, the rest for the disk, where there is one.
+    // Half of the time is for the endpoint, the rest for the disk, if there is one.
     const forSending = this.#settings.storage === undefined ? timeout - Math.min(100, timeout / 10) : timeout / 2
     const flag = new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT))
     const isDone = (milliseconds: number): boolean => Atomics.wait(flag, 0, 0, milliseconds) !== 'timed-out'
@@ -131,7 +131,7 @@ export class WorkerLink implements Link {
     }
     if (!this.#isDrained) {
       this.#reclaim(session)
-      // What it has begun it must store itself.
+      // What the worker has claimed, it must store itself.
       if (!isDone(left())) {
         if (last) this.#giveUp(session)
         else this.#unfinishedDrain = flag
@@ -167,7 +167,7 @@ export class WorkerLink implements Link {
     return this.#waiting.length > 0 || [...this.#clients.values()].some(client => client.counters.sum('spooled') > 0)
   }
 
-  /** With what waits for it. @returns false where it cannot be done, and the main thread sends from now on */
+  /** Starts a worker with everything that is waiting. @returns false if it can't, and the main thread sends from now on */
   #start (): boolean {
     clearTimeout(this.#restart)
     this.#restart = undefined
@@ -241,7 +241,7 @@ export class WorkerLink implements Link {
     return false
   }
 
-  /** What the worker has not come to, and now will not, as it may still be starting, or loading the exporter. */
+  /** Takes back what the worker hasn't claimed: it may still be starting, or loading the exporter. */
   #reclaim (session: WorkerSession): void {
     if (this.#session !== session) return
     this.#session = undefined
@@ -249,7 +249,7 @@ export class WorkerLink implements Link {
     for (const batch of session.reclaim()) storeSealed(batch, this.#clients.get(batch.id), this.#settings)
   }
 
-  /** There is no time left for the worker: what it was at work on may arrive twice, which is better than never. */
+  /** No time is left for the worker. What it was working on may arrive twice, which is better than never. */
   #giveUp (session: WorkerSession): void {
     for (const batch of session.giveUp()) storeSealed(batch, this.#clients.get(batch.id), this.#settings)
   }

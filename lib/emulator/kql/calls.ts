@@ -1,4 +1,4 @@
-/** A function call → the function's expression: the user's own, an aggregate, one of windows, or a scalar one. */
+/** A function call → its expression: a user-defined, aggregate, window or scalar function. */
 import { aggregates } from './aggregates'
 import { resolved, toDynamic } from './dynamic'
 import { cast, columnNamed, compile, constant, evaluate, folded, valueOf, type Call, type Context, type Expression } from './expression'
@@ -8,7 +8,7 @@ import { args, columnsOf, kindOf, lacking, nameOf, part, typeOf, wrong, type Syn
 import { bodyOf, callScope } from './lets'
 import { missing, type Row, type Value } from './values'
 
-/** Not the same each time, though called with constants. */
+/** Different on every call, even with constant arguments. */
 const VOLATILE = new Set(['rand', 'new_guid'])
 
 export function compileCall (node: Syntax, context: Context): Expression {
@@ -40,7 +40,7 @@ function scalarCall (name: string, node: Syntax, context: Context): Expression {
   const found = Object.hasOwn(functions, name) ? functions[name] : undefined
   if (found !== undefined) return folded({ type: call.type, constant: constantly, of: found(call) })
   const tuple = tupleOf(node, context)
-  // Where one name is given to several columns, it gets the first.
+  // A single name for several columns gets the first.
   if (tuple !== undefined) return { type: columnsOf(node)[0]?.type ?? 'dynamic', constant: false, of: row => tuple(row)[0] }
   throw lacking(`The function ${name}()`, node)
 }
@@ -56,13 +56,13 @@ export function callOf (node: Syntax, context: Context): Call {
   return { name: nameOf(part(node, 'Name')), args: given.map(each => compile(each, context)), type: typeOf(node), node, context }
 }
 
-/** A column where there is one by that name, else the second argument. */
+/** The column with that name if there is one, otherwise the second argument. */
 function columnOr (node: Syntax, context: Context): Expression {
   const [name, otherwise] = args(node)
   return columnNamed(String(valueOf(compile(name, context))), context) ?? compile(otherwise, context)
 }
 
-/** Bag of all columns; what is missing is left out. */
+/** A bag of all columns; missing values are omitted. */
 function packAll ({ columns }: Context): Expression {
   return {
     type: 'dynamic',

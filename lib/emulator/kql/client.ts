@@ -1,4 +1,4 @@
-/** Queries of the emulator → a thread of their own, which gets the rows as they come, one query after the other. */
+/** The emulator's queries → a separate thread, which gets the rows as they arrive and runs one query at a time. */
 import { join } from 'node:path'
 import { setImmediate as turn } from 'node:timers/promises'
 import { Worker } from 'node:worker_threads'
@@ -9,7 +9,7 @@ import type { Failure, FromWorker, QueryScope, ToWorker, WorkerData } from './me
 import type { QueryResult } from './output'
 
 export interface QueryOptions {
-  /** Milliseconds that the query may run. @default 10000 */
+  /** Time limit for the query, in milliseconds. @default 10000 */
   timeout?: number
   /** Cancels the query. */
   signal?: AbortSignal
@@ -17,20 +17,20 @@ export interface QueryOptions {
   scope?: QueryScope
 }
 
-/** Queries that may wait for their turn. */
+/** Maximum queries in the queue. */
 const MAX_WAITING = 32
-/** Rows that are handed over between two turns of the event loop, and their size in characters. */
+/** Rows sent per event loop turn, and their size in characters. */
 const AT_ONCE = 1_000
 const SIZE_AT_ONCE = 2_000_000
-/** How long a query that is to stop may take to notice, in milliseconds. */
+/** How long a query may take to notice that it should stop, in milliseconds. */
 const GRACE = 1_500
 /** How long reading the rows and loading the parser may take, in milliseconds. */
 const LOADING = 120_000
-/** How soon new rows are handed over while no query asks for them, in milliseconds. */
+/** How often new rows are sent while no query is running, in milliseconds. */
 const FEED_EVERY = 500
-/** Without queries for that long the thread ends, and its copy of the rows with it, in milliseconds. */
+/** Without queries for this long, the thread ends and frees its copy of the rows. In milliseconds. */
 const IDLE = 300_000
-/** Of the thread, in MB: rows, and what queries make of them. */
+/** The thread's memory limit in MB: for rows, and what queries make of them. */
 const MEMORY = 1_024
 
 interface Running { worker: Worker, stop: Int32Array, sent: number }
@@ -52,16 +52,16 @@ export class Queries {
   #closed = false
   #idle: NodeJS.Timeout | undefined
   #feeding: NodeJS.Timeout | undefined
-  /** Rejects the query that runs. */
+  /** Rejects the running query. */
   #abandon: ((error: QueryError) => void) | undefined
 
   constructor (store: Store) {
     this.#store = store
-    // Once there has been a query, the next ones find the rows there already.
+    // After the first query, rows are sent ahead, so that later queries find them there.
     this.#unlisten = store.listen(() => { if (this.#running !== undefined) this.#feeding ??= setTimeout(() => this.#feed(), FEED_EVERY).unref() })
   }
 
-  /** Rejects with a QueryError, which has a code and, where it is about a place, a line and a column. */
+  /** Rejects with a QueryError, which has a code and, if the error has a position, a line and a column. */
   async query (query: string, { timeout = 10_000, signal, scope = {} }: QueryOptions = {}): Promise<QueryResult> {
     return await this.#queued({
       message: id => ({ type: 'query', id, query, timeout, first: this.#store.first, scope }),
@@ -71,7 +71,7 @@ export class Queries {
     })
   }
 
-  /** What may be written at a place in a query. */
+  /** Completions at a position in a query. */
   async complete (query: string, position = query.length): Promise<Completion> {
     return await this.#queued({
       message: id => ({ type: 'complete', id, query, position }),
@@ -91,7 +91,7 @@ export class Queries {
     await worker?.terminate()
   }
 
-  /** One after the other: the thread does one thing at a time, and each has its whole time. */
+  /** One after another: the thread runs one job at a time, and each gets its full time. */
   async #queued<T> (job: Job<T>): Promise<T> {
     if (this.#waiting >= MAX_WAITING) throw new QueryError('FAI_KQL_LIMIT', 'Too many queries at once')
     this.#waiting++
@@ -117,7 +117,7 @@ export class Queries {
     return new Promise<T>((resolve, reject) => {
       let hard: NodeJS.Timeout | undefined
       let cancelled = false
-      // The thread stops by itself; where it cannot, it is ended.
+      // The thread stops by itself; if it can't, it is terminated.
       const endAfter = (time: number, error: QueryError): void => {
         clearTimeout(hard)
         hard = setTimeout(() => {
@@ -180,7 +180,7 @@ export class Queries {
     if (running !== undefined) this.#last = this.#last.then(() => this.#running === running ? this.#handOver(running) : undefined)
   }
 
-  /** What has come since the last time, in pieces: ingestion goes on between them. */
+  /** Sends the rows since the last call, in chunks, so that ingestion continues in between. */
   async #handOver (running: Running): Promise<void> {
     const store = this.#store
     while (running.sent < store.last) {

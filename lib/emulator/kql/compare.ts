@@ -1,9 +1,9 @@
-/** Which of two cells is smaller, whether they are equal, and keys for grouping. */
+/** Ordering and equality of cells, and keys for grouping. */
 import { Decimal } from './decimal'
 import { toJson } from './dynamic'
 import { Double, isBag, type Value } from './values'
 
-/** Of two cells of one type that are not null. NaN comes before every number. */
+/** Compares two non-null cells of the same type. NaN sorts before every number. */
 export function order (a: Value, b: Value): number {
   if (a instanceof Decimal && b instanceof Decimal) return a.compare(b)
   if (typeof a === 'object' || typeof b === 'object') return orderDynamic(a, b)
@@ -21,7 +21,7 @@ function rank (value: Value): number {
   return Array.isArray(value) ? 4 : 5
 }
 
-/** Parts of dynamic values, of whatever kinds. */
+/** Compares parts of dynamic values of any types. */
 export function orderDynamic (a: Value, b: Value): number {
   const [first, second] = [rank(a), rank(b)]
   if (first !== second) return first - second
@@ -45,7 +45,7 @@ function looselyEqual (a: Value, b: Value): boolean {
   return b instanceof Double && b.value === a
 }
 
-/** The same for equal cells, and only for them: of one column, so types need no mark. */
+/** Equal cells, and only they, have the same key. Cells come from one column, so the key needs no type. */
 export function keyOf (value: Value): string | number | bigint | boolean | null {
   if (value === null || typeof value !== 'object') return value
   if (value instanceof Decimal) return value.toString()
@@ -59,7 +59,7 @@ export function keyOfAll (values: readonly Value[]): string | number | bigint | 
   let key = ''
   for (const value of values) {
     const part = keyOf(value)
-    // With its length before it no text can be mistaken for two.
+    // The length prefix keeps different texts from producing the same key.
     key += typeof part === 'string' ? `s${part.length}:${part}` : `${part === null ? 'n' : typeof part === 'boolean' ? 'b' : '#'}${String(part)};`
   }
   return key

@@ -10,7 +10,7 @@ import { isInteger, isNumeric, type Scalar, type Value } from './values'
 export function compileComparison (node: Syntax, context: Context): Expression {
   const kind = kindOf(node).replace('Expression', '')
   if (kind.includes('Between')) return between(node, context, kind === 'NotBetween')
-  // The parser's InCs is in~, the one that ignores case.
+  // The parser's InCs means in~, which ignores case.
   if (/^(?:Not)?In(?:Cs)?$/.test(kind)) return within(node, context, kind.startsWith('Not'), kind.endsWith('Cs'))
   const left = compile(part(node, 'Left'), context)
   const right = compile(part(node, 'Right'), context)
@@ -18,7 +18,7 @@ export function compileComparison (node: Syntax, context: Context): Expression {
   return compare(kind, left, right)
 }
 
-/** Three-valued: what is not known stays so, unless the other side decides. */
+/** Three-valued logic: null stays null, unless the other side decides. */
 function logic (kind: 'And' | 'Or', left: Expression, right: Expression): Expression {
   const [a, b] = [cast(left, 'bool').of, cast(right, 'bool').of]
   const decisive = kind === 'Or'
@@ -40,7 +40,7 @@ function common (left: Expression, right: Expression): Scalar {
   const [a, b] = [left.type, right.type]
   if (a === b) return a
   if (isNumeric(a) && isNumeric(b)) return a === 'decimal' || b === 'decimal' ? 'decimal' : isInteger(a) && isInteger(b) ? 'long' : 'real'
-  // A dynamic value is compared as what stands beside it.
+  // A dynamic value is compared as the other side's type.
   if (a === 'dynamic') return isInteger(b) ? 'dynamic' : b
   if (b === 'dynamic') return isInteger(a) ? 'dynamic' : a
   // success == false, success == 1: the column holds True or False as text.
@@ -66,7 +66,7 @@ export function compare (kind: string, left: Expression, right: Expression): Exp
       constant,
       of: row => {
         const [x, y] = [a(row), b(row)]
-        // What is missing equals nothing that is there; of two that are missing nobody can say.
+        // A null never equals a value; comparing two nulls gives null.
         if (x === null || y === null) return x === y ? null : negative
         return equal(x, y) !== negative
       }
@@ -90,7 +90,7 @@ function read ({ of, type }: Expression, as: Scalar): Expression['of'] {
   if (as === 'real' && isInteger(type)) return row => { const value = of(row); return value === null ? null : Number(value) }
   // success == 1: the column holds True or False.
   if (type === 'string' && isInteger(as)) return row => convert(of(row), type, as) ?? convert(convert(of(row), type, 'bool'), 'bool', as)
-  // Text within a dynamic value is no number to a comparison, and a number no text.
+  // In comparisons, text in a dynamic value is never a number, nor a number text.
   return row => convert(of(row), type, as)
 }
 
@@ -99,7 +99,7 @@ function between (node: Syntax, context: Context, negative: boolean): Expression
   const range = part(node, 'Right')
   const low = compile(part(range, 'First'), context)
   let high = compile(part(range, 'Second'), context)
-  // `datetime between (a .. 2d)`: the second is a length.
+  // `datetime between (a .. 2d)`: the second operand is a duration.
   if (value.type === 'datetime' && high.type === 'timespan') high = arithmetic('Add', low, high, node)
   const both = logic('And', compare('GreaterThanOrEqual', value, low), compare('LessThanOrEqual', value, high))
   if (!negative) return both
@@ -120,7 +120,7 @@ function within (node: Syntax, context: Context, negative: boolean, loose: boole
   for (const each of candidates) {
     if (!each.constant) continue
     const given = valueOf({ ...each, of: convertTo(each) })
-    // Nothing is never found, the empty text is.
+    // A null never matches, but an empty text does.
     if (given !== null) known.add(key(given))
   }
   const others = moving.map(convertTo)

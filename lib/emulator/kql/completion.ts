@@ -1,12 +1,12 @@
-/** What may be written at a place in a query, and what is wrong with it so far. */
+/** Completions at a position in a query, and the errors so far. */
 
 export interface Problem { message: string, start: number, length: number }
 
 export interface Suggestions {
-  /** What an item takes the place of. */
+  /** Start of the text that an item replaces. */
   start: number
   length: number
-  /** `caret` is a place in `insert`: between the brackets of a function. */
+  /** `caret` is a position in `insert`: between a function's parentheses. */
   items: Array<{ text: string, insert: string, caret: number, kind: string }>
 }
 

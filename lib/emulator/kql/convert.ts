@@ -1,4 +1,4 @@
-/** A cell of one type → another, as tolong(), tostring() and the like do it: nothing where it cannot be. */
+/** A cell of one type → another, like tolong(), tostring() and so on: null if it can't be converted. */
 import { Decimal } from './decimal'
 import { EPOCH_MS, formatDatetime, parseDatetime, SINCE_YEAR_1, within } from './datetime'
 import { realText, toDynamic, toJson } from './dynamic'
@@ -39,7 +39,7 @@ export function toText (value: Value, from: Scalar): string {
   }
 }
 
-/** An integer as text: decimal or hexadecimal, spaces around it. */
+/** An integer in text: decimal or hexadecimal, surrounding spaces allowed. */
 function integerIn (text: string, bits: 32 | 64): Int | null {
   const hex = /^\s*0x([0-9a-f]{1,16})\s*$/i.exec(text)
   if (hex !== null) {
@@ -62,7 +62,7 @@ function toLong (value: Value, from: Scalar): Int | null {
   return typeof value === 'bigint' ? value : null
 }
 
-/** Within a dynamic value a double that is too large becomes the largest integer. */
+/** Inside a dynamic value, a double that is too large becomes the largest integer. */
 function saturated (value: number, bits: 32 | 64): Int | null {
   if (Number.isNaN(value)) return null
   const limit = 2 ** (bits - 1)
@@ -122,7 +122,7 @@ function toDatetime (value: Value, from: Scalar): Int | null {
   return from === 'dynamic' || isInteger(from) || from === 'real' ? within(fromTicks(number)) : null
 }
 
-/** What a number means as a time depends on its size: seconds, ms, µs since 1970, or ticks since the year 1. */
+/** The unit of a number as a time depends on its size: seconds, ms, µs since 1970, or ticks since the year 1. */
 function fromTicks (number: Int): Int {
   return subtract(number, SINCE_YEAR_1)
 }
@@ -145,12 +145,12 @@ function toGuid (value: Value): string | null {
   return /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/.test(text) ? text : null
 }
 
-/** A piece of text, as parse, parse-kv and extract() take it → a cell. */
+/** A piece of text, as from parse, parse-kv and extract() → a cell. */
 export function fromText (text: string, type: Scalar): Value {
   return type === 'dynamic' ? parsed(text, 'string') : convert(text, 'string', type)
 }
 
-/** todynamic(): the value that a JSON text stands for; any other text stands for itself. */
+/** todynamic(): the value of a JSON text; any other text is returned unchanged. */
 export function parsed (value: Value, from: Scalar): Value {
   if (typeof value !== 'string' || from !== 'string') return toDynamic(value, from)
   if (value === '') return null

@@ -2,23 +2,23 @@
 import { add, modulo, multiply, subtract, type Int } from './integers'
 
 export const TICKS = { microsecond: 10, millisecond: 1e4, second: 1e7, minute: 6e8, hour: 36e9, day: 864e9, week: 6048e9 } as const
-/** Days from 1970-01-01 to the day that ticks count from. */
+/** Days from 1970-01-01 to 2020-01-01, the day that ticks count from. */
 const EPOCH_DAY = 18_262
 export const EPOCH_MS = EPOCH_DAY * 86_400_000
-/** Ticks from 0001-01-01 to the same day: what tolong(datetime) and bin() count from. */
+/** Ticks from 0001-01-01 to that day: tolong(datetime) and bin() count from the year 1. */
 export const SINCE_YEAR_1 = multiply(737_424, TICKS.day)
 const FIRST = -737_424
 const LAST = 2_914_635
 
 export interface Parts { year: number, month: number, day: number, /** Of the day. */ ticks: number }
 
-/** Days since 2020-01-01, and ticks of that day. */
+/** Days since 2020-01-01, and ticks within that day. */
 export function splitDay (time: Int): [day: number, ticks: number] {
   const ticks = Number(modulo(time, TICKS.day))
   return [Number(subtract(time, ticks)) / TICKS.day, ticks]
 }
 
-/** Nothing where the day is out of the years 1 to 9999. */
+/** Null if the day is outside the years 1 to 9999. */
 export function fromDay (day: number, ticks: number): Int | null {
   return day < FIRST || day >= LAST ? null : add(multiply(day, TICKS.day), ticks)
 }
@@ -32,7 +32,7 @@ export function fromMilliseconds (ms: number): Int {
   return Math.round((ms - EPOCH_MS) * 1e4)
 }
 
-/** The calendar day of a count of days, after the usual algorithm with years that begin in March. */
+/** The calendar date for a day count, using the usual algorithm with years that start in March. */
 export function parts (time: Int): Parts {
   const [days, ticks] = splitDay(time)
   const z = days + EPOCH_DAY + 719_468
@@ -45,7 +45,7 @@ export function parts (time: Int): Parts {
   return { year: yearOfEra + era * 400 + (month <= 2 ? 1 : 0), month, day: ofYear - Math.floor((153 * march + 2) / 5) + 1, ticks }
 }
 
-/** Days since 2020-01-01 of a calendar day; months beyond 1 to 12 count on into other years. */
+/** Days since 2020-01-01 for a calendar date; months outside 1 to 12 carry over into other years. */
 export function dayOf (year: number, month: number, day: number): number {
   const y = year + Math.floor((month - 1) / 12)
   const m = ((month - 1) % 12 + 12) % 12 + 1
@@ -93,7 +93,7 @@ function offset (zone: string | undefined): number {
 
 const fraction = (digits: string | undefined): number => digits === undefined ? 0 : Number(digits.padEnd(7, '0').slice(0, 7))
 
-/** The forms that the engine reads: ISO 8601 and its parts, RFC 822, and month/day/year. */
+/** Parses the formats that the engine accepts: ISO 8601 and its parts, RFC 822, and month/day/year. */
 export function parseDatetime (text: string): Int | null {
   let match = ISO.exec(text)
   if (match !== null) {

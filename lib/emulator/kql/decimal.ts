@@ -1,4 +1,4 @@
-/** Decimal numbers: a whole number and the place of its point, 34 digits at most. */
+/** Decimal numbers: an integer and a scale, 34 digits at most. */
 
 const DIGITS = 34
 
@@ -51,7 +51,7 @@ export class Decimal {
     return a < b ? -1 : a > b ? 1 : 0
   }
 
-  /** Towards minus infinity. */
+  /** Rounds toward minus infinity. */
   floor (): Decimal {
     if (this.scale <= 0) return this
     const unit = 10n ** BigInt(this.scale)
@@ -79,7 +79,7 @@ export class Decimal {
   }
 }
 
-/** One form for each value: without zeros at the end, and cut to the digits that are kept. */
+/** The canonical form of a value: no trailing zeros, cut to the maximum number of digits. */
 function normal (unscaled: bigint, scale: number): Decimal {
   let [value, places] = [unscaled, scale]
   const excess = value.toString().length - DIGITS - (value < 0n ? 1 : 0)

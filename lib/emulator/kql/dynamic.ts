@@ -1,11 +1,11 @@
-/** Dynamic values ↔ what JSON has for them, and paths into them. */
+/** Dynamic values ↔ their JSON form, and paths into them. */
 import { Decimal } from './decimal'
 import { formatDatetime } from './datetime'
 import type { Int } from './integers'
 import { formatTimespan } from './timespan'
 import { Double, isBag, JsonText, realIn, type Scalar, type Value } from './values'
 
-/** What JSON.parse gave → value. */
+/** A JSON.parse result → value. */
 export function fromPlain (plain: unknown): Value {
   if (typeof plain === 'string' || typeof plain === 'boolean') return plain
   if (typeof plain === 'number') return Number.isSafeInteger(plain) ? plain : realIn(plain)
@@ -14,12 +14,12 @@ export function fromPlain (plain: unknown): Value {
   return null
 }
 
-/** What a stored row keeps as text → the value itself. */
+/** A stored row's JSON text → the value itself. */
 export function resolved (value: Value): Value {
   return value instanceof JsonText ? fromPlain(JSON.parse(value.text)) : value
 }
 
-/** Value → what JSON has for it. */
+/** Value → its JSON form. */
 export function toPlain (value: Value): unknown {
   if (isBag(value)) return Object.fromEntries([...value].map(([key, part]) => [key, toPlain(part)]))
   if (Array.isArray(value)) return value.map(toPlain)
@@ -28,7 +28,7 @@ export function toPlain (value: Value): unknown {
   return typeof value === 'bigint' ? Number(value) : value
 }
 
-/** Value → compact JSON text, as tostring() gives it. */
+/** Value → compact JSON text, as from tostring(). */
 export function toJson (value: Value, sorted = false): string {
   if (isBag(value)) {
     const pairs = sorted ? [...value].sort(([a], [b]) => a < b ? -1 : 1) : [...value]
@@ -48,7 +48,7 @@ export function realText (value: number): string {
   return /^-?\d+$/.test(text) ? `${text}.0` : text
 }
 
-/** A cell of any type → the same as part of a dynamic value. */
+/** A cell of any type → the same value inside a dynamic one. */
 export function toDynamic (value: Value, type: Scalar): Value {
   if (value === null) return null
   switch (type) {
@@ -60,7 +60,7 @@ export function toDynamic (value: Value, type: Scalar): Value {
   }
 }
 
-/** `bag.key`, `bag['key']`, `list[2]`, `list[-1]`. Nothing where there is nothing. */
+/** `bag.key`, `bag['key']`, `list[2]`, `list[-1]`. Null if there is none. */
 export function member (value: Value, key: Value): Value {
   if (isBag(value)) return typeof key === 'string' ? value.get(key) ?? null : null
   if (Array.isArray(value) && typeof key === 'number') return value[key < 0 ? value.length + key : key] ?? null

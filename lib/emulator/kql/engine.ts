@@ -1,4 +1,4 @@
-/** The text of a query, and tables → its answer. */
+/** A query's text and tables → its answer. */
 import { compileNode } from './compiler'
 import type { Completion } from './completion'
 import { QueryError } from './errors'
@@ -12,10 +12,10 @@ import type { Row, Table } from './values'
 
 const interpreter: Interpreter = { compile: compileNode, evaluate: evaluateTable }
 
-/** Plugins whose columns depend on the rows that they are given. */
+/** Plugins whose columns depend on their input rows. */
 const BY_ROWS = new Set(['bag_unpack', 'pivot'])
 const WARM_UP = 'datatable(a:long, b:string)[1, "x"] | where a > 0 | summarize count() by b | order by b asc'
-/** Of one query. */
+/** Per query. */
 const MAX_STAGES = 20
 
 export interface Answer { table: Table, render?: Render }
@@ -23,7 +23,7 @@ export interface Answer { table: Table, render?: Render }
 export function createEngine (tables: Tables) {
   const language = createLanguage(tables.schemas)
 
-  /** Rejects with a QueryError. `interrupted` is asked now and then whether to go on; `stored` has some of the tables' rows, or all. */
+  /** Rejects with a QueryError. `interrupted` is called regularly to ask whether to stop; `stored` has some or all of the tables' rows. */
   function run (query: string, interrupted: () => QueryError | undefined = () => undefined, stored = tables): Answer {
     const made = new Map<string, { schema: Schema, rows: readonly Row[] }>()
     const all: Tables = {
@@ -37,11 +37,11 @@ export function createEngine (tables: Tables) {
       const { code, problems } = language.parse(text, [...made.values()].map(({ schema }) => schema))
       const stage = made.size < MAX_STAGES ? stageOf(code.Syntax) : undefined
       const problem = problems.find(({ start }) => stage === undefined || start < stage.End)
-      // Once a part has been replaced, places are no longer those of the query as it was written.
+      // Once a part has been replaced, positions no longer match the original query.
       if (problem !== undefined) throw made.size === 0 ? problemError(problem, text) : new QueryError('FAI_KQL_INVALID', problem.message.replace(/\.$/, ''))
       const scope = new Scope(running)
       if (stage === undefined) return { table: evaluateQuery(code.Syntax, scope), render: renderOf(code.Syntax) }
-      // As the engine does it: rows up to there first, then the rest is bound to their columns.
+      // Like the engine: compute the rows up to there first, then bind the rest to their columns.
       defineBefore(code.Syntax, stage.TextStart, scope)
       const { columns, rows } = evaluateTable(stage, scope)
       const name = `__stage_${made.size + 1}`
@@ -50,20 +50,20 @@ export function createEngine (tables: Tables) {
     }
   }
 
-  /** What may be written at a place, and what is wrong so far. */
+  /** Completions at a position, and the errors so far. */
   function complete (query: string, position: number): Completion {
     const { code, problems } = language.parse(query)
-    // Only rows can tell what a plugin makes of them.
+    // A plugin's columns are known only from its rows.
     const known = stageOf(code.Syntax)?.End ?? Infinity
     return { ...language.complete(query, position), problems: problems.filter(({ start }) => start < known) }
   }
 
-  // The parser sets itself up with its first query, which is not to be that of a user.
+  // The parser initializes itself on its first query, which shouldn't be a user's.
   run(WARM_UP)
   return { run, complete }
 }
 
-/** The first pipe that ends in a plugin whose columns only the rows can tell. */
+/** The first pipe that ends in a plugin whose columns depend on the rows. */
 function stageOf (root: Syntax): Syntax | undefined {
   let found: Syntax | undefined
   for (const node of walk(root)) {
@@ -75,7 +75,7 @@ function stageOf (root: Syntax): Syntax | undefined {
   return found
 }
 
-/** What the last `render` asks for. */
+/** The options of the last `render`. */
 function renderOf (root: Syntax): Render | undefined {
   const found = [...walk(root)].findLast(node => kindOf(node) === 'RenderOperator')
   if (found === undefined) return undefined

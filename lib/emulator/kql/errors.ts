@@ -1,22 +1,22 @@
-/** What can go wrong with a query: an error with a code and, where there is one, a place in its text. */
+/** Query errors, with a code and, if known, a position in the query's text. */
 
 export type QueryErrorCode =
   /** The query is wrong: a syntax error, an unknown column, a wrong type. */
   'FAI_KQL_INVALID' |
-  /** The language has it, this engine does not. The message names it. */
+  /** Valid KQL that this engine doesn't support. The message names it. */
   'FAI_KQL_UNSUPPORTED' |
   /** The time limit was reached. */
   'FAI_KQL_TIMEOUT' |
-  /** Its client has gone, or the emulator was closed. */
+  /** The client disconnected, or the emulator was closed. */
   'FAI_KQL_CANCELLED' |
-  /** More rows or memory than a query may use. */
+  /** The query needed more rows or memory than allowed. */
   'FAI_KQL_LIMIT' |
   /** The package with the parser is missing. */
   'FAI_KQL_NOT_INSTALLED'
 
 export class QueryError extends Error {
   readonly code: QueryErrorCode
-  /** Beginning with 1, in the query's text. */
+  /** Starting at 1, in the query's text. */
   line?: number
   column?: number
 

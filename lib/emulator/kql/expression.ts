@@ -1,4 +1,4 @@
-/** What a scalar expression becomes: a function from a row to its value. And what it is compiled with. */
+/** A compiled scalar expression is a function from a row to its value. Defines that, and the context for compiling. */
 import { convert } from './convert'
 import { resolved } from './dynamic'
 import type { Scope } from './scope'
@@ -12,10 +12,10 @@ export interface Expression {
   of (row: Row): Value
 }
 
-/** Where a row stands among the others, for prev(), next() and their kind. */
+/** A row's position among the others, for prev(), next() and so on. */
 export interface Window { rows: readonly Row[], index: number }
 
-/** Aggregates that an expression has asked for, and their results while it is evaluated. */
+/** Aggregates that an expression uses, and their results during evaluation. */
 export interface Slots {
   add (create: () => Accumulator): number
   results: readonly Value[]
@@ -29,11 +29,11 @@ export interface Accumulator {
 export interface Context {
   columns: readonly Column[]
   scope: Scope
-  /** Where rows are serialized. */
+  /** Set if rows are serialized. */
   window?: Window
-  /** Where aggregates may stand. */
+  /** Set if aggregates are allowed. */
   slots?: Slots
-  /** What `step.column` means in scan. */
+  /** Resolves `step.column` in scan. */
   path?: (step: string, column: string) => Expression | undefined
 }
 
@@ -47,7 +47,7 @@ export function valueOf (expression: Expression): Value {
   return expression.of(NOTHING)
 }
 
-/** What depends on no row is computed once. */
+/** Evaluates an expression once if it depends on no row. */
 export function folded (expression: Expression): Expression {
   return expression.constant ? constant(valueOf(expression), expression.type) : expression
 }
@@ -60,11 +60,11 @@ export function cast (expression: Expression, type: Scalar): Expression {
   return folded({ ...expression, type, of: row => convert(of(row), from, type) })
 }
 
-/** What a function is told of its call. */
+/** What a function knows about its call. */
 export interface Call {
   name: string
   args: Expression[]
-  /** As the binder says. */
+  /** The type from the binder. */
   type: Scalar
   node: Syntax
   context: Context
@@ -72,7 +72,7 @@ export interface Call {
 
 export type ScalarFunction = (call: Call) => (row: Row) => Value
 
-/** Several columns at once, as series_stats() gives them. */
+/** Returns several columns at once, like series_stats(). */
 export type TupleFunction = (call: Call) => (row: Row) => Value[]
 
 export function compile (node: Syntax, context: Context): Expression {
@@ -83,7 +83,7 @@ export function evaluate (node: Syntax, scope: Scope): Table {
   return scope.run.interpreter.evaluate(node, scope)
 }
 
-/** The context of expressions over the rows of a table. */
+/** The context for expressions over a table's rows. */
 export function contextOf (table: Table, scope: Scope): Context {
   return { columns: table.columns, scope, window: table.serialized ? { rows: table.rows, index: 0 } : undefined }
 }

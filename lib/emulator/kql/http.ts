@@ -15,7 +15,7 @@ const STATUS: Readonly<Record<QueryErrorCode, number>> = {
 }
 
 export function createQueryApi (queries: Queries) {
-  /** False where the request is for somebody else. */
+  /** False if the request is for another handler. */
   return async function handle (request: IncomingMessage, response: ServerResponse, { pathname, searchParams }: URL): Promise<boolean> {
     if (request.method === 'POST' && pathname === '/api/query') {
       const body = await readQuery(request)
@@ -24,7 +24,7 @@ export function createQueryApi (queries: Queries) {
       return true
     }
     if (pathname === '/api/query/complete' && (request.method === 'GET' || request.method === 'POST')) {
-      // Addresses have a limit that queries do not.
+      // POST, because URLs have a length limit and queries don't.
       const query = request.method === 'POST' ? await readQuery(request) : searchParams.get('query') ?? ''
       const position = searchParams.get('position')
       await answer(response, async () => JSON.stringify(await queries.complete(query, position !== null && /^\d{1,7}$/.test(position) ? Number(position) : query.length)))
@@ -43,7 +43,7 @@ async function readQuery (request: IncomingMessage): Promise<string> {
   return body.toString()
 }
 
-/** The query as plain text, or as Azure's API has it: `{ "query": "…" }`. */
+/** The query as plain text, or as in Azure's API: `{ "query": "…" }`. */
 function queryIn (body: string): string {
   if (!body.trimStart().startsWith('{')) return body
   let parsed: unknown
@@ -77,7 +77,7 @@ function send (response: ServerResponse, status: number, body: string): void {
   response.end(body)
 }
 
-/** What JSON.parse would not give back is text: integers beyond 2^53, NaN and the infinities. */
+/** Values that JSON can't represent are written as text: integers beyond 2^53, NaN and the infinities. */
 export function toJson (result: QueryResult): string {
   return JSON.stringify(result, (_key, value: unknown) => typeof value === 'bigint' || (typeof value === 'number' && !Number.isFinite(value)) ? String(value) : value)
 }

@@ -1,10 +1,10 @@
-/** JSON text → dynamic values, which keep what JSON.parse loses: 1.0, integers beyond 2^53, the order of keys. */
+/** JSON text → dynamic values, keeping what JSON.parse loses: 1.0, integers beyond 2^53, the order of keys. */
 import { wrap } from './integers'
 import { realIn, type Value } from './values'
 
 const DEEPEST = 200
 
-/** Nothing where the text is no JSON. */
+/** Undefined if the text is not valid JSON. */
 export function parseJson (text: string): { value: Value } | undefined {
   const reader = new Reader(text)
   const value = reader.value(0)
@@ -95,7 +95,7 @@ class Reader {
     return this.#takes('}') ? pairs : undefined
   }
 
-  /** Behind the opening bracket: whether the closing one follows. */
+  /** After the opening bracket: whether the closing one follows immediately. */
   #opens (closing: string): boolean {
     this.#at++
     return this.#takes(closing)

@@ -1,4 +1,4 @@
-/** Microsoft's parser and binder, loaded when the first query comes: text → syntax tree, errors with their places, completion. */
+/** Microsoft's parser and binder, loaded for the first query: text → syntax tree, errors with positions, completion. */
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
 import type { Problem, Suggestions } from './completion'
@@ -38,13 +38,13 @@ export interface Parsed { code: Code, problems: Problem[] }
 
 let library: Library | undefined
 
-/** Some half a second the first time; the first query needs about another. */
+/** Takes about half a second the first time; the first query takes about as long again. */
 function load (): Library {
   if (library !== undefined) return library
   const require = createRequire(__filename)
   try {
     const folder = dirname(require.resolve(`${PACKAGE}/package.json`))
-    // The package's own entry point is four times the size; both files define globals, which stay within this thread.
+    // The package's own entry point is four times the size. Both files define globals, which stay in this thread.
     require(join(folder, 'bridge.min.js'))
     require(join(folder, 'Kusto.Language.Bridge.min.js'))
   } catch (error) {
@@ -75,7 +75,7 @@ export function createLanguage (tables: readonly Schema[]) {
   }
 
   return {
-    /** With further tables that exist for this query alone. */
+    /** `more`: extra tables that exist only for this query. */
     parse (query: string, more: readonly Schema[] = []): Parsed {
       const code = KustoCode.ParseAndAnalyze(query, more.length === 0 ? globals : withTables(more.map(symbol)))
       const found = code.GetDiagnostics()
@@ -100,7 +100,7 @@ export function createLanguage (tables: readonly Schema[]) {
   }
 }
 
-/** The engine takes two things that the binder does not: count(x), and text as a condition of search. */
+/** The engine accepts two things that the binder doesn't: count(x), and text as a search condition. */
 function isAllowed (root: Syntax, start: number): boolean {
   for (const node of walk(root)) {
     if (node.TextStart > start) return false

@@ -1,11 +1,11 @@
-/** let statements and calls of the functions that they declare → what names stand for. */
+/** let statements and calls of the functions they declare → what names refer to. */
 import { compile, constant, evaluate, folded, type Context } from './expression'
 import { literal } from './literals'
 import type { Binding, Scope } from './scope'
 import { args, isTabular, kindOf, lacking, list, nameOf, optional, part, scalarNamed, type Syntax } from './syntax'
 import type { Table } from './values'
 
-/** Runs the let statements before a node, so that the node can be evaluated by itself. */
+/** Runs the let statements before a node, so that the node can be evaluated on its own. */
 export function defineBefore (block: Syntax, end: number, scope: Scope): void {
   for (const statement of list(block, 'Statements')) if (kindOf(statement) === 'LetStatement' && statement.End <= end) define(statement, scope)
 }
@@ -48,7 +48,7 @@ function argumentBinding (given: Syntax | undefined, parameter: Syntax, declarat
   return { kind: 'scalar', expression: otherwise === undefined ? constant(null, type) : literal(part(otherwise, 'Value')) }
 }
 
-/** The body as the binder has bound it for this very call. */
+/** The body as the binder bound it for this particular call. */
 export function bodyNode (node: Syntax): Syntax | undefined {
   const get = node.GetCalledFunctionBody as (() => Syntax | null) | undefined
   return get?.call(node) ?? undefined

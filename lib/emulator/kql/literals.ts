@@ -1,4 +1,4 @@
-/** Literals of the language → constants. */
+/** KQL literals → constants. */
 import { Decimal } from './decimal'
 import { convert, parsed, realFrom } from './convert'
 import { parseDatetime } from './datetime'
@@ -45,7 +45,7 @@ function read (text: string, type: Scalar): Value {
   }
 }
 
-/** What stands between the parentheses of dynamic(). */
+/** The content of dynamic(…). */
 function json (node: Syntax): Value {
   const kind = kindOf(node)
   switch (kind) {

@@ -1,9 +1,9 @@
-/** What the emulator and the thread that runs queries say to each other. */
+/** Messages between the emulator and the query thread. */
 import type { QueryErrorCode } from './errors'
 import type { Completion } from './completion'
 import type { QueryResult } from './output'
 
-/** Rows that are new, as their place in the order of arrival and their text, and the oldest one that is still kept. */
+/** New rows as id and text, and the id of the oldest row that is still stored. */
 export interface RowsMessage { type: 'rows', rows: Array<[itemId: number, text: string]> }
 
 /** Which rows a query sees. */
@@ -23,10 +23,10 @@ export type ToWorker = RowsMessage | QueryMessage | CompleteMessage
 
 export interface Failure { code: QueryErrorCode | undefined, message: string, line?: number, column?: number }
 
-/** The time of a query begins when it says that it has been started: all rows before it have been read by then. */
+/** A query's time starts with its `started` message: by then, all earlier rows have been read. */
 export type FromWorker = { id: number } & ({ started: true } | { result: QueryResult } | { completion: Completion } | { failure: Failure })
 
 export interface WorkerData {
-  /** Holds the id of a query that is to stop. */
+  /** Holds the id of the query to stop. */
   stop: Int32Array
 }

@@ -1,4 +1,4 @@
-/** Cells → what an answer shows: times as ISO 8601, lengths of time as text, dynamic values as JSON has them. */
+/** Cells → values in an answer: times as ISO 8601, timespans as text, dynamic values as JSON. */
 import { Decimal } from './decimal'
 import { formatDatetime } from './datetime'
 import { resolved, toPlain } from './dynamic'
@@ -6,14 +6,14 @@ import type { Int } from './integers'
 import { formatTimespan } from './timespan'
 import { type Scalar, type Table, type Value } from './values'
 
-/** How the query asks for its answer to be drawn. */
+/** How the query wants its answer drawn. */
 export interface Render { kind: string, properties: Record<string, string> }
 
 export interface QueryResult {
   columns: Array<{ name: string, type: Scalar }>
   /**
    * `datetime` is ISO 8601 text in UTC, `timespan` text as `[-][d.]hh:mm:ss[.fffffff]`, `dynamic` a JSON value, `decimal`
-   * a number, `long` a number, or a bigint beyond 2^53. What is missing is null; a `string` never is.
+   * a number, `long` a number, or a bigint beyond 2^53. Missing values are null; a `string` never is.
    */
   rows: unknown[][]
   render?: Render

@@ -11,7 +11,7 @@ import { INPUT, type Scope } from './scope'
 import { args, isTabular, kindOf, lacking, list, nameOf, part, wrong, type Syntax } from './syntax'
 import type { Table } from './values'
 
-/** Runs the statements of a query; its answer is that of the last expression. */
+/** Runs the statements of a query; the last expression is its answer. */
 export function evaluateQuery (block: Syntax, scope: Scope): Table {
   let answer: Syntax | undefined
   for (const statement of list(block, 'Statements')) {
@@ -22,7 +22,7 @@ export function evaluateQuery (block: Syntax, scope: Scope): Table {
   }
   if (answer === undefined) throw wrong('The query has no tabular expression', block)
   if (isTabular(answer) || kindOf(answer) === 'PipeExpression') return evaluateTable(answer, scope)
-  // A bare value is answered as print would.
+  // A bare value is answered like print would.
   const expression = compile(answer, { columns: [], scope })
   return { columns: [{ name: 'print_0', type: expression.type }], rows: [[valueOf(expression)]], serialized: true }
 }
@@ -48,7 +48,7 @@ export function evaluateTable (node: Syntax, scope: Scope): Table {
   }
 }
 
-/** An operator that begins a subquery works on the rows that the outer operator gives it. */
+/** An operator at the start of a subquery works on the rows from the outer operator. */
 function implied (node: Syntax, scope: Scope): Table {
   const input = scope.find(INPUT)
   if (input?.kind !== 'table') throw lacking(kindOf(node).replace(/(?:Expression|Operator)$/, ''), node)
@@ -71,7 +71,7 @@ function named (node: Syntax, scope: Scope): Table {
   return { columns: schema.columns, rows: scope.run.tables.rows(name), serialized: false }
 }
 
-/** table('requests'), a function of the user's own, or materialize(). */
+/** table('requests'), a user-defined function, or materialize(). */
 function called (node: Syntax, scope: Scope): Table {
   const name = nameOf(part(node, 'Name'))
   const binding = scope.find(name)

@@ -1,9 +1,9 @@
-/** Patterns of RE2 → those of JavaScript. */
+/** RE2 patterns → JavaScript patterns. */
 import { invalid } from './errors'
 
 const known = new Map<string, RegExp>()
 
-/** Flags as JavaScript has them; a pattern may bring (?i), (?s), (?m), (?U) of its own. */
+/** JavaScript flags; a pattern may add its own (?i), (?s), (?m), (?U). */
 export function regex (pattern: string, flags: string): RegExp {
   const key = `${flags}/${pattern}`
   let found = known.get(key)
@@ -32,7 +32,7 @@ function build (pattern: string, given: string): RegExp {
   try {
     return new RegExp(source, flags)
   } catch {
-    // Escapes that RE2 allows everywhere, JavaScript only without the flag u.
+    // RE2 always allows some escapes that JavaScript allows only without the u flag.
     try {
       return new RegExp(source, flags.replace('u', ''))
     } catch (error) {
@@ -45,7 +45,7 @@ const CLASSES: Readonly<Record<string, string>> = {
   alpha: 'A-Za-z', digit: '0-9', alnum: 'A-Za-z0-9', upper: 'A-Z', lower: 'a-z', space: '\\s', punct: '!-\\/:-@\\[-`{-~', word: '\\w', xdigit: '0-9A-Fa-f'
 }
 
-/** Quantifiers take as little as they can. */
+/** Makes quantifiers lazy. */
 export function lazy (source: string): string {
   return source.replace(/(\\.|\[(?:\\.|[^\]])*\])|([*+?]|\{\d+(?:,\d*)?\})(\?)?/g, (_, skipped: string | undefined, quantifier: string, already: string | undefined) => skipped ?? (already === undefined ? `${quantifier}?` : quantifier))
     .replace(/\(\?\?/g, '(?')

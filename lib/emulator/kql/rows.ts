@@ -1,4 +1,4 @@
-/** The stored rows as the tables that queries read: added as they come, dropped as the store drops them. */
+/** The stored rows as tables for queries: added as they arrive, dropped when the store drops them. */
 import { toRow } from '../columns'
 import type { Envelope, RowType } from '../rows'
 import { convert } from './convert'
@@ -10,10 +10,10 @@ import type { Tables } from './scope'
 import { STORED, type StoredTable } from './tables'
 import type { Column, Row, Value } from './values'
 
-/** Texts that many rows share are kept once: this many, and no longer than that. */
+/** Texts shared by many rows are stored once: up to this many, up to this length. */
 const SHARED = 20_000
 const SHORT = 120
-/** Columns in which hardly two rows are alike. */
+/** Columns whose values rarely repeat. */
 const DISTINCT = new Set(['id', 'url', 'data', 'message', 'outerMessage', 'innermostMessage', 'operation_Id', 'operation_ParentId', 'session_Id', 'user_Id', 'itemId'])
 
 interface Kept { table: StoredTable, ids: number[], rows: Row[] }
@@ -48,7 +48,7 @@ export function createRows () {
   return {
     tables,
 
-    /** Some of the rows, as the page's filters for time and role choose them. */
+    /** The rows selected by the page's time and role filters. */
     within (scope: QueryScope): Tables {
       return within([...kept.values()], tables, scope)
     },
@@ -63,7 +63,7 @@ export function createRows () {
       }
     },
 
-    /** Drops the rows that came before the first one that the store has. */
+    /** Drops the rows before the first one in the store. */
     dropBefore (first: number): void {
       for (const found of kept.values()) {
         const from = found.ids.findIndex(itemId => itemId >= first)

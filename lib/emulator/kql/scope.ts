@@ -1,4 +1,4 @@
-/** What names stand for in a query: let statements, parameters of functions, tables; and what a run shares. */
+/** What names refer to in a query: let statements, function parameters, tables; and the state that a run shares. */
 import { QueryError } from './errors'
 import type { Context, Expression } from './expression'
 import type { Syntax } from './syntax'
@@ -7,11 +7,11 @@ import type { Table } from './values'
 
 export type Binding =
   { kind: 'scalar', expression: Expression } |
-  /** Run when it is first asked for. */
+  /** Evaluated on first use. */
   { kind: 'table', table: () => Table } |
   { kind: 'function', declaration: Syntax, scope: Scope }
 
-/** The name of the rows that a subquery works on; no query can spell it. */
+/** The name of a subquery's input rows; no query can spell it. */
 export const INPUT = '\u0000input'
 
 export class Scope {
@@ -27,7 +27,7 @@ export class Scope {
     this.names.set(name, binding)
   }
 
-  /** For the whole query: what the operator `as` names is known beyond its pipe. */
+  /** For the whole query: names from the `as` operator are visible beyond their pipe. */
   defineEverywhere (name: string, binding: Binding): void {
     if (this.outer === undefined) this.define(name, binding)
     else this.outer.defineEverywhere(name, binding)
@@ -37,7 +37,7 @@ export class Scope {
     return new Scope(this.run, this)
   }
 
-  /** For a subquery over rows that are here already. */
+  /** For a subquery over existing rows. */
   over (table: Table): Scope {
     const scope = this.inner()
     scope.define(INPUT, { kind: 'table', table: () => table })
@@ -50,20 +50,20 @@ export interface Tables {
   rows (name: string): Table['rows']
 }
 
-/** The evaluator itself, through which its parts reach each other. */
+/** The evaluator itself, through which its parts call each other. */
 export interface Interpreter {
   compile (node: Syntax, context: Context): Expression
   evaluate (node: Syntax, scope: Scope): Table
 }
 
-/** Rows that one query may make on its way, and cells: a cross join must not fill the memory. */
+/** Maximum intermediate rows and cells of one query: a cross join must not fill up the memory. */
 const MAX_ROWS = 5_000_000
 const MAX_CELLS = 60_000_000
 const CHECK_EVERY = 4_096
 
 /** One run of a query. */
 export class Run {
-  /** now() is the same all through a query. */
+  /** now() is constant throughout a query. */
   readonly now = Date.now()
   private steps = 0
   private made = 0
@@ -71,14 +71,14 @@ export class Run {
 
   constructor (readonly tables: Tables, readonly interpreter: Interpreter, private readonly interrupted: () => QueryError | undefined) {}
 
-  /** Called for every row that is looked at, so that a query can be stopped. */
+  /** Called for every row read, so that a query can be stopped. */
   step (): void {
     if (++this.steps % CHECK_EVERY !== 0) return
     const reason = this.interrupted()
     if (reason !== undefined) throw reason
   }
 
-  /** Called for every row that is made. */
+  /** Called for every row created. */
   made1 (width: number): void {
     this.step()
     this.cells += width

@@ -1,4 +1,4 @@
-/** The parser's syntax tree as the evaluator reads it: kinds by name, lists as arrays, and the columns that the binder found. */
+/** The parser's syntax tree as the evaluator reads it: kinds by name, lists as arrays, and the binder's columns. */
 import { invalid, unsupported, type QueryError } from './errors'
 import type { Column, Scalar } from './values'
 
@@ -25,7 +25,7 @@ export interface List<T> { Count: number, getItem (index: number): T }
 
 let kinds: readonly string[] = []
 
-/** Called once, when the parser has been loaded. */
+/** Called once, after the parser is loaded. */
 export function setKinds (names: readonly string[]): void {
   kinds = names
 }
@@ -34,7 +34,7 @@ export function kindOf (node: Syntax): string {
   return kinds[node.Kind] ?? 'Unknown'
 }
 
-/** A part that a node of this kind always has. */
+/** A part that every node of this kind has. */
 export function part (node: Syntax, name: string): Syntax {
   const found = optional(node, name)
   if (found === undefined) throw unsupported(`${kindOf(node)} without ${name}`, placeOf(node))
@@ -46,7 +46,7 @@ export function optional (node: Syntax | undefined, name: string): Syntax | unde
   return found ?? undefined
 }
 
-/** The elements of a list, without the separators between them. */
+/** The elements of a list, without separators. */
 export function list (node: Syntax | undefined, name: string): Syntax[] {
   const elements = node?.[name] as Syntax | null | undefined
   if (elements === null || elements === undefined) return []
@@ -63,7 +63,7 @@ export function args (call: Syntax): Syntax[] {
   return list(part(call, 'ArgumentList'), 'Expressions')
 }
 
-/** Of a name, a declaration or a reference. */
+/** The name of a name node, declaration or reference. */
 export function nameOf (node: Syntax): string {
   const name = node.SimpleName
   return typeof name === 'string' ? name : node.ToString().trim()
@@ -73,7 +73,7 @@ export function tokenText (node: Syntax | undefined): string {
   return typeof node?.Text === 'string' ? node.Text : node?.ToString().trim() ?? ''
 }
 
-/** `kind=leftouter` and the like, names in small letters. */
+/** `kind=leftouter` and so on, with lower-case names. */
 export function parameters (node: Syntax, name = 'Parameters'): Map<string, string> {
   return new Map(list(node, name).map(each => {
     const value = part(each, 'Expression')
@@ -90,7 +90,7 @@ const ALIASES: Readonly<Record<string, Scalar>> = {
 export function scalarNamed (name: string): Scalar {
   const small = name.toLowerCase()
   if (SCALARS.has(small)) return small as Scalar
-  // An unknown type is that of a part of a dynamic value.
+  // An unknown type is part of a dynamic value.
   return ALIASES[small] ?? 'dynamic'
 }
 
@@ -98,7 +98,7 @@ export function typeOf (node: Syntax): Scalar {
   return scalarNamed(node.ResultType?.Name ?? 'dynamic')
 }
 
-/** The columns that the binder says an expression or operator yields. */
+/** The columns that an expression or operator returns, according to the binder. */
 export function columnsOf (node: Syntax): Column[] {
   const columns = node.ResultType?.Columns
   if (columns === undefined || columns === null) return []
@@ -121,7 +121,7 @@ export function symbolOf (node: Syntax): string {
   return node.ReferencedSymbol?.constructor.$$fullname?.split('.').at(-1) ?? ''
 }
 
-/** In the text that is being run, to be told in errors. */
+/** A position in the running text, for error messages. */
 export interface Place { line: number, column: number }
 
 let text = ''
@@ -148,7 +148,7 @@ export function lacking (what: string, node: Syntax): QueryError {
   return unsupported(what, placeOf(node))
 }
 
-/** A node and everything in it, in the order of the text. */
+/** A node and its descendants, in text order. */
 export function * walk (node: Syntax): Generator<Syntax> {
   yield node
   for (let index = 0; index < node.ChildCount; index++) {

@@ -1,4 +1,4 @@
-/** Azure's tables: their columns, in their order, with the classic names and those of a Log Analytics workspace. */
+/** Azure's tables: their columns in order, with the classic names and those of a Log Analytics workspace. */
 import { fromMilliseconds } from './datetime'
 import { isObject } from '../fields'
 import type { Row, RowType } from '../rows'
@@ -7,7 +7,7 @@ import { JsonText, type Scalar, type Value } from './values'
 export interface TableColumn {
   name: string
   type: Scalar
-  /** In the workspace's table, where that has it. */
+  /** The name in the workspace's table, if it has the column. */
   workspace?: string
   workspaceType?: Scalar
   read (row: Row): Value
@@ -49,7 +49,7 @@ const duration = real('duration', 'DurationMs', row => row.duration)
 const performanceBucket = text('performanceBucket', 'PerformanceBucket', row => bucket(row.duration ?? row.totalDuration))
 const severityLevel = int('severityLevel', 'SeverityLevel', row => row.severityLevel)
 const customMeasurements = json('customMeasurements', 'Measurements', row => row.customMeasurements)
-/** Text in the classic table, as Azure has it, and a truth value in the workspace's. */
+/** Text in the classic table, as in Azure, and a boolean in the workspace's. */
 const success: TableColumn = {
   name: 'success',
   type: 'string',
@@ -58,7 +58,7 @@ const success: TableColumn = {
   read: row => row.success === undefined ? '' : row.success ? 'True' : 'False'
 }
 
-/** What every table has after its own columns. */
+/** The columns that every table has after its own. */
 function common (itemType: string): TableColumn[] {
   return [
     text('itemType', undefined, () => itemType),
@@ -87,7 +87,7 @@ function common (itemType: string): TableColumn[] {
     text('iKey', 'IKey', row => row.iKey),
     text('sdkVersion', 'SDKVersion', row => row.sdkVersion),
     text('itemId', undefined, row => String(row.itemId)),
-    // A row may stand for a fraction of one more than a whole number: Azure keeps whole numbers.
+    // A row may stand for a fractional number of items, but Azure stores whole numbers.
     int('itemCount', 'ItemCount', row => Math.round(row.itemCount))
   ]
 }

@@ -8,13 +8,13 @@ import { JsonText, type Row } from './values'
 
 type Test = (text: string, wanted: string) => boolean
 
-/** Letters and digits make terms; everything else is between them. */
+/** Letters and digits form terms; everything else separates them. */
 const WORD = /[\p{L}\p{N}]/u
 
 function boundaryBefore (text: string, at: number): boolean {
   if (at === 0) return true
   const unit = text.charCodeAt(at - 1)
-  // The second half of a pair is read with its first.
+  // The second half of a surrogate pair is read with the first.
   const start = unit >= 0xdc00 && unit < 0xe000 ? at - 2 : at - 1
   return !WORD.test(String.fromCodePoint(text.codePointAt(Math.max(0, start)) ?? 0))
 }
@@ -26,7 +26,7 @@ function boundaryAfter (text: string, at: number): boolean {
 function termTest (before: boolean, after: boolean): Test {
   return (text, wanted) => {
     if (wanted === '') return true
-    // A term's edge that is no letter or digit may stand anywhere.
+    // If a term starts or ends with neither a letter nor a digit, that side can be anywhere.
     const [first, last] = [before && !boundaryAfter(wanted, 0), after && !boundaryBefore(wanted, wanted.length)]
     for (let at = text.indexOf(wanted); at !== -1; at = text.indexOf(wanted, at + 1)) {
       if ((!first || boundaryBefore(text, at)) && (!last || boundaryAfter(text, at + wanted.length))) return true

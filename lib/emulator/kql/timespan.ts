@@ -1,4 +1,4 @@
-/** Lengths of time, in ticks of 100 ns ↔ text, and the formats of format_datetime() and format_timespan(). */
+/** Timespans, in ticks of 100 ns ↔ text, and the formats of format_datetime() and format_timespan(). */
 import { invalid } from './errors'
 import { parts, TICKS } from './datetime'
 import { fromReal, negate, wrap, type Int } from './integers'
@@ -56,7 +56,7 @@ function split (span: Int) {
   }
 }
 
-// What may stand between the fields of a format.
+// Allowed between the fields of a format.
 const SEPARATOR = /^[ /\-:,.[\]_]+$/
 
 /** format_timespan(): d, h, m, s, f and F, with separators. */

@@ -1,4 +1,4 @@
-/** What a cell may hold, by its column's type, and the tables that operators hand on. */
+/** What a cell may hold, by column type, and the tables that operators pass on. */
 import { Decimal } from './decimal'
 
 export type Scalar = 'bool' | 'datetime' | 'dynamic' | 'guid' | 'int' | 'long' | 'real' | 'decimal' | 'string' | 'timespan'
@@ -6,24 +6,24 @@ export type Scalar = 'bool' | 'datetime' | 'dynamic' | 'guid' | 'int' | 'long' |
 export interface Column { name: string, type: Scalar }
 
 /**
- * A double within a dynamic value that would read as an integer: 1.0, NaN, Infinity. Other numbers there are plain:
- * whole ones are longs. Outside dynamic values the column's type tells.
+ * A double inside a dynamic value that would otherwise read as an integer: 1.0, NaN, Infinity. Other numbers there are
+ * plain, and whole ones are longs. Outside dynamic values, the column's type decides.
  */
 export class Double {
   constructor (readonly value: number) {}
 }
 
-/** A dynamic value of a stored row, kept as its text: it is read where a query asks for it. */
+/** A stored row's dynamic value, kept as text and parsed only if a query needs it. */
 export class JsonText {
   constructor (readonly text: string) {}
 }
 
-/** A property bag keeps the order of its keys, and any key is a plain one. */
+/** Property bags keep the order of their keys, and any string can be a key. */
 export type Bag = Map<string, Value>
 
 /**
  * `long`, `int`: number or bigint (see integers.ts). `datetime`: such an integer of 100 ns ticks since 2020-01-01,
- * which keeps today's times exact numbers. `timespan`: ticks. `string`, `guid`: text; a string is never null.
+ * which keeps present-day times exact numbers. `timespan`: ticks. `string`, `guid`: text; a string is never null.
  */
 export type Value = null | boolean | string | number | bigint | Decimal | Double | JsonText | Bag | Value[]
 
@@ -32,11 +32,11 @@ export type Row = readonly Value[]
 export interface Table {
   columns: readonly Column[]
   rows: readonly Row[]
-  /** Rows have an order that prev(), next() and row_number() may rely on. */
+  /** The rows have an order that prev(), next() and row_number() can rely on. */
   serialized: boolean
 }
 
-/** What a column of this type holds where there is nothing. */
+/** The missing value of a column with this type. */
 export function missing (type: Scalar): Value {
   return type === 'string' ? '' : null
 }
@@ -53,7 +53,7 @@ export function isNumeric (type: Scalar): boolean {
   return type === 'long' || type === 'int' || type === 'real' || type === 'decimal'
 }
 
-/** A number out of a dynamic value, or nothing. */
+/** The number in a dynamic value, or null. */
 export function numberIn (value: Value): number | null {
   if (typeof value === 'number') return value
   if (value instanceof Double) return value.value

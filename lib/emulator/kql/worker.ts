@@ -1,4 +1,4 @@
-/** The thread that runs queries: rows and questions come in, answers go out. Nothing here can stop the ingestion of rows. */
+/** The thread that runs queries: rows and queries come in, answers go out. Nothing here can block ingestion. */
 import { parentPort, workerData } from 'node:worker_threads'
 import { createEngine } from './engine'
 import { QueryError } from './errors'
@@ -6,7 +6,7 @@ import type { Failure, FromWorker, QueryMessage, ToWorker, WorkerData } from './
 import { toResult, type QueryResult } from './output'
 import { createRows } from './rows'
 
-/** Rows of one answer, as Azure has it. */
+/** Maximum rows in one answer, as in Azure. */
 const MAX_ROWS = 500_000
 
 const { stop } = workerData as WorkerData
@@ -30,14 +30,14 @@ function failureOf (error: unknown): Failure {
   const { code, message, line, column } = error as QueryError
   if (error instanceof QueryError) return { code, message, line, column }
   if (error instanceof RangeError && /call stack/.test(message)) return { code: 'FAI_KQL_LIMIT', message: 'The query is nested too deeply' }
-  // A fault of ours: the message alone, so that no row's text is in it.
+  // A bug of ours: send only the message, so that it contains no row's text.
   return { code: undefined, message: `The query failed: ${message}` }
 }
 
 port?.on('message', (message: ToWorker) => {
   if (message.type === 'rows') return rows.add(message.rows)
   const { id } = message
-  // The parser, which takes its time, is loaded before the query's own begins.
+  // The parser is slow to load, so load it before the query's own time starts.
   let answer: FromWorker
   try {
     engine ??= createEngine(rows.tables)

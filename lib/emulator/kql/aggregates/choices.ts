@@ -1,10 +1,10 @@
-/** take_any and arg_max where they stand within an expression, and so have one value. */
+/** take_any and arg_max inside an expression, where they return one value. */
 import type { Accumulator, Expression } from '../expression'
 import { order, orderDynamic } from '../compare'
 import type { Row, Value } from '../values'
 import { conditionOf, type AggregateFunction } from './define'
 
-/** The row that has the largest or smallest value; the first of equals, and any row where no value is there. */
+/** The row with the largest or smallest value; the first of equals, and any row if there are no values. */
 export function bestRow ({ of, type }: Expression, sign: 1 | -1): { add (row: Row): void, row (): Row | undefined } {
   let best: Value = null
   let chosen: Row | undefined
@@ -34,7 +34,7 @@ function any (conditional: boolean): AggregateFunction {
     return () => {
       let found: Value = null
       return {
-        // One that says something is preferred.
+        // Prefers a non-empty value.
         add (row) { if ((found === null || found === '') && holds(row)) found = of(row) },
         result: () => found ?? (type === 'string' ? '' : null)
       }

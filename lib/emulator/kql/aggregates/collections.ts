@@ -5,7 +5,7 @@ import { valueOf, type Expression } from '../expression'
 import { isBag, type Bag, type Row, type Value } from '../values'
 import { conditionOf, type AggregateFunction } from './define'
 
-/** Cells of one aggregated value, where the query names no smaller number. */
+/** Maximum cells in one aggregated value, unless the query sets a lower limit. */
 const MOST = 1_048_576
 
 interface Kind { nulls?: boolean, unique?: boolean, conditional?: boolean }
@@ -15,7 +15,7 @@ function mostOf (expression: Expression | undefined): number {
   return given === null ? MOST : Math.min(MOST, Number(given))
 }
 
-/** Lists within a dynamic column are taken apart; of other columns nothing is left out but what is missing. */
+/** Lists in a dynamic column are flattened; for other columns only nulls are left out. */
 function listing ({ nulls = false, unique = false, conditional = false }: Kind): AggregateFunction {
   return ({ args }) => {
     const [{ of, type }] = args
@@ -47,7 +47,7 @@ function listing ({ nulls = false, unique = false, conditional = false }: Kind):
   }
 }
 
-/** Of two values for one key the first stays. */
+/** For duplicate keys, the first value wins. */
 function bagging (conditional: boolean): AggregateFunction {
   return ({ args }) => {
     const [{ of }] = args

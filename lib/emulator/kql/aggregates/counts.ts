@@ -16,7 +16,7 @@ const countif: AggregateFunction = ({ args: [condition] }) => {
   }
 }
 
-/** Exact, where the engine estimates. */
+/** Exact; the engine estimates. */
 function distinct () {
   const seen = new Set<unknown>()
   return { take (value: Value) { seen.add(keyOf(value)) }, result: () => seen.size }

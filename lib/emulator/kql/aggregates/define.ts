@@ -1,10 +1,10 @@
-/** The pieces that aggregate functions are made of. */
+/** Building blocks for aggregate functions. */
 import { cast, type Accumulator, type Call, type Expression } from '../expression'
 import type { Row, Scalar, Value } from '../values'
 
 export type AggregateFunction = (call: Call) => () => Accumulator
 
-/** Takes the values of one argument that are there; a second argument is a condition where the name ends in `if`. */
+/** Aggregates the non-null values of one argument; if the name ends in `if`, the second argument is a condition. */
 export function over (create: (type: Scalar, call: Call) => { take (value: Value): void, result (): Value }, { conditional = false, as }: { conditional?: boolean, as?: Scalar } = {}): AggregateFunction {
   return call => {
     const argument = as === undefined ? call.args[0] : cast(call.args[0], as)

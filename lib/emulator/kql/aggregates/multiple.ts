@@ -1,4 +1,4 @@
-/** Aggregates that make several columns: arg_max(x, *), take_any(a, b), percentiles(x, 50, 95). */
+/** Aggregates that return several columns: arg_max(x, *), take_any(a, b), percentiles(x, 50, 95). */
 import { aggregates } from '.'
 import { callOf } from '../calls'
 import { columnNamed, compile, type Accumulator, type Context, type Expression } from '../expression'
@@ -9,7 +9,7 @@ import { percents, ranks } from './percentiles'
 
 export interface Multiple { width: number, create (): { add (row: Row): void, results (): Value[] } }
 
-/** Nothing where the call makes one column. `grouped` are the columns that the rows are grouped by, which `*` leaves out. */
+/** Undefined if the call returns one column. `grouped`: the group-by columns, which `*` leaves out. */
 export function multiple (node: Syntax, context: Context, grouped: ReadonlySet<string>): Multiple | undefined {
   if (kindOf(node) !== 'FunctionCallExpression') return undefined
   const name = nameOf(part(node, 'Name'))

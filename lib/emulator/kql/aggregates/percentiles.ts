@@ -1,4 +1,4 @@
-/** percentile, percentilew and these as arrays: the nearest rank, where the engine estimates in large sets. */
+/** percentile, percentilew and their array forms. Always the nearest rank; the engine estimates for large sets. */
 import { order } from '../compare'
 import { toDynamic } from '../dynamic'
 import { cast, valueOf, type Accumulator, type Expression } from '../expression'
@@ -47,7 +47,7 @@ function one (weighted: boolean): AggregateFunction {
   }
 }
 
-/** The percentages as arguments, or as one list of them. */
+/** The percentages, given as arguments or as one list. */
 export function percents (given: Expression[]): number[] {
   return given.flatMap(each => {
     const value = valueOf(each)

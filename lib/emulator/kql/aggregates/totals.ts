@@ -1,4 +1,4 @@
-/** sum, avg, min, max, stdev, variance, and these with a condition. */
+/** sum, avg, min, max, stdev, variance, and their conditional forms. */
 import { Decimal } from '../decimal'
 import { order, orderDynamic } from '../compare'
 import { fromReal, add, type Int } from '../integers'
@@ -49,7 +49,7 @@ function extreme (sign: 1 | -1) {
   }
 }
 
-/** By Welford's method, which loses nothing where the mean is large. */
+/** Welford's method, which stays precise if the mean is large. */
 function spread (finish: (squares: number, count: number) => number) {
   return () => {
     let count = 0

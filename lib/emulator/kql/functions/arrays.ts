@@ -1,4 +1,4 @@
-/** Functions of dynamic lists and sets. */
+/** Functions for dynamic lists and sets. */
 import { keyOf, order, orderDynamic } from '../compare'
 import { toDynamic } from '../dynamic'
 import { cast, valueOf, type ScalarFunction } from '../expression'
@@ -7,7 +7,7 @@ import { add, type Int } from '../integers'
 import { withNulls } from './define'
 import { invalid } from '../errors'
 
-/** Nothing where the value is no list. */
+/** Null if the value is not a list. */
 function ofList (compute: (list: Value[], ...others: never[]) => Value): ScalarFunction {
   return withNulls(['dynamic', 'long'], (list: Value, ...others: Value[]) => Array.isArray(list) ? compute(list, ...others as never[]) : null)
 }
@@ -35,7 +35,7 @@ function shifted (by: (list: Value[], distance: number) => number): ScalarFuncti
   }
 }
 
-/** What is missing comes last. */
+/** Missing values sort last. */
 function sorted (sign: 1 | -1): ScalarFunction {
   return ({ args: [list, nullsLast] }) => {
     const last = nullsLast === undefined || nullsLast.type !== 'bool' ? true : valueOf(nullsLast) !== false
@@ -96,7 +96,7 @@ const indexOf: ScalarFunction = ({ args: [list, wanted, start, count] }) => row 
 
 const packed: ScalarFunction = ({ args }) => row => args.map(({ of, type }) => toDynamic(of(row), type))
 
-/** Elements of one value at most. */
+/** Maximum elements in one value. */
 const MOST = 1_048_576
 
 const range: ScalarFunction = ({ args: [from, to, step] }) => {

@@ -1,4 +1,4 @@
-/** Functions of property bags, and of texts that hold parts: URLs, versions, paths, addresses. */
+/** Functions for property bags and structured texts: URLs, versions, paths, addresses. */
 import { keyOf } from '../compare'
 import { convert, parsed, toText } from '../convert'
 import { Decimal } from '../decimal'
@@ -14,7 +14,7 @@ const pack: ScalarFunction = ({ args }) => {
   return row => new Map(keys.map((key, index) => [key(row), toDynamic(values[index].of(row), values[index].type)]))
 }
 
-/** Of two values for one key the first stays. */
+/** For duplicate keys, the first value wins. */
 function merged (...bags: Value[]): Value {
   const found: Bag = new Map()
   for (const bag of bags) if (isBag(bag)) for (const [key, value] of bag) if (!found.has(key)) found.set(key, value)

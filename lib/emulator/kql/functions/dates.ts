@@ -1,4 +1,4 @@
-/** Functions of datetimes and timespans. */
+/** Functions for datetimes and timespans. */
 import { dayOf, daysInMonth, fromDay, fromMilliseconds, make, parts, SINCE_YEAR_1, splitDay, TICKS, weekday, within } from '../datetime'
 import { invalid } from '../errors'
 import { cast, valueOf, type ScalarFunction } from '../expression'
@@ -10,7 +10,7 @@ import { over } from './define'
 
 type Period = 'day' | 'week' | 'month' | 'year'
 
-/** The first day of the period that a time lies in, so many periods on. */
+/** The first day of the period containing a time, moved by `offset` periods. */
 function firstDay (time: Int, period: Period, offset: number): number {
   const [day] = splitDay(time)
   const { year, month } = parts(time)
@@ -25,7 +25,7 @@ function firstDay (time: Int, period: Period, offset: number): number {
 const startOf = (period: Period): ScalarFunction => over(['datetime', 'long'], (time: Int, offset = 0) => fromDay(firstDay(time, period, offset), 0))
 const endOf = (period: Period): ScalarFunction => over(['datetime', 'long'], (time: Int, offset = 0) => fromDay(firstDay(time, period, offset + 1) - 1, TICKS.day - 1))
 
-/** ISO 8601: weeks begin on Monday, the first is that of January 4th. */
+/** ISO 8601: weeks start on Monday, and week 1 contains January 4th. */
 function isoWeek (time: Int): number {
   const [day] = splitDay(time)
   const thursday = day - (weekday(day) + 6) % 7 + 3
@@ -52,7 +52,7 @@ function addPeriods (period: string, amount: number, time: Int): Int | null {
   return within(add(time, unit < 1 ? fromReal(amount * unit) ?? 0 : multiply(amount, unit)))
 }
 
-/** How many ends of periods lie between two times. */
+/** The number of period boundaries between two times. */
 function difference (period: string, a: Int, b: Int): Value {
   const name = period.toLowerCase()
   const [x, y] = [parts(a), parts(b)]
@@ -147,7 +147,7 @@ export const dates: Readonly<Record<string, ScalarFunction>> = {
   datetime_local_to_utc: over(['datetime', 'string'], (time: Int, zone: string) => zoned(time, zone, -1))
 }
 
-/** By what the clocks of a time zone are ahead of UTC at that time. */
+/** Shifts by the time zone's UTC offset at that time. */
 function zoned (time: Int, zone: string, sign: 1 | -1): Value {
   const utc = Math.floor(Number(subtract(time, fromMilliseconds(0))) / TICKS.millisecond)
   try {

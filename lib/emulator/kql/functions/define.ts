@@ -1,15 +1,15 @@
-/** The pieces that scalar functions are made of. */
+/** Building blocks for scalar functions. */
 import { cast, type Expression, type ScalarFunction } from '../expression'
 import type { Row, Scalar, Value } from '../values'
 
 type Readers = Array<(row: Row) => Value>
 
-/** Arguments as the function wants them; the last type goes for all that follow. */
+/** Converts arguments to the function's types; the last type applies to all that follow. */
 function readers (args: readonly Expression[], types: readonly Scalar[]): Readers {
   return args.map((each, index) => cast(each, types[Math.min(index, types.length - 1)]).of)
 }
 
-/** A function of values of these types. Where one is missing the result is, too. */
+/** A function of values of these types. If an argument is null, so is the result. */
 export function over (types: Scalar[], compute: (...values: never[]) => Value): ScalarFunction {
   return call => {
     const read = readers(call.args, types)
@@ -25,7 +25,7 @@ export function over (types: Scalar[], compute: (...values: never[]) => Value): 
   }
 }
 
-/** The same, told of missing values as null. */
+/** The same, but null arguments are passed on. */
 export function withNulls (types: Scalar[], compute: (...values: never[]) => Value): ScalarFunction {
   return ({ args }) => {
     const read = readers(args, types)

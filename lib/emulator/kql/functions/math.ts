@@ -1,4 +1,4 @@
-/** Functions of numbers, and bin(). */
+/** Number functions, and bin(). */
 import { SINCE_YEAR_1 } from '../datetime'
 import { Decimal } from '../decimal'
 import { cast, type ScalarFunction } from '../expression'
@@ -10,16 +10,16 @@ const real = (compute: (...values: number[]) => number): ScalarFunction => over(
 
 const finite = (value: number): Value => Number.isNaN(value) ? null : value
 
-/** Half away from zero. */
+/** Rounds half away from zero. */
 function round (value: number, digits = 0): number {
   const unit = 10 ** digits
-  // What a double holds of 1.005 is a little less: the shortest text decides.
+  // A double holds slightly less than 1.005, so the shortest text decides.
   const scaled = Number(`${Math.abs(value)}e${digits}`)
   if (!Number.isFinite(scaled)) return Number.isFinite(value) ? Math.round(value * unit) / unit : value
   return Math.sign(value) * Number(`${Math.round(scaled)}e${-digits}`)
 }
 
-/** The same type as the argument's, where that is a whole number or a length of time. */
+/** Returns the argument's type if it is an integer or a timespan. */
 function kept (whole: (value: Int) => Int, fraction: (value: number) => number, decimal: (value: Decimal) => Decimal): ScalarFunction {
   return ({ args: [value] }) => row => {
     const given = value.of(row)
@@ -36,7 +36,7 @@ const rounded: ScalarFunction = call => {
   return over(['real', 'long'], round)(call)
 }
 
-/** A value down to a multiple of a size. */
+/** Rounds a value down to a multiple of a size. */
 export function binned (value: Value, size: Value, type: Scalar): Value {
   if (value === null || size === null) return null
   if (type === 'real') return Number(size) > 0 ? Math.floor(Number(value) / Number(size)) * Number(size) : null
@@ -44,7 +44,7 @@ export function binned (value: Value, size: Value, type: Scalar): Value {
     const quotient = (value as Decimal).divide(size as Decimal)
     return quotient === null ? null : quotient.floor().multiply(size as Decimal)
   }
-  // Times are counted from the year 1.
+  // Datetime bins start at the year 1.
   if (type === 'datetime') {
     const floored = floorTo(add(value as Int, SINCE_YEAR_1), size as Int)
     return floored === null ? null : subtract(floored, SINCE_YEAR_1)
@@ -65,7 +65,7 @@ const bin: ScalarFunction = ({ args: [value, size] }) => {
   if (step.constant && type === 'datetime') {
     const fixed = step.of([]) as Int | null
     if (fixed === null || fixed <= 0) return () => null
-    // 0001-01-01 moved to where our ticks count from: no big integers for a hundred thousand rows.
+    // Shift 0001-01-01 to our own epoch once, which avoids a bigint for each of a hundred thousand rows.
     const shift = subtract(SINCE_YEAR_1, floorTo(SINCE_YEAR_1, fixed) as Int)
     return row => { const time = given(row); return time === null ? null : subtract(floorTo(add(time as Int, shift), fixed) as Int, shift) }
   }

@@ -7,7 +7,7 @@ import { textOf } from '../text'
 import { missing, numberIn, type Row, type Value } from '../values'
 import { over } from './define'
 
-/** The pattern is built once where it is the same for every row. */
+/** A constant pattern is compiled once. */
 function patternOf (expression: Expression, flags: string, around: (source: string) => string = source => source): (row: Row) => RegExp {
   const of = textOf(expression)
   return row => regex(around(of(row)), flags)
@@ -25,7 +25,7 @@ const extract: ScalarFunction = ({ args: [pattern, group, source, typed], type, 
   }
 }
 
-/** One group makes a list of texts, several a list of lists. */
+/** One group gives a list of texts, several a list of lists. */
 const extractAll: ScalarFunction = ({ args }) => {
   const find = patternOf(args[0], 'gu')
   const text = textOf(args[args.length - 1])
@@ -65,7 +65,7 @@ const countOf: ScalarFunction = ({ args: [source, wanted, kind] }) => {
   }
 }
 
-/** What fits at the beginning or the end is cut off once. */
+/** Removes a match at the start or the end once. */
 function trim (start: boolean, end: boolean): ScalarFunction {
   return ({ args: [pattern, source] }) => {
     const text = textOf(source)
@@ -80,7 +80,7 @@ function trim (start: boolean, end: boolean): ScalarFunction {
   }
 }
 
-/** The place of a match, counted in code points. */
+/** The position of a match, in code points. */
 const indexOf: ScalarFunction = ({ args: [source, pattern, start, , occurrence] }) => {
   const text = textOf(source)
   const find = patternOf(pattern, 'gu')

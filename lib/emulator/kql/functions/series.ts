@@ -1,4 +1,4 @@
-/** Functions of series: lists of numbers, as make-series makes them. */
+/** Functions for series: lists of numbers, as from make-series. */
 import { cast, valueOf, type Expression, type ScalarFunction, type TupleFunction } from '../expression'
 import { numberIn, realIn, type Row, type Value } from '../values'
 import { withNulls } from './define'
@@ -11,7 +11,7 @@ function numbers (value: Value): Array<number | null> {
 
 const real = (value: number | null): Value => value === null ? null : realIn(value)
 
-/** Element by element; a single number stands for a whole list of it. */
+/** Element by element; a single number is repeated for the whole list. */
 function pairwise (compute: (a: number, b: number) => number | boolean): ScalarFunction {
   return withNulls(['dynamic'], (a: Value, b: Value) => {
     if (!Array.isArray(a) && !Array.isArray(b)) return null
@@ -30,7 +30,7 @@ function each (compute: (value: number) => number): ScalarFunction {
   return withNulls(['dynamic'], (list: Value) => Array.isArray(list) ? numbers(list).map(value => value === null ? null : realIn(compute(value))) : null)
 }
 
-/** Which elements count as missing: null, or what the query names. */
+/** Which elements count as missing: null, or what the query specifies. */
 function gaps ({ args }: { args: Expression[] }): (value: Value) => boolean {
   const placeholder = args[1] === undefined ? null : valueOf(cast(args[1], 'dynamic'))
   const key = keyOf(placeholder)
@@ -147,7 +147,7 @@ const dynamicLine: ScalarFunction = withNulls(['dynamic'], (list: Value) => {
   return new Map<string, Value>([['rsquare', realIn(rsquare)], ['slope', realIn(slope)], ['variance', realIn(variance)], ['rvariance', realIn(rvariance)], ['interception', realIn(interception)], ['line_fit', line]])
 })
 
-/** How far two series go together, from -1 to 1. */
+/** The correlation of two series, from -1 to 1. */
 function correlation (a: Value, b: Value): Value {
   const [x, y] = [numbers(a), numbers(b)].map(list => list.map(value => value ?? NaN))
   if (x.length !== y.length || x.length === 0) return null

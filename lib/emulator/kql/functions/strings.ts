@@ -1,4 +1,4 @@
-/** Functions of text. Lengths and places count code points, not UTF-16 units. */
+/** String functions. Lengths and positions count code points, not UTF-16 units. */
 import { toText } from '../convert'
 import { invalid } from '../errors'
 import type { ScalarFunction } from '../expression'

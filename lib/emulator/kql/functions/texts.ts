@@ -1,4 +1,4 @@
-/** Functions of texts that have parts: lines of CSV, paths, hashes. */
+/** Functions for structured texts: CSV lines, paths, hashes. */
 import { createHash } from 'node:crypto'
 import { toText } from '../convert'
 import type { ScalarFunction } from '../expression'

@@ -1,4 +1,4 @@
-/** Functions of any type: conversions, conditions, null checks. */
+/** Functions for any type: conversions, conditions, null checks. */
 import { randomUUID } from 'node:crypto'
 import { order } from '../compare'
 import { parsed } from '../convert'
@@ -12,7 +12,7 @@ const to = (type: Scalar): ScalarFunction => ({ args: [value] }) => cast(value, 
 
 const parseJson: ScalarFunction = ({ args: [value] }) => row => parsed(value.of(row), value.type)
 
-/** Branches have one type; a whole number and a fraction are two. */
+/** All branches share one type; a long and a real count as two. */
 function branches ({ name, args, type, node }: Call, indexes: number[]): Array<(row: Row) => Value> {
   const types = indexes.map(index => args[index].type)
   const numbers = types.filter(isNumeric)
@@ -55,7 +55,7 @@ const coalesce: ScalarFunction = call => {
   }
 }
 
-/** NaN is both the largest and the smallest; what is missing does not count. */
+/** NaN is both the largest and the smallest; nulls are ignored. */
 function extreme (sign: 1 | -1): ScalarFunction {
   return ({ args, type }) => {
     const values = args.map(each => cast(each, type).of)

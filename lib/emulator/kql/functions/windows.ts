@@ -6,7 +6,7 @@ import { missing, type Row, type Value } from '../values'
 
 type WindowFunction = (call: Call, window: Window) => (row: Row) => Value
 
-/** The row some places before or after. */
+/** The row a given distance before or after. */
 function neighbour (direction: 1 | -1): WindowFunction {
   return ({ args: [value, offset, otherwise], type }, window) => {
     const distance = offset === undefined ? 1 : Number(valueOf(offset))
@@ -18,7 +18,7 @@ function neighbour (direction: 1 | -1): WindowFunction {
   }
 }
 
-/** Something that is carried from row to row, until a condition begins it anew. */
+/** A value carried from row to row, until a condition resets it. */
 function carried<T> (window: Window, restart: ((row: Row) => Value) | undefined, next: (before: T | undefined, row: Row) => T, result: (state: T) => Value): (row: Row) => Value {
   let state: T | undefined
   return row => {

@@ -1,4 +1,4 @@
-/** What operators have in common. */
+/** Shared parts of operators. */
 import { cast, type Context, type Expression } from '../expression'
 import type { Scope } from '../scope'
 import { columnsOf, type Syntax } from '../syntax'
@@ -11,7 +11,7 @@ export function answer (node: Syntax, rows: Row[], serialized = false): Table {
   return { columns: columnsOf(node), rows, serialized }
 }
 
-/** Each row in its turn, with its place known to prev(), next() and their kind. */
+/** Each row in turn, with its index for prev(), next() and so on. */
 export function each (input: Table, context: Context, take: (row: Row) => void): void {
   const { run } = context.scope
   const { rows } = input
@@ -31,7 +31,7 @@ export function places (input: Table, names: readonly string[]): number[] {
   return names.map(name => input.columns.findIndex(column => column.name === name))
 }
 
-/** Rows in groups of equal keys, in the order in which the keys came. */
+/** Groups rows by key, in order of first appearance. */
 export function group<T> (rows: readonly Row[], keysOf: (row: Row) => Value[], key: (values: readonly Value[]) => unknown, create: (keys: Value[]) => T, add: (group: T, row: Row, index: number) => void): T[] {
   const groups = new Map<unknown, T>()
   rows.forEach((row, index) => {

@@ -25,7 +25,7 @@ function elements (value: Value, asArrays: boolean): Value[] {
   return [value]
 }
 
-/** Rows in place of one: as many as its longest list has elements. */
+/** Replaces one row with as many as its longest list has elements. */
 function expand (row: Row, expansions: Expansion[], asArrays: boolean, limit: number): Value[][] {
   const lists = expansions.map(({ of }) => elements(of(row), asArrays))
   const longest = Math.min(limit, Math.max(...lists.map(one => one.length)))
@@ -41,7 +41,7 @@ function limitOf (node: Syntax, scope: Scope): number {
   return clause === undefined ? Infinity : Number(valueOf(compile(part(clause, 'RowLimit'), { columns: [], scope })))
 }
 
-/** Where each column of the answer comes from: the row, an expansion, or the index. */
+/** The source of each result column: the row, an expansion, or the index. */
 function origins (columns: Table['columns'], input: Table, expansions: Expansion[], itemIndex: string | undefined) {
   const names = expansions.map(({ name }) => name)
   const unnamed = columns.filter(({ name }) => !names.includes(name) && name !== itemIndex && !input.columns.some(column => column.name === name))

@@ -1,4 +1,4 @@
-/** Operators that leave rows as they are: where, take, distinct, count, sample, as, getschema. */
+/** Operators that leave rows unchanged: where, take, distinct, count, sample, as, getschema. */
 import { keyOfAll } from '../compare'
 import { compile, columnNamed, contextOf, valueOf, type Expression } from '../expression'
 import type { Scope } from '../scope'
@@ -49,7 +49,7 @@ export const distinct: Operator = (node, input, scope) => {
   return answer(node, rows)
 }
 
-/** Rows by chance, each as likely as the others. */
+/** Random rows, all equally likely. */
 export const sample: Operator = (node, input, scope) => {
   const wanted = numberOf(node, 'Expression', scope)
   return { ...input, rows: drawn(input.rows, wanted), serialized: false }

@@ -1,4 +1,4 @@
-/** Operators by the kind of their syntax. */
+/** Operators by syntax kind. */
 import { mvApply, mvExpand } from './expand'
 import { evaluatePlugin } from './plugins'
 import { as, consume, count, distinct, filter, getSchema, pass, sample, sampleDistinct, take } from './filter'
@@ -39,7 +39,7 @@ export const operators: Readonly<Record<string, Operator>> = {
   ProjectOperator: project,
   ProjectRenameOperator: projectRename,
   ProjectReorderOperator: projectReorder,
-  // What it asks for is read from the query's text by whoever shows the answer.
+  // Whoever shows the answer reads the render options from the query's text.
   RenderOperator: pass,
   SampleDistinctOperator: sampleDistinct,
   SampleOperator: sample,

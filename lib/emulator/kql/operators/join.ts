@@ -75,7 +75,7 @@ export const join: Operator = (node, input, scope) => {
   for (const row of input.rows) {
     scope.run.step()
     const key = keyOfLeft(row)
-    // Of the left side one row for each key is taken.
+    // innerunique takes one left row per key.
     if (kind === 'innerunique') {
       if (seen.has(key)) continue
       seen.add(key)
@@ -104,7 +104,7 @@ function filtered (kind: string, { input, other, keys, index, keyOfLeft }: Match
   return other.rows.filter(row => { scope.run.step(); return left.has(keyOfAll(keys.right.map(of => of(row)))) === wanted })
 }
 
-/** The keys of the right side are left out. */
+/** Leaves out the keys of the right side. */
 export const lookup: Operator = (node, input, scope) => {
   const kind = (parameters(node).get('kind') ?? 'leftouter').toLowerCase()
   const { other, keys, index, keyOfLeft } = matched(node, 'LookupClause', input, scope)
@@ -114,7 +114,7 @@ export const lookup: Operator = (node, input, scope) => {
   for (const row of input.rows) {
     const places = index.get(keyOfLeft(row))
     if (places === undefined && kind === 'leftouter') rows.push([...row, ...noRight])
-    // The engine gives the last of several first.
+    // The engine returns the last of several matches first.
     for (const place of [...places ?? []].reverse()) {
       scope.run.made1(row.length + kept.length)
       rows.push([...row, ...kept.map(column => other.rows[place][column])])

@@ -10,7 +10,7 @@ import { SINCE_YEAR_1 } from '../datetime'
 import { each, group, type Operator } from './define'
 import { aggregation } from './summarize'
 
-/** Steps of one series at most. */
+/** Maximum steps in one series. */
 const LONGEST = 1_048_576
 
 interface Axis { type: Scalar, from: Value, to: Value, step: Value, inclusive: boolean }
@@ -28,7 +28,7 @@ function axisOf (node: Syntax, type: Scalar, scope: Scope): Axis {
   return { type, from: read(of('MakeSeriesFromClause'), type), to: read(of('MakeSeriesToClause'), type), step: read(of('MakeSeriesStepClause'), spanType), inclusive: false }
 }
 
-/** The steps from the first to the last; without an end, up to the last value. */
+/** The steps from start to end; without an end, up to the last value. */
 function points ({ type, from, to, step, inclusive }: Axis, values: Value[], node: Syntax): Value[] {
   const real = type === 'real'
   const start = from ?? floored(values.reduce((a, b) => order(b, a) < 0 ? b : a), step, type)
@@ -45,12 +45,12 @@ function points ({ type, from, to, step, inclusive }: Axis, values: Value[], nod
 
 function floored (value: Value, step: Value, type: Scalar): Value {
   if (type === 'real') return Math.floor(Number(value) / Number(step)) * Number(step)
-  // Times are counted from the year 1.
+  // Datetime bins start at the year 1.
   if (type === 'datetime') return subtract(floorTo(add(value as Int, SINCE_YEAR_1), step as Int) as Int, SINCE_YEAR_1)
   return floorTo(value as Int, step as Int)
 }
 
-/** Which step a value belongs to. */
+/** The step that a value belongs to. */
 function stepOf (value: Value, start: Value, step: Value, type: Scalar): number {
   if (type === 'real') return Math.floor((Number(value) - Number(start)) / Number(step))
   const distance = subtract(value as Int, start as Int)

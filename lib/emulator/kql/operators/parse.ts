@@ -1,4 +1,4 @@
-/** parse and parse-where: columns out of a text, by a pattern of literals and names. */
+/** parse and parse-where: extract columns from a text, using a pattern of literals and names. */
 import { fromText } from '../convert'
 import { compile, contextOf, type Context } from '../expression'
 import { lazy, regex } from '../regex'
@@ -12,10 +12,10 @@ interface Capture { name: string, type: Scalar }
 
 const escaped = (text: string): string => text.replace(/[.*+?^${}()|[\]\\/]/g, '\\$&')
 
-// In kind=regex a number takes digits only, so that patterns beside it may be wide.
+// In kind=regex numbers match only digits, so that neighboring patterns can be greedy.
 const NUMBERS: Partial<Record<Scalar, string>> = { int: '(-?\\d+)', long: '(-?\\d+)', real: '(-?\\d+(?:\\.\\d+)?(?:[eE][+-]?\\d+)?)', decimal: '(-?\\d+(?:\\.\\d+)?)' }
 
-/** The pattern as one regular expression, a group for each column. */
+/** The pattern as one regular expression, with a group for each column. */
 function patternOf (node: Syntax, kind: string, flags: string): { pattern: RegExp, captures: Capture[] } {
   const captures: Capture[] = []
   const asRegex = kind === 'regex'
@@ -34,7 +34,7 @@ function patternOf (node: Syntax, kind: string, flags: string): { pattern: RegEx
       source += asRegex ? NUMBERS[type] ?? '(.*)' : '([^]*?)'
     }
   })
-  // A pattern of literals has to take the whole text, a regular expression may leave an end over.
+  // A pattern of literals must match the whole text; a regular expression may leave a rest.
   const last = parts.at(-1)
   const open = asRegex && last !== undefined && kindOf(last).endsWith('LiteralExpression')
   if (flags.includes('U')) source = lazy(source)
@@ -54,7 +54,7 @@ function read (node: Syntax, context: Context): { captures: Capture[], values: (
       const match = pattern.exec(text(row))
       if (match === null) return undefined
       const values = captures.map(({ type }, index) => fromText(match[index + 1] ?? '', type))
-      // One value that does not fit its type spoils the match, unless it is relaxed.
+      // One value of the wrong type fails the match, unless it is relaxed.
       return kind !== 'relaxed' && values.some(value => value === null) ? undefined : values
     }
   }

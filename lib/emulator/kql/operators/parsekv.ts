@@ -1,4 +1,4 @@
-/** parse-kv: columns out of a text of keys and values. */
+/** parse-kv: extracts columns from a text of keys and values. */
 import { fromText } from '../convert'
 import { compile, contextOf } from '../expression'
 import { regex } from '../regex'
@@ -7,7 +7,7 @@ import { textOf } from '../text'
 import { missing, type Row } from '../values'
 import { each, type Operator } from './define'
 
-/** Keys → values; the first of equal keys stays. */
+/** Keys → values; the first of several equal keys wins. */
 type Reader = (text: string) => Map<string, string>
 
 function delimited (options: Map<string, string>): Reader {
@@ -44,7 +44,7 @@ function delimited (options: Map<string, string>): Reader {
     for (const pair of split(text)) {
       const at = pair.indexOf(inner)
       if (at === -1) {
-        // What has no key belongs to the value before it.
+        // Text without a key belongs to the value before it.
         if (greedy && last !== undefined) found.set(last, `${found.get(last) ?? ''}${pairs}${pair}`)
         continue
       }

@@ -20,7 +20,7 @@ export const evaluatePlugin: Operator = (node, input, scope) => {
   return schema === undefined ? table : shaped(table, part(schema, 'Schema'))
 }
 
-/** The columns that the query says it wants, in their order. */
+/** The columns that the query declares, in order. */
 function shaped (table: Table, schema: Syntax): Table {
   const columns = list(schema, 'Columns').map((one): Column => ({ name: nameOf(part(one, 'Name')), type: scalarNamed(part(one, 'Type').ToString().trim()) }))
   const from = places(table, columns.map(({ name }) => name))

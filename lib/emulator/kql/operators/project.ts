@@ -1,4 +1,4 @@
-/** Operators that compute columns or choose among them: print, project, extend, serialize, project-away and its kind. */
+/** Operators that compute or select columns: print, project, extend, serialize, project-away and so on. */
 import { tupleOf } from '../calls'
 import { compile, contextOf, type Context } from '../expression'
 import type { Scope } from '../scope'
@@ -6,13 +6,13 @@ import { args, columnsOf, kindOf, list, nameOf, part, type Syntax } from '../syn
 import type { Column, Row, Scalar, Table, Value } from '../values'
 import { each, places, type Operator } from './define'
 
-/** One expression of a list, and the columns that it fills. */
+/** One expression of a list, and the columns it fills. */
 interface Assignment {
-  /** Given by the query: none, one, or several in parentheses. */
+  /** Names given in the query: none, one, or several in parentheses. */
   names: string[]
-  /** Columns that the binder has for it. */
+  /** How many columns the binder has for it. */
   width: number
-  /** Of a single column. */
+  /** If it is a single column. */
   type?: Scalar
   values (row: Row): Value[]
 }
@@ -41,7 +41,7 @@ function projected (node: Syntax, assignments: Assignment[]): { columns: Column[
   const columns: Column[] = []
   let next = 0
   for (const { names, width } of assignments) {
-    // A single name takes the first of several values.
+    // A single name gets the first of several values.
     columns.push(...bound.slice(next, next + (names.length === 1 ? 1 : width)))
     next += width
   }
@@ -101,13 +101,13 @@ function extended (node: Syntax, input: Table, scope: Scope): Table {
   return { columns, rows, serialized: input.serialized }
 }
 
-/** `extend tolong(x)` without a name replaces the column x. */
+/** An unnamed `extend tolong(x)` replaces the column x. */
 function converted (node: Syntax): string | undefined {
   const [only] = kindOf(node) === 'FunctionCallExpression' ? args(node) : []
   return only !== undefined && kindOf(only) === 'NameReference' ? nameOf(only) : undefined
 }
 
-/** Columns that the binder has left, by their names. */
+/** The columns that the binder kept, by name. */
 function chosen (node: Syntax, input: Table): Table {
   const columns = columnsOf(node)
   return reduced(columns, input, places(input, columns.map(({ name }) => name)))

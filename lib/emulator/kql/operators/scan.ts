@@ -1,14 +1,14 @@
-/** scan: steps that rows go through one after the other, each with columns that it remembers. */
+/** scan: rows pass through steps in order, each with columns that it remembers. */
 import { cast, compile, contextOf, valueOf, type Context, type Expression } from '../expression'
 import { columnsOf, list, nameOf, optional, parameters, part, scalarNamed, tokenText, wrong, walk, kindOf, type Syntax } from '../syntax'
 import { missing, type Column, type Row, type Value } from '../values'
 import { windowFunctions } from '../functions/windows'
 import { each, holds, type Operator } from './define'
 
-/** What a step has taken last. */
+/** The row that a step matched last. */
 interface Taken { row: Row, declared: Value[] }
 
-/** A sequence that has come as far as a step: what each step before it, and it itself, has taken. */
+/** A sequence that has reached a step: the rows matched by this step and the steps before it. */
 interface State { taken: ReadonlyMap<string, Taken>, id: number }
 
 interface Step {
@@ -72,10 +72,10 @@ export const scan: Operator = (node, input, scope) => {
   const rows: Row[] = []
   let matches = 0
 
-  /** Whether the row leads a sequence on, or begins one. */
+  /** Whether the row continues a sequence or starts one. */
   function enter (step: Step, row: Row, from: State | undefined): boolean {
     active = from
-    // A bare name of a declared column is its default; what is held has the step's name before it.
+    // A declared column's bare name is its default; stored values are prefixed with the step's name.
     const full = [...row, ...defaults]
     if (!step.condition(full)) return false
     const next = [...from?.taken.get(step.name)?.declared ?? defaults]

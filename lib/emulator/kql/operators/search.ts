@@ -1,4 +1,4 @@
-/** search and find: rows of several tables that hold a text anywhere. */
+/** search and find: rows of several tables that contain a text anywhere. */
 import { compile, valueOf, type Context, type Expression } from '../expression'
 import type { Scope } from '../scope'
 import { args, columnsOf, kindOf, lacking, list, nameOf, optional, parameters, part, type Syntax } from '../syntax'
@@ -25,7 +25,7 @@ function matching (node: Syntax, table: Table, loose: boolean, scope: Scope): Ta
   return { ...table, rows: table.rows.filter(row => { scope.run.step(); return condition(row) }) }
 }
 
-/** A text stands for "some column has it"; anything else is a condition as in where. */
+/** A text means "some column has it"; anything else is a condition as in where. */
 function term (node: Syntax, context: Context, loose: boolean): Expression {
   const kind = kindOf(node)
   const inner = (name: string): ((row: Row) => boolean) => holds(term(part(node, name), context, loose))
@@ -50,7 +50,7 @@ function term (node: Syntax, context: Context, loose: boolean): Expression {
   return compile(node, context)
 }
 
-/** A term, with `*` for its beginning, end or middle. */
+/** A term, with `*` at its start, at its end or in the middle. */
 function anywhere (given: string, texts: Array<(row: Row) => string>, loose: boolean): Expression {
   const wanted = loose ? given.toLowerCase() : given
   const bare = wanted.replace(/\*/g, '')
@@ -60,7 +60,7 @@ function anywhere (given: string, texts: Array<(row: Row) => string>, loose: boo
   return { type: 'bool', constant: false, of: row => texts.some(text => test(loose ? text(row).toLowerCase() : text(row))) }
 }
 
-/** find's columns depend on what it projects; only its plain form is here. */
+/** find's columns depend on what it projects; only its plain form is supported. */
 export function find (node: Syntax, scope: Scope): Table {
   if (optional(node, 'ProjectAway') !== undefined) throw lacking('find with project-away', node)
   const clause = optional(node, 'InClause')

@@ -20,7 +20,7 @@ export function ordering (node: Syntax, context: Context): Ordering {
   return { of, compare: comparer(type, ascending, first) }
 }
 
-/** What is missing stands at one end, NaN beside it. */
+/** Nulls go to one end, with NaN next to them. */
 export function comparer (type: Scalar, ascending: boolean, nullsFirst: boolean): (a: Value, b: Value) => number {
   const compare = type === 'dynamic' ? orderDynamic : order
   const sign = ascending ? 1 : -1

@@ -1,4 +1,4 @@
-/** Tables that a query makes itself: datatable and range. */
+/** Tables that a query creates itself: datatable and range. */
 import { cast, compile, valueOf } from '../expression'
 import { add, type Int } from '../integers'
 import { order } from '../compare'
@@ -35,7 +35,7 @@ export function range (node: Syntax, scope: Scope): Table {
   for (let index = 0, value: Value = from; upwards ? order(value, to) <= 0 : order(value, to) >= 0; index++) {
     scope.run.made1(1)
     rows.push([value])
-    // Doubles are multiplied anew, so that their errors do not add up.
+    // Doubles are multiplied each time, so that errors don't add up.
     value = type === 'real' ? Number(from) + Number(step) * (index + 1) : add(value as Int, step as Int)
   }
   return { columns, rows, serialized: true }

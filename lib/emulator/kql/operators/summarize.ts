@@ -6,10 +6,10 @@ import { kindOf, list, nameOf, optional, part, type Syntax } from '../syntax'
 import type { Row, Value } from '../values'
 import { answer, each, type Operator } from './define'
 
-/** An aggregate of a group while its rows come. */
+/** An aggregate of one group, fed row by row. */
 interface State { add (row: Row): void, results (): Value[] }
 
-/** A group's key cells, with the results so far. */
+/** A group's keys and its aggregates so far. */
 interface Group { keys: Value[], states: State[] }
 
 function named (node: Syntax): Syntax {
@@ -17,7 +17,7 @@ function named (node: Syntax): Syntax {
   return kind === 'SimpleNamedExpression' || kind === 'CompoundNamedExpression' ? part(node, 'Expression') : node
 }
 
-/** An expression with aggregates in it → how a group's value is made. */
+/** An expression containing aggregates → how to compute a group's value. */
 export function aggregation (node: Syntax, context: Context): { expression: Expression, create: () => State } {
   const creators: Array<() => Accumulator> = []
   const slots: Slots = { add: create => creators.push(create) - 1, results: [] }
@@ -45,7 +45,7 @@ export const summarize: Operator = (node, input, scope) => {
   const creators = list(node, 'Aggregates').map(one => {
     const several = multiple(named(one), context, grouped)
     if (several === undefined) return aggregation(one, context).create
-    // A single name takes the first of several values.
+    // A single name gets the first of several values.
     return several.create
   })
   const create = (values: Value[]): Group => ({ keys: values, states: creators.map(make => make()) })
@@ -63,7 +63,7 @@ export const summarize: Operator = (node, input, scope) => {
     }
     for (const state of found.states) state.add(row)
   })
-  // Without groups there is always one row, of no rows too.
+  // Without keys there is always one row, even if the input is empty.
   if (keys.length === 0 && groups.size === 0) groups.set('', create([]))
   return answer(node, [...groups.values()].map(({ keys: values, states }) => [...values, ...states.flatMap(state => state.results())]))
 }

@@ -4,7 +4,7 @@ import type { Scope } from '../scope'
 import { columnsOf, kindOf, list, nameOf, parameters, part, type Syntax } from '../syntax'
 import { missing, type Column, type Row, type Table } from '../values'
 
-/** A table and the name that withsource and search give it. */
+/** A table, and its name for withsource and search. */
 export interface Source { name: string, table: Table }
 
 export function union (node: Syntax, input: Table | undefined, scope: Scope): Table {
@@ -16,7 +16,7 @@ export function union (node: Syntax, input: Table | undefined, scope: Scope): Ta
   return combined(columns, sources, sourceColumn, scope)
 }
 
-/** One table, or all that a name with `*` fits. */
+/** One table, or all that match a name with `*`. */
 export function sourcesOf (node: Syntax, index: number, prefix: string, scope: Scope): Source[] {
   const kind = kindOf(node)
   const text = node.ToString().trim()
@@ -28,7 +28,7 @@ export function sourcesOf (node: Syntax, index: number, prefix: string, scope: S
   return [{ name, table: evaluate(kind === 'ParenthesizedExpression' ? part(node, 'Expression') : node, scope) }]
 }
 
-/** Columns by name; one that has several types has a column for each, with the type in its name. */
+/** Columns by name; a name with several types gets a column per type, with the type in its name. */
 export function combined (columns: Column[], sources: readonly Source[], sourceColumn: string | undefined, scope: Scope): Table {
   const rows: Row[] = []
   for (const { name, table } of sources) {
