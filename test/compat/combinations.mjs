@@ -16,7 +16,7 @@ export const COMBINATIONS = [
   { name: 'OpenTelemetry SDK 3.x (`NodeTracerProvider`)', packages: { ...API_1_10, '@opentelemetry/sdk-trace': '^3.1.1', '@opentelemetry/context-async-hooks': '^3.1.1' }, setup: 'sdk3', node: NODE_3, orders: ['before', 'after'] },
   { name: 'Instrumentations of the 2.x line (pg 0.76, ioredis 0.71, undici 0.33, http 0.223)', packages: { ...API_1_9, ...INSTRUMENTATIONS_2 }, setup: 'instrumentations', small: true },
   { name: 'Instrumentations of the 3.x line (pg 0.77, ioredis 0.72, undici 0.34, http 0.301)', packages: { ...API_1_10, ...INSTRUMENTATIONS_3 }, setup: 'instrumentations', node: NODE_3 },
-  ...['8', '9', '10'].flatMap(version => [
+  ...['8', '9', '10', '11'].flatMap(version => [
     { name: `Sentry ${version}, errors only`, packages: { '@sentry/node': `^${version}` }, setup: 'sentry', orders: ['before', 'after'] },
     { name: `Sentry ${version}, tracing`, packages: { '@sentry/node': `^${version}` }, setup: 'sentry', env: { TRACING: 'true' } }
   ]),

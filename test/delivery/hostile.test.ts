@@ -4,7 +4,7 @@ import type { AddressInfo } from 'node:net'
 import t, { type Test } from 'tap'
 import { ingestion, KEY } from '../fixtures/ingestion'
 import { run } from '../fixtures/process'
-import { produce, QUICK, sums, temporary, until } from '../fixtures/telemetry'
+import { produce, IMPATIENT, QUICK, sums, temporary, until } from '../fixtures/telemetry'
 
 t.jobs = 3
 
@@ -49,7 +49,7 @@ for (const worker of [true, false]) {
     const listener = (error: unknown): void => { rejections.push(error) }
     process.on('unhandledRejection', listener)
     t.teardown(() => { process.off('unhandledRejection', listener) })
-    const { delivery, log } = produce({ connectionString: server.connectionString, worker, timing: QUICK })
+    const { delivery, log } = produce({ connectionString: server.connectionString, worker, timing: IMPATIENT })
     t.teardown(async () => await delivery.close(100))
     log('one')
     t.match(await delivery.flush(15_000), { sent: 1 })

@@ -46,7 +46,7 @@ for (const [where, script] of Object.entries(unfollowable)) {
       const server = await ingestion()
       t.teardown(server.close)
       server.script = script(server, stranger)
-      const { delivery, warnings, log } = produce({ connectionString: server.connectionString, timing: { ...QUICK, requestTimeout: 10_000 }, storageDirectory: disk ? temporary(t) : false })
+      const { delivery, warnings, log } = produce({ connectionString: server.connectionString, timing: QUICK, storageDirectory: disk ? temporary(t) : false })
       t.teardown(() => delivery.close(100))
       log('one')
       t.ok(await until(() => server.posts.length > 3 && delivery.stats().lastError !== null && (!disk || delivery.stats().traces.spooled === 1), 30_000))
@@ -111,7 +111,7 @@ for (const [failures, when] of [[1, 'at the first failure'], [6, 'in an outage']
   t.test(`${when}, flush() makes its own attempt when the one in flight fails`, async t => {
     const server = await ingestion(() => 503)
     t.teardown(server.close)
-    const { delivery, log } = produce({ connectionString: server.connectionString, timing: { ...QUICK, requestTimeout: 10_000 } })
+    const { delivery, log } = produce({ connectionString: server.connectionString, timing: QUICK })
     t.teardown(() => delivery.close(100))
     log('one')
     t.ok(await until(() => server.posts.length >= failures - 1, 15_000))

@@ -1,6 +1,6 @@
 import t from 'tap'
 import { ingestion, type Script } from '../fixtures/ingestion'
-import { produce, QUICK, sums, temporary, until } from '../fixtures/telemetry'
+import { produce, IMPATIENT, QUICK, sums, temporary, until } from '../fixtures/telemetry'
 
 t.jobs = 3
 
@@ -26,7 +26,7 @@ for (const [what, script] of Object.entries(outages)) {
     t.test(`an endpoint that ${what}, ${disk ? 'with' : 'without'} a disk: everything is delivered after recovery, nothing twice`, async t => {
       const server = await ingestion()
       t.teardown(server.close)
-      const { delivery, ids, request } = produce({ connectionString: server.connectionString, storageDirectory: disk ? temporary(t) : false, timing: script(ANY) === 'hang' ? QUICK : { ...QUICK, requestTimeout: 10_000 } })
+      const { delivery, ids, request } = produce({ connectionString: server.connectionString, storageDirectory: disk ? temporary(t) : false, timing: script(ANY) === 'hang' ? IMPATIENT : QUICK })
       t.teardown(() => delivery.close(100))
       await load(request, 300, 500)
       server.script = script

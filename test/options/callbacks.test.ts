@@ -67,7 +67,7 @@ const OPTIONS: Array<[name: string, options: (callback: () => never) => AppInsig
 for (const [name, options] of OPTIONS) {
   t.test(`${name} that fails`, async t => {
     const nonsense: Fails[] = name === 'requests.enrich'
-      ? [['gives a number', () => 5, /didn't return an object/], ['gives a text', () => 'text', /no object/]]
+      ? [['gives a number', () => 5, /didn't return an object/], ['gives a text', () => 'text', /didn't return an object/]]
       : name === 'sampler'
         ? [['gives undefined', () => undefined, /./], ['gives no decision', () => ({ decision: 7 }), /no sampling decision/]]
         : [['gives undefined', () => undefined, /neither true nor false/], ['gives a text', () => 'no', /neither true nor false/]]
