@@ -3,8 +3,10 @@ const HOOKS = 'counts the hooks of an instance to which it has registered one'
 const NAME = 'expects the name of the instance to hold its own plugins only'
 const PRINT = 'prints the whole tree of plugins or hooks, and expects its own only'
 const SYNC = 'expects reply.send() to throw at its caller; where there is any onSend hook, Fastify catches that error and answers 500'
+const READY = 'expects a timeout to name the hook that timed out; Fastify names the last onReady hook, whose ever it is'
 
 export const excluded = [
+  { file: 'hooks.on-ready.test.js', test: 'onReady does not call done', reason: READY },
   { file: 'hooks.test.js', test: 'onRequest hook should support encapsulation / 2', reason: HOOKS },
   { file: 'hooks.test.js', test: 'onResponse hook should support encapsulation / 2', reason: HOOKS },
   { file: 'hooks.test.js', test: 'onSend hook should support encapsulation / 1', reason: HOOKS },

@@ -9,6 +9,7 @@ const appInsightsPlugin = require('../..')
 const bystander = fp(async fastify => {
   const pass = (...args) => args.at(-1)()
   for (const hook of ['onRequest', 'preValidation', 'onSend', 'onResponse', 'onError', 'onRequestAbort']) fastify.addHook(hook, (request, ...rest) => pass(...rest))
+  fastify.addHook('onReady', async () => {})
 }, { name: 'bystander' })
 
 subscribe('fastify.initialization', ({ fastify }) => {
