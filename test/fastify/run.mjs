@@ -44,7 +44,7 @@ async function go (files, how) {
   process.env.FASTIFY_TESTS_WITH = how
   const failed = new Map()
   let passed = 0
-  const stream = run({ files: files.map(file => join(tests, file)), concurrency: availableParallelism(), timeout: 240_000 })
+  const stream = run({ files: files.map(file => join(tests, file)), concurrency: 2 * availableParallelism(), timeout: 240_000 })
   stream.on('test:pass', () => { passed++ })
   stream.on('test:fail', ({ name, file, details, todo }) => {
     if (todo !== undefined || details.error?.failureType === 'subtestsFailed') return
