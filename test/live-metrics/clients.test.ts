@@ -20,10 +20,13 @@ const counter = (name: string): string => `\\ApplicationInsights\\${name}`
 /** Azure's clients speak TLS only. */
 async function overTls (t: Test, emulator: Emulator): Promise<number> {
   const server = createServer({ key: readFileSync(join(FIXTURES, 'tls-key.pem')), cert: readFileSync(CERTIFICATE) }, (request, response) => {
-    request.pipe(httpRequest(emulator.url + request.url, { method: request.method, headers: request.headers }, answer => {
+    const forwarded = httpRequest(emulator.url + request.url, { method: request.method, headers: request.headers }, answer => {
       response.writeHead(answer.statusCode ?? 500, answer.headers)
       answer.pipe(response)
-    }))
+    })
+    // At the end of the test the emulator closes while the clients still post.
+    forwarded.on('error', () => response.destroy())
+    request.pipe(forwarded)
   })
   // The classic client expects to be asked for the body.
   server.on('checkContinue', (request, response) => {
