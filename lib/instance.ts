@@ -15,7 +15,7 @@ import { toAttributes } from './rows/properties'
 import { type Redactor, createRedactor, redactAttributes, redactMetrics } from './rows/redaction'
 import type { Warn } from './warnings'
 import { context } from './tracing/context'
-import { type Destinations, SPAN_EVENTS_SCOPE, bounded, guardDestinations } from './tracing/destinations'
+import { type Destinations, SPAN_EVENTS_SCOPE, bounded, createDestinations } from './tracing/destinations'
 import { LiveCounters } from './live-metrics/counters'
 import { type Operation, operationOfSpan } from './tracing/operation'
 import { addOwnResource } from './tracing/own-spans'
@@ -81,12 +81,13 @@ export class Instance {
     this.#properties = toAttributes(config.properties)
     redactAttributes(this.#properties, this.redactor)
     const live = this.live = config.liveMetrics && config.connection.liveEndpoint !== undefined ? new LiveCounters() : undefined
+    const roleName = roleOf(role)
     const instance = this.#instance = String(role.attributes['service.instance.id'])
     this.#delivery = createDelivery({
       ...config,
       resource: role,
       warn,
-      live: live && (() => ({ role: roleOf(role), instance, version: VERSION, counters: live.buffer }))
+      live: live && (() => ({ role: roleName, instance, version: VERSION, counters: live.buffer }))
     })
     this.metrics = config.metrics === false
       ? undefined
@@ -94,8 +95,8 @@ export class Instance {
         ...config.metrics,
         resource: role,
         properties: this.#properties,
-        role: roleOf(role),
-        instance: this.#instance,
+        role: roleName,
+        instance,
         deliver: metrics => {
           redactMetrics(metrics, this.redactor)
           this.#delivery.metrics(metrics)
@@ -105,7 +106,7 @@ export class Instance {
         warn: warnOnce,
         version
       })
-    this.#destinations = guardDestinations(config.spanProcessors, config.logRecordProcessors, warnOnce)
+    this.#destinations = createDestinations(config.spanProcessors, config.logRecordProcessors)
     this.#records = this.#recordProcessor()
     this.providers = createProviders(role, this.#sampler(), [this.#spanProcessor(), ...this.#destinations.spanProcessors], [this.#records, ...this.#destinations.logRecordProcessors])
     const { resource, tracerProvider, loggerProvider } = this.providers

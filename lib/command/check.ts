@@ -3,9 +3,8 @@ import { randomBytes } from 'node:crypto'
 import { type IncomingHttpHeaders, request as requestHttp } from 'node:http'
 import { request as requestHttps } from 'node:https'
 import { hostname } from 'node:os'
-import { parseArgs } from 'node:util'
 import { type Connection, parseConnectionString } from '../options/connection-string'
-import { wrongUsage } from './arguments'
+import { readArguments, wrongUsage } from './arguments'
 import { EmulatorClient } from './client'
 import { cost } from './cost'
 
@@ -22,6 +21,8 @@ const USAGE = `Usage: fastify-app-insights check [connectionString]
 
 const ROLE = 'fastify-app-insights check'
 const MAX_REDIRECTS = 3
+const OPTIONS = { timeout: { type: 'string', default: '10' }, help: { type: 'boolean', short: 'h' } } as const
+
 const MAX_ANSWER = 64 * 1024
 
 interface Answer { status: number, headers: IncomingHttpHeaders, body: string, host: string }
@@ -30,17 +31,9 @@ interface Verdict { fine: boolean, says: string, advice: string[] }
 
 export async function check (args: string[]): Promise<number> {
   if (args.includes('--cost')) return await cost(args)
-  let parsed
-  try {
-    parsed = parseArgs({ args, allowPositionals: true, options: { timeout: { type: 'string', default: '10' }, help: { type: 'boolean', short: 'h' } } })
-  } catch (error) {
-    process.stderr.write(`${(error as Error).message}\n\n${USAGE}`)
-    return 2
-  }
-  if (parsed.values.help) {
-    process.stdout.write(USAGE)
-    return 0
-  }
+  // Whatever is unexpected may be a part of a connection string, and is not repeated.
+  const parsed = readArguments(args, USAGE, OPTIONS, Infinity)
+  if (typeof parsed === 'number') return parsed
   const timeout = Number(parsed.values.timeout) * 1_000
   if (!(timeout > 0 && timeout < 2 ** 31)) return wrongUsage('--timeout must be a number of seconds', USAGE)
   if (parsed.positionals.length > 1) return wrongUsage('More than one connection string: put it in quotes, because of its semicolons', USAGE)

@@ -1,8 +1,8 @@
 /** `fastify-app-insights emulator`: starts it, prints its address, and runs until it is stopped. */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { parseArgs } from 'node:util'
 import { startEmulator } from '../emulator'
+import { readArguments, wrongUsage } from './arguments'
 import { createSummary } from './summary'
 
 const USAGE = `Usage: fastify-app-insights emulator [options]
@@ -27,22 +27,11 @@ const OPTIONS = {
 } as const
 
 export async function emulator (args: string[]): Promise<number> {
-  let values
-  try {
-    values = parseArgs({ args, options: OPTIONS }).values
-  } catch (error) {
-    process.stderr.write(`${(error as Error).message}\n\n${USAGE}`)
-    return 2
-  }
-  if (values.help) {
-    process.stdout.write(USAGE)
-    return 0
-  }
+  const parsed = readArguments(args, USAGE, OPTIONS)
+  if (typeof parsed === 'number') return parsed
+  const { values } = parsed
   const port = Number(values.port)
-  if (!/^\d+$/.test(values.port) || port > 65_535) {
-    process.stderr.write(`--port must be a whole number from 0 to 65535\n\n${USAGE}`)
-    return 2
-  }
+  if (!/^\d+$/.test(values.port) || port > 65_535) return wrongUsage('--port must be a whole number from 0 to 65535', USAGE)
 
   // Listen first: whoever waits for the lines below may stop us at once.
   const stop = stopped()

@@ -1,6 +1,7 @@
 /** A span or record → its row's table, by the exporter's rules. Numbers are indexes into KINDS. */
 import type { ReadableLogRecord } from '@opentelemetry/sdk-logs'
 import { BASE_TYPE } from '../rows/attribute-names'
+import { isRequestKind } from '../rows/span'
 
 export const REQUESTS = 0
 export const DEPENDENCIES = 1
@@ -11,7 +12,7 @@ export const METRIC_POINTS = 5
 
 /** SERVER and CONSUMER spans are requests: the exporter's rule. */
 export function kindOfSpan (spanKind: number): number {
-  return spanKind === 1 || spanKind === 4 ? REQUESTS : DEPENDENCIES
+  return isRequestKind(spanKind) ? REQUESTS : DEPENDENCIES
 }
 
 /** The type may be missing, for example if the error's class has no name. */

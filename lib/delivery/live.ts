@@ -1,6 +1,5 @@
 /** Live Metrics as delivery runs them: with its proxy, its token, and the batches that it is given. */
 import { LiveMetrics, type LiveItems } from '../live-metrics'
-import { clearTimeout, monotonic, setTimeout, wallClock } from './clock'
 import { proxyFrom } from './http/proxy'
 import { redirectedEndpoint } from './http/redirect'
 import type { PipelineSettings } from './pipeline'
@@ -19,7 +18,6 @@ export function createLiveMetrics ({ connection }: Pick<PipelineSettings, 'conne
     loopback,
     instrumentationKey,
     authorization,
-    clock: { clearTimeout, monotonic, setTimeout, wallClock },
     findProxy: proxyFrom(process.env, new AbortController().signal),
     redirected: redirectedEndpoint,
     unpack: unpackItems,

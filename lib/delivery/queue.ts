@@ -1,7 +1,7 @@
 /** One instance's items: accepted or dropped, packed, and handed over one batch at a time. */
 import type { ReadableLogRecord } from '@opentelemetry/sdk-logs'
 import type { ResourceMetrics } from '@opentelemetry/sdk-metrics'
-import { clearTimeout, monotonic, setTimeout } from './clock'
+import { clearTimeout, monotonic, setTimeout } from '../clock'
 import { Counters, add, countsOf, total, type Counts, type DeliveryStats, type Reason } from './counters'
 import type { CloseReport, Delivery, DeliveryOptions, FlushReport } from './delivery'
 import { kindOfRecord, kindOfSpan, DEPENDENCIES, METRIC_POINTS, TRACES } from './kinds'

@@ -1,7 +1,7 @@
 /** Instances that send to the same place in the same way share one thread, its memory and its files. */
 import { randomBytes } from 'node:crypto'
 import type { TokenCredential } from '@azure/core-auth'
-import { setTimeout } from './clock'
+import { setTimeout } from '../clock'
 import type { DeliveryOptions } from './delivery'
 import { spoolDirectory } from './spool'
 import { LOCAL_TIMING, TIMING } from './timing'

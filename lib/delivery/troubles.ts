@@ -1,5 +1,5 @@
 /** Drops, waits and failures → a warning for the operator, once a minute at most. */
-import { clearTimeout, monotonic, setTimeout } from './clock'
+import { clearTimeout, monotonic, setTimeout } from '../clock'
 import type { Counters } from './counters'
 
 const FIRST_AFTER = 1_000

@@ -12,8 +12,9 @@ import type { Row, RowOf, RowType } from './rows'
 import { createServer } from './server'
 import { Store } from './store'
 import type { Post } from './track'
-import { Waiting } from './waiting'
+import { type WaitOptions, Waiting } from './waiting'
 
+export type { WaitOptions } from './waiting'
 export type { Answer, ScriptedAnswer, TrackRequest } from './answers'
 export type { RefusedItem } from './health'
 export type { ItemError } from './ingestion'
@@ -42,11 +43,6 @@ export interface EmulatorOptions {
   origins?: readonly string[]
   /** Keeps rows that Azure would reject; Health shows what is wrong with them. @default false, they are rejected as in Azure */
   lenient?: boolean
-}
-
-export interface WaitOptions {
-  /** Milliseconds. @default 5000 */
-  timeout?: number
 }
 
 export interface Emulator {

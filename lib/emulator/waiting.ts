@@ -1,11 +1,15 @@
 /** A match → the rows that match, now and later. */
 import type { RefusedItem } from './health'
-import type { WaitOptions } from './index'
 import { line, printable } from './line'
 import { describe, matches, type Match } from './match'
 import type { Row } from './rows'
 import type { Store } from './store'
 import type { Post } from './track'
+
+export interface WaitOptions {
+  /** Milliseconds. @default 5000 */
+  timeout?: number
+}
 
 /** Rows, posts and rejected items listed in a failure message. */
 const SHOWN = 40

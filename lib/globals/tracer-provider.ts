@@ -4,7 +4,7 @@ import { context } from '../tracing/context'
 import type { Instance } from '../instance'
 import { instanceOf } from './members'
 import { operationOf } from '../tracing/operation'
-import { OperationTracer } from '../tracing/tracer'
+import { ActiveTracer, OperationTracer } from '../tracing/tracer'
 
 export const sharedTracerProvider: TracerProvider = {
   getTracer (name: string, version?: string, options?: TracerOptions): Tracer {
@@ -16,13 +16,14 @@ export const sharedTracerProvider: TracerProvider = {
 const HTTP = /\/instrumentation-http$/
 
 /** A tracer of whichever instance the context belongs to; outside operations, of the first one. */
-class SharedTracer implements Tracer {
+class SharedTracer extends ActiveTracer {
   readonly #name: string
   readonly #version: string | undefined
   readonly #options: TracerOptions | undefined
   readonly #tracers = new WeakMap<Instance, Tracer>()
 
   constructor (name: string, version?: string, options?: TracerOptions) {
+    super()
     this.#name = name
     this.#version = version
     this.#options = options
@@ -34,14 +35,6 @@ class SharedTracer implements Tracer {
     if (operationOf(parent) !== undefined || this.#name === '@fastify/otel') return this.#of(parent).startSpan(name, { ...options, kind: SpanKind.INTERNAL }, parent)
     if (HTTP.test(this.#name)) return trace.wrapSpanContext(trace.getSpanContext(parent) ?? INVALID_SPAN_CONTEXT)
     return this.#of(parent).startSpan(name, options, parent)
-  }
-
-  startActiveSpan<F extends (span: Span) => ReturnType<F>> (name: string, ...rest: [F] | [SpanOptions, F] | [SpanOptions, Context, F]): ReturnType<F> {
-    const run = rest.at(-1) as F
-    const options = rest.length > 1 ? rest[0] as SpanOptions : {}
-    const parent = rest.length === 3 ? rest[1] : context.active()
-    const span = this.startSpan(name, options, parent)
-    return context.with(trace.setSpan(parent, span), run, undefined, span) as ReturnType<F>
   }
 
   #of (parent: Context): Tracer {

@@ -4,8 +4,9 @@ import { Agent as HttpsAgent } from 'node:https'
 import type * as RestPipeline from '@azure/core-rest-pipeline'
 import { ROOT_CONTEXT } from '@opentelemetry/api'
 import { suppressTracing } from '@opentelemetry/core'
+import { clearTimeout, setTimeout, wallClock } from '../clock'
+import { isLoopback } from '../options/connection-string'
 import { context } from '../tracing/context'
-import type { Clock } from './clock'
 import { API_VERSION, transmissionTime, type CollectionConfiguration, type MonitoringDataPoint } from './protocol'
 
 export interface LiveClientOptions {
@@ -20,7 +21,6 @@ export interface LiveClientOptions {
   findProxy: (url: URL) => Promise<HttpAgent | undefined>
   /** Where a redirect leads, if that may be followed. */
   redirected: (from: URL, location: string | undefined) => string | undefined
-  clock: Clock
   /** Of one exchange, to the end of its answer, in milliseconds. */
   requestTimeout: number
 }
@@ -43,7 +43,6 @@ export class LiveError extends Error {
 }
 
 const MAX_ANSWER = 1024 * 1024
-const LOOPBACK = /^(?:localhost|127(?:\.\d{1,3}){3}|\[::1\])$/i
 
 export class LiveClient {
   readonly #options: LiveClientOptions
@@ -100,7 +99,7 @@ export class LiveClient {
     // Not before the first ping: whoever starts the thread has rows to send first.
     const { createDefaultHttpClient, createHttpHeaders, createPipelineRequest } = require('@azure/core-rest-pipeline') as typeof RestPipeline
     this.#http ??= createDefaultHttpClient()
-    const { authorization, clock, findProxy, instrumentationKey, loopback, requestTimeout } = this.#options
+    const { authorization, findProxy, instrumentationKey, loopback, requestTimeout } = this.#options
     const url = new URL(`${this.#endpoint}/QuickPulseService.svc/${path}?api-version=${API_VERSION}&ikey=${instrumentationKey}`)
     const token = await authorization?.(renew)
     const own = url.protocol === 'https:' ? this.#agents.https : this.#agents.http
@@ -109,7 +108,7 @@ export class LiveClient {
     const abort = (): void => over.abort()
     this.#closing.signal.addEventListener('abort', abort)
     // The request's own timeout ends with the head of the answer, and keeps the process alive.
-    const timer = clock.setTimeout(abort, requestTimeout).unref()
+    const timer = setTimeout(abort, requestTimeout).unref()
     try {
       const http = this.#http
       // Without this, an app in whose process we run would see it as a dependency.
@@ -127,7 +126,7 @@ export class LiveClient {
           accept: 'application/json',
           'content-type': 'application/json',
           'user-agent': 'fastify-app-insights',
-          'x-ms-qps-transmission-time': transmissionTime(clock.wallClock()),
+          'x-ms-qps-transmission-time': transmissionTime(wallClock()),
           'x-ms-qps-configuration-etag': etag,
           ...headers,
           ...(token === undefined ? {} : { authorization: token })
@@ -135,7 +134,7 @@ export class LiveClient {
       })))
       return { ...response, text: await textOf(response.readableStreamBody) }
     } finally {
-      clock.clearTimeout(timer)
+      clearTimeout(timer)
       this.#closing.signal.removeEventListener('abort', abort)
     }
   }
@@ -155,7 +154,7 @@ export class LiveClient {
     if (location === undefined || !URL.canParse(location)) return
     const to = new URL(location)
     if (this.#options.loopback) {
-      if (LOOPBACK.test(to.hostname) && /^https?:$/.test(to.protocol)) this.#endpoint = to.origin
+      if (isLoopback(to) && /^https?:$/.test(to.protocol)) this.#endpoint = to.origin
       return
     }
     const endpoint = this.#options.redirected(from, to.origin)

@@ -1,4 +1,7 @@
 /** Requests, dependencies and exceptions → running totals in memory that both threads share, and only while somebody watches. */
+import type { HrTime } from '@opentelemetry/api'
+import { hrTimeToMilliseconds } from '@opentelemetry/core'
+import { isRequestKind } from '../rows/span'
 
 /** Places of the totals. */
 export const REQUESTS = 0
@@ -25,7 +28,7 @@ export function sharedCounters (buffer: SharedArrayBuffer): SharedCounters {
 }
 
 /** What the span processor gives of a finished span. */
-interface CountedSpan { readonly kind: number, readonly duration: readonly [number, number], readonly status: { readonly code: number } }
+interface CountedSpan { readonly kind: number, readonly duration: HrTime, readonly status: { readonly code: number } }
 
 /** The main thread's side: a comparison where nobody watches, a few additions otherwise. */
 export class LiveCounters {
@@ -69,8 +72,8 @@ export class LiveCounters {
       this.#counted = undefined
       return
     }
-    const { kind, duration: [seconds, nanoseconds], status } = span
-    this.#add(kind === 1 || kind === 4 ? REQUESTS : CALLS, seconds * 1_000 + nanoseconds / 1e6, status.code !== 2, weight)
+    const { kind, duration, status } = span
+    this.#add(isRequestKind(kind) ? REQUESTS : CALLS, hrTimeToMilliseconds(duration), status.code !== 2, weight)
   }
 
   #add (at: number, duration: number, success: boolean, weight: number): void {

@@ -48,7 +48,7 @@ export class LiveMetrics {
     let stream = this.#streams.get(key)
     if (stream === undefined) {
       const client = new LiveClient({ ...this.#options, requestTimeout: REQUEST_TIMEOUT })
-      this.#streams.set(key, stream = new LiveStream(client, identity, this.#timing, this.#options.clock, this.#options.debug))
+      this.#streams.set(key, stream = new LiveStream(client, identity, this.#timing, this.#options.debug))
     }
     const member = { key, stream, counters: sharedCounters(counters) }
     this.#members.set(id, member)

@@ -1,8 +1,10 @@
 /** A span or a record as it goes into a row → the columns that filters know, and the document that is shown. */
 import type { ReadableLogRecord } from '@opentelemetry/sdk-logs'
 import type { ReadableSpan } from '@opentelemetry/sdk-trace-base'
+import { hrTimeToMilliseconds } from '@opentelemetry/core'
 import { SAMPLE_RATE } from '../rows/attribute-names'
 import { cut } from '../rows/cut'
+import { isRequestKind } from '../rows/span'
 import type { KeyValue, LiveDocument } from './protocol'
 
 export type ItemType = 'Request' | 'Dependency' | 'Exception' | 'Trace' | 'Event'
@@ -29,15 +31,14 @@ const LONGEST = 4_096
 const MAX_PROPERTIES = 50
 
 export function spanItem (span: ReadableSpan): Item {
-  const { attributes, duration: [seconds, nanoseconds], kind, name, status } = span
+  const { attributes, duration, kind, name, status } = span
   const code = textOf(attributes['http.response.status_code'] ?? attributes['rpc.grpc.status_code'], '')
   const shared = {
-    duration: seconds * 1_000 + nanoseconds / 1e6,
+    duration: hrTimeToMilliseconds(duration),
     properties: propertiesOf(attributes),
     weight: weightOf(attributes[SAMPLE_RATE])
   }
-  // SERVER and CONSUMER.
-  if (kind === 1 || kind === 4) {
+  if (isRequestKind(kind)) {
     const success = status.code === 0 ? code === '' || Number(code) < 400 : status.code === 1
     return { ...shared, type: 'Request', success, columns: { Name: name, Url: textOf(attributes['url.full'], ''), ResponseCode: code === '' ? '0' : code } }
   }

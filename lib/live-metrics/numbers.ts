@@ -1,6 +1,6 @@
 /** Running totals and the process → the metrics of one post. */
 import { availableParallelism } from 'node:os'
-import type { Clock } from './clock'
+import { monotonic } from '../clock'
 import { CALLS, CALL_DURATION, EXCEPTIONS, FAILED_CALLS, FAILED_REQUESTS, REQUESTS, REQUEST_DURATION, TOTALS, type SharedCounters } from './counters'
 import { METRIC, type MetricPoint } from './protocol'
 
@@ -9,25 +9,19 @@ export class Numbers {
   readonly #last = new Map<SharedCounters, number[]>()
   readonly #cores = availableParallelism()
   #cpu = process.cpuUsage()
-  readonly #clock: Clock
-  #at: number
-
-  constructor (clock: Clock) {
-    this.#clock = clock
-    this.#at = clock.monotonic()
-  }
+  #at = monotonic()
 
   /** What was counted before is not what is seen now. */
   reset (counters: Iterable<SharedCounters>): void {
     this.#last.clear()
     for (const each of counters) this.#last.set(each, [...each.totals])
     this.#cpu = process.cpuUsage()
-    this.#at = this.#clock.monotonic()
+    this.#at = monotonic()
   }
 
   /** @returns the metrics since the last time, and how many seconds that is */
   take (counters: Iterable<SharedCounters>): { metrics: MetricPoint[], seconds: number } {
-    const now = this.#clock.monotonic()
+    const now = monotonic()
     const seconds = Math.max(now - this.#at, 1) / 1_000
     this.#at = now
     const since = this.#since(counters)

@@ -5,7 +5,7 @@
  */
 import { randomBytes } from 'node:crypto'
 import { hostname } from 'node:os'
-import type { Clock } from './clock'
+import { clearTimeout, monotonic, setTimeout, wallClock } from '../clock'
 import type { LiveAnswer, LiveClient } from './client'
 import { LiveError } from './client'
 import { Collection } from './configuration'
@@ -36,22 +36,18 @@ export class LiveStream {
   readonly #timing: LiveTiming
   readonly #debug: (message: string) => void
   readonly #counters = new Set<SharedCounters>()
-  readonly #clock: Clock
-  readonly #numbers: Numbers
+  readonly #numbers = new Numbers()
   readonly #streamId = randomBytes(16).toString('hex')
   #collection = new Collection()
   #documents: LiveDocument[] = []
   #isWatched = false
   #isClosed = false
-  #answeredAt: number
+  #answeredAt = monotonic()
   #hasTold = false
   #pingInterval: number
   #timer: NodeJS.Timeout | undefined
 
-  constructor (client: LiveClient, identity: LiveIdentity, timing: LiveTiming, clock: Clock, debug: (message: string) => void) {
-    this.#clock = clock
-    this.#numbers = new Numbers(clock)
-    this.#answeredAt = clock.monotonic()
+  constructor (client: LiveClient, identity: LiveIdentity, timing: LiveTiming, debug: (message: string) => void) {
     this.#client = client
     this.#identity = identity
     this.#timing = timing
@@ -90,32 +86,32 @@ export class LiveStream {
   /** Says nothing more. */
   close (): void {
     this.#isClosed = true
-    this.#clock.clearTimeout(this.#timer)
+    clearTimeout(this.#timer)
     this.#watch(false)
     this.#client.close()
   }
 
   #schedule (milliseconds: number): void {
     if (this.#isClosed) return
-    this.#timer = this.#clock.setTimeout(() => { this.#turn().catch(error => this.#fail(error)) }, milliseconds)
+    this.#timer = setTimeout(() => { this.#turn().catch(error => this.#fail(error)) }, milliseconds)
     this.#timer.unref()
   }
 
   async #turn (): Promise<void> {
-    const began = this.#clock.monotonic()
+    const began = monotonic()
     const { etag } = this.#collection
     try {
       this.#handle(this.#isWatched ? await this.#client.post(this.#point(), etag) : await this.#client.ping(this.#basics(), etag))
     } catch (error) {
       this.#fail(error)
     }
-    if (this.#isWatched) this.#schedule(Math.max(0, this.#timing.post - (this.#clock.monotonic() - began)))
+    if (this.#isWatched) this.#schedule(Math.max(0, this.#timing.post - (monotonic() - began)))
     else this.#schedule(this.#pingInterval)
   }
 
   #handle ({ isSubscribed, configuration, pollingInterval }: LiveAnswer): void {
     if (this.#isClosed) return
-    this.#answeredAt = this.#clock.monotonic()
+    this.#answeredAt = monotonic()
     this.#hasTold = false
     this.#pingInterval = pollingInterval ?? this.#timing.ping
     if (isSubscribed !== this.#isWatched) this.#watch(isSubscribed)
@@ -126,7 +122,7 @@ export class LiveStream {
     if (this.#isClosed) return
     if (!this.#hasTold) this.#debug(`live metrics are not available: ${describe(error)}. Delivery goes on; the next attempts are silent.`)
     this.#hasTold = true
-    const silence = this.#clock.monotonic() - this.#answeredAt
+    const silence = monotonic() - this.#answeredAt
     // A key or a role that is wrong now is wrong in five seconds.
     const isRefusal = error instanceof LiveError && error.status >= 400 && error.status < 500 && error.status !== 429 && error.status !== 408
     if (this.#isWatched && (isRefusal || silence >= this.#timing.postsLostAfter)) this.#watch(false)
@@ -151,7 +147,7 @@ export class LiveStream {
       RoleName: role,
       MachineName: hostname(),
       StreamId: this.#streamId,
-      Timestamp: new Date(this.#clock.wallClock()).toISOString(),
+      Timestamp: new Date(wallClock()).toISOString(),
       IsWebApp: process.env.WEBSITE_SITE_NAME !== undefined,
       PerformanceCollectionSupported: true
     }

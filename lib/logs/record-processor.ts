@@ -84,10 +84,11 @@ export class RecordProcessor implements LogRecordProcessor {
     const sent = record.instrumentationScope.name.startsWith(scope) ? record : foreignRecord(record, redactor)
     const rate = rateOf(operation)
     markSampleRate(sent.attributes, rate)
-    if (live?.isWatched === true && isException(sent.attributes as Attributes)) live.exception(100 / (rate ?? 100))
-    if (exception !== undefined && isException(sent.attributes as Attributes)) {
-      exception(100 / (rate ?? 100))
-      markProcessed(sent.attributes, PROCESSED_EXCEPTION)
+    if (isException(sent.attributes as Attributes)) {
+      const weight = 100 / (rate ?? 100)
+      live?.exception(weight)
+      exception?.(weight)
+      if (exception !== undefined) markProcessed(sent.attributes, PROCESSED_EXCEPTION)
     }
     delivery.record(sent)
   }

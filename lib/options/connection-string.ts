@@ -21,6 +21,10 @@ const GLOBAL_LIVE_ENDPOINT = 'https://global.livediagnostics.monitor.azure.com'
 const UUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i
 const LOOPBACK = /^(?:localhost|127(?:\.\d{1,3}){3}|\[::1\])$/i
 
+export function isLoopback ({ hostname }: URL): boolean {
+  return LOOPBACK.test(hostname)
+}
+
 /**
  * Reads `Key=value;Key=value`. Key names are case-insensitive, unknown ones are passed over.
  * @throws FAI_ERR_CONNECTION_STRING_INVALID, which never repeats the string
@@ -40,7 +44,7 @@ export function parseConnectionString (connectionString: string): Connection {
   if (!UUID.test(instrumentationKey)) throw new FAI_ERR_CONNECTION_STRING_INVALID('its InstrumentationKey is not a valid UUID')
 
   const url = endpointUrl(fields)
-  const loopback = LOOPBACK.test(url.hostname)
+  const loopback = isLoopback(url)
   if (url.protocol === 'http:' && !loopback) {
     throw new FAI_ERR_CONNECTION_STRING_INVALID('its IngestionEndpoint uses plain http, which is only accepted for 127.0.0.1 and localhost')
   }
@@ -70,7 +74,7 @@ function liveEndpoint (fields: Map<string, string>, loopback: boolean): string |
   if (given === undefined) return undefined
   if (!URL.canParse(given)) throw new FAI_ERR_CONNECTION_STRING_INVALID('its LiveEndpoint is no URL')
   const url = new URL(given)
-  const isLocal = LOOPBACK.test(url.hostname)
+  const isLocal = isLoopback(url)
   if (loopback !== isLocal) return undefined
   if (url.protocol !== 'https:' && !(isLocal && url.protocol === 'http:')) throw new FAI_ERR_CONNECTION_STRING_INVALID('its LiveEndpoint is no https URL')
   if (url.username !== '' || url.password !== '' || url.search !== '' || url.hash !== '') {

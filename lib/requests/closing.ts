@@ -4,7 +4,7 @@ import { knownMethod } from '../rows/methods'
 import { RequestOperation, type Response } from './operation'
 import { type Outcome, isSuccess } from './outcome'
 import type { RawRequest } from './refused'
-import { markForceKept, markCounted, setStatus, writableAttributes } from './span'
+import { markCounted, setStatus, writableAttributes } from './span'
 import { statusWritten } from './status-line'
 import { toAttributes } from '../rows/properties'
 import { kOperation } from '../tracing/operation'
@@ -39,8 +39,7 @@ export function closeOperation (operation: RequestOperation): void {
   if (attributes !== undefined) requestAttributes(operation, outcome.status, attributes)
   setStatus(span, outcome.status, success)
   const slow = config.keepSlowerThan !== undefined && elapsed > config.keepSlowerThan
-  operation.forceKeep = (config.keepErrors && !success) || slow || (operation.ignored && !success)
-  if (operation.forceKeep) markForceKept(span)
+  if (slow || (!success && (config.keepErrors || operation.ignored))) operation.keepAnyway()
   if (!operation.ignored || operation.forceKeep) {
     countRequest(operation, outcome, success, elapsed)
     if (telemetry.metrics !== undefined) markCounted(span)

@@ -3,9 +3,8 @@ import { type Attributes, type Context, type Span, SpanKind, SpanStatusCode, tra
 import type { ReadableSpan } from '@opentelemetry/sdk-trace-base'
 import { context } from '../tracing/context'
 import { CLIENT_CLOSED_REQUEST } from './outcome'
-import { PROCESSED_REQUEST, attributesOf, markProcessed, markSampleRate } from '../rows/marks'
+import { PROCESSED_REQUEST, attributesOf, markProcessed } from '../rows/marks'
 import type { RawRequest } from './refused'
-import { SAMPLE_RATE } from '../rows/attribute-names'
 import type { Instance } from '../instance'
 import { isOwn } from '../tracing/own-spans'
 import { incomingContext } from '../tracing/propagation'
@@ -48,11 +47,4 @@ export function setStatus (span: Span, status: number | undefined, success: bool
 /** A metric has counted it: Azure is not to count it again. */
 export function markCounted (span: Span): void {
   markProcessed(attributesOf(span), PROCESSED_REQUEST)
-}
-
-/** It is kept whatever the sampler said, and stands for itself alone. */
-export function markForceKept (span: Span): void {
-  // For other destinations.
-  span.setAttribute(SAMPLE_RATE, 100)
-  markSampleRate(attributesOf(span), 100)
 }

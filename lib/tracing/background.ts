@@ -1,11 +1,10 @@
 /** Background work → an operation of its own: a `requests` row, and everything that belongs to it. */
 import { type Attributes, type Context, type Link, type Span, ROOT_CONTEXT, SpanKind, SpanStatusCode, trace } from '@opentelemetry/api'
 import { context } from './context'
-import { OPERATION_NAME, SAMPLE_RATE } from '../rows/attribute-names'
+import { OPERATION_NAME } from '../rows/attribute-names'
 import { RowDecision, Operation, type Owner, bindSpan } from './operation'
 import { type PublicOperation, publicOperation } from './public-operation'
 import { isThenable } from '../rows/hostile'
-import { attributesOf, markSampleRate } from '../rows/marks'
 import { Severity } from '../rows/severity'
 import { isForAzure } from './span-processor'
 
@@ -50,12 +49,8 @@ export function beginOperation (telemetry: BackgroundOwner, givenName: string, l
       if (decision === RowDecision.Drop) return
       telemetry.enrich(span, operation)
       if (failed) span.setStatus({ code: SpanStatusCode.ERROR })
-      operation.forceKeep = (config.keepErrors && failed) || (config.keepSlowerThan !== undefined && performance.now() - began > config.keepSlowerThan)
-      if (operation.forceKeep) {
-        // For other destinations.
-        span.setAttribute(SAMPLE_RATE, 100)
-        markSampleRate(attributesOf(span), 100)
-      }
+      const isSlow = config.keepSlowerThan !== undefined && performance.now() - began > config.keepSlowerThan
+      if ((config.keepErrors && failed) || isSlow) operation.keepAnyway()
       telemetry.exceptions?.reportPending(operation)
       operation.decide(operation.forceKeep || sampled)
       span.end()

@@ -1,9 +1,7 @@
-/** The app's own processors → guarded: what they throw or never finish is their trouble alone. */
+/** The app's own processors, guarded by their options → what the providers get, and one way to flush and end them in time. */
 import type { LogRecordProcessor } from '@opentelemetry/sdk-logs'
 import type { SpanProcessor } from '@opentelemetry/sdk-trace-base'
-import { type Warn, messageOf } from '../warnings'
-
-interface Processor { shutdown: () => Promise<void>, forceFlush: () => Promise<void> }
+import { clearTimeout, setTimeout } from '../clock'
 
 export interface Destinations {
   readonly spanProcessors: SpanProcessor[]
@@ -18,56 +16,20 @@ export const SPAN_EVENTS_SCOPE = 'fastify-app-insights/span-events'
 
 const nothing = async (): Promise<void> => {}
 
-export function guardDestinations (spans: readonly SpanProcessor[], records: readonly LogRecordProcessor[], warn: Warn): Destinations {
-  const all: readonly Processor[] = [...spans, ...records]
-
-  function attempt (call: () => void): void {
-    try {
-      call()
-    } catch (error) {
-      tell(error)
-    }
-  }
-
-  function tell (error: unknown): void {
-    warn(`A processor of spanProcessors or logRecordProcessors failed: ${messageOf(error)}`)
-  }
-
-  function guardSpans (processor: SpanProcessor): SpanProcessor {
-    return {
-      onStart: (span, parent) => attempt(() => processor.onStart(span, parent)),
-      ...(processor.onEnding === undefined ? {} : { onEnding: span => attempt(() => processor.onEnding!(span)) }),
-      onEnd: span => attempt(() => processor.onEnd(span)),
-      forceFlush: nothing,
-      shutdown: nothing
-    }
-  }
-
-  function guardRecords (processor: LogRecordProcessor): LogRecordProcessor {
-    return {
+export function createDestinations (spans: readonly SpanProcessor[], records: readonly LogRecordProcessor[]): Destinations {
+  const all = [...spans, ...records]
+  return {
+    // The provider would wait for their end without a bound: that is called below.
+    spanProcessors: spans.map(processor => ({ ...processor, forceFlush: nothing, shutdown: nothing })),
+    logRecordProcessors: records.map(processor => ({
       onEmit (record, where) {
-        if (record.instrumentationScope.name !== SPAN_EVENTS_SCOPE) attempt(() => processor.onEmit(record, where))
+        if (record.instrumentationScope.name !== SPAN_EVENTS_SCOPE) processor.onEmit(record, where)
       },
       forceFlush: nothing,
       shutdown: nothing
-    }
-  }
-
-  async function each (timeout: number, call: (processor: Processor) => Promise<void>): Promise<void> {
-    await bounded(Promise.all(all.map(async processor => {
-      try {
-        await call(processor)
-      } catch (error) {
-        tell(error)
-      }
-    })), timeout)
-  }
-
-  return {
-    spanProcessors: spans.map(guardSpans),
-    logRecordProcessors: records.map(guardRecords),
-    flush: async timeout => await each(timeout, async processor => await processor.forceFlush()),
-    shutdown: async timeout => await each(timeout, async processor => await processor.shutdown())
+    })),
+    flush: async timeout => await bounded(Promise.all(all.map(async processor => await processor.forceFlush())), timeout),
+    shutdown: async timeout => await bounded(Promise.all(all.map(async processor => await processor.shutdown())), timeout)
   }
 }
 

@@ -5,7 +5,8 @@ import { context } from './context'
 import type { Properties, PropertyValue } from '../options'
 import { isThenable, nameOf, textOf } from '../rows/hostile'
 import { propertyBytes } from '../rows/limits'
-import { sampleRateOf } from '../rows/marks'
+import { SAMPLE_RATE } from '../rows/attribute-names'
+import { markSampleRate, sampleRateOf } from '../rows/marks'
 import { propertyName, propertyValue } from '../rows/properties'
 import type { Redactor } from '../rows/redaction'
 import { guardSpan } from './guarded-span'
@@ -163,6 +164,14 @@ export class Operation {
   leaveOut (count = 1): void {
     if (this.ignored) this.owner.ignored += count
     else this.owner.sampledOut += count
+  }
+
+  /** Whatever the sampler said: then each of its rows counts once. */
+  keepAnyway (): void {
+    this.forceKeep = true
+    // The attribute is for other destinations.
+    this.span.setAttribute(SAMPLE_RATE, 100)
+    markSampleRate((this.span as OperationSpan).attributes, 100)
   }
 
   /** The end of a pending operation: its rows are sent or dropped. */

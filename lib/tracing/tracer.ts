@@ -4,10 +4,24 @@ import { context } from './context'
 import { addDropped, withOwnSpan } from './own-spans'
 import { keepRandomFlag } from './span-processor'
 
-export class OperationTracer implements Tracer {
+/** The forms of `startActiveSpan`, in terms of `startSpan`. */
+export abstract class ActiveTracer implements Tracer {
+  abstract startSpan (name: string, options?: SpanOptions, parent?: Context): Span
+
+  startActiveSpan<F extends (span: Span) => ReturnType<F>> (name: string, ...rest: [F] | [SpanOptions, F] | [SpanOptions, Context, F]): ReturnType<F> {
+    const run = rest.at(-1) as F
+    const options = rest.length > 1 ? rest[0] as SpanOptions : {}
+    const parent = rest.length === 3 ? rest[1] : context.active()
+    const span = this.startSpan(name, options, parent)
+    return context.with(trace.setSpan(parent, span), run, undefined, span) as ReturnType<F>
+  }
+}
+
+export class OperationTracer extends ActiveTracer {
   readonly #tracer: Tracer
 
   constructor (tracer: Tracer) {
+    super()
     this.#tracer = tracer
   }
 
@@ -21,13 +35,5 @@ export class OperationTracer implements Tracer {
       keepRandomFlag(span, where)
     }
     return span
-  }
-
-  startActiveSpan<F extends (span: Span) => ReturnType<F>> (name: string, ...rest: [F] | [SpanOptions, F] | [SpanOptions, Context, F]): ReturnType<F> {
-    const run = rest.at(-1) as F
-    const options = rest.length > 1 ? rest[0] as SpanOptions : {}
-    const parent = rest.length === 3 ? rest[1] : context.active()
-    const span = this.startSpan(name, options, parent)
-    return context.with(trace.setSpan(parent, span), run, undefined, span) as ReturnType<F>
   }
 }

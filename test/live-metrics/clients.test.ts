@@ -9,13 +9,13 @@ import { ROOT_CONTEXT, context } from '@opentelemetry/api'
 import { suppressTracing } from '@opentelemetry/core'
 import fastify from 'fastify'
 import appInsightsPlugin from 'fastify-app-insights'
-import { startEmulator, type Emulator, type LiveServer } from 'fastify-app-insights/emulator'
+import { startEmulator, type Emulator } from 'fastify-app-insights/emulator'
 import t, { type Test } from 'tap'
+import { counter, total, until } from '../fixtures/live'
 
 const QUIET = { APPLICATION_INSIGHTS_NO_STATSBEAT: 'true', APPLICATIONINSIGHTS_STATSBEAT_DISABLED: 'true', APPLICATIONINSIGHTS_SDKSTATS_DISABLED: 'true' }
 const FIXTURES = join(dirname(__dirname), 'fixtures')
 const CERTIFICATE = join(FIXTURES, 'tls-cert.pem')
-const counter = (name: string): string => `\\ApplicationInsights\\${name}`
 
 /** Azure's clients speak TLS only. */
 async function overTls (t: Test, emulator: Emulator): Promise<number> {
@@ -53,19 +53,6 @@ async function service (t: Test, name: string, connectionString: string, livePor
   return /http:\S+/.exec(said)?.[0] ?? ''
 }
 
-async function until (what: string, test: () => boolean): Promise<void> {
-  const deadline = Date.now() + 60_000
-  while (!test()) {
-    if (Date.now() > deadline) throw new Error(`in vain: ${what}`)
-    await wait(50)
-  }
-}
-
-/** Rates of all posts, times their seconds. */
-function total ({ points }: LiveServer, name: string): number {
-  return points.reduce((sum, { at, metrics }, index) => sum + (index === 0 ? 0 : (metrics[counter(name)] ?? 0) * (at - points[index - 1].at) / 1_000), 0)
-}
-
 t.test("Azure's own clients show the same numbers as the plugin on the same load", async t => {
   Object.assign(process.env, QUIET)
   const emulator = await startEmulator()
@@ -87,11 +74,11 @@ t.test("Azure's own clients show the same numbers as the plugin on the same load
   }
   await Promise.all([classic, distro, ours].map(load))
   const servers = emulator.live.servers
-  await until('all requests of all three', () => servers.every(server => total(server, 'Requests/Sec') > 38))
+  await until('all requests of all three', () => servers.every(server => total(server, counter('Requests/Sec')) > 38))
   await wait(1_500)
   for (const server of servers) {
     const near = (name: string, expected: number): void => {
-      const found = total(server, name)
+      const found = total(server, counter(name))
       t.ok(Math.abs(found - expected) <= expected * 0.2, `${server.role} (${server.version}), ${name}: ${found.toFixed(2)}, not ${expected}`)
     }
     near('Requests/Sec', 40)

@@ -11,18 +11,11 @@ import { LiveCounters } from '../../dist/live-metrics/counters.js'
 import { parseConnectionString } from '../../dist/options/connection-string.js'
 import { plainNode } from '../fixtures/plain-node'
 import { start } from '../fixtures/start'
+import { until } from '../fixtures/live'
 
 const KEY = '11111111-2222-3333-4444-555555555555'
 /** A tenth and less of the real waits. */
 const QUICK = { firstPing: 10, ping: 50, post: 50, fallback: 1_000, pingsLostAfter: 300, postsLostAfter: 300 }
-
-async function until (what: string, test: () => boolean): Promise<void> {
-  const deadline = Date.now() + 60_000
-  while (!test()) {
-    if (Date.now() > deadline) throw new Error(`in vain: ${what}`)
-    await wait(5)
-  }
-}
 
 function client (t: Test, endpoint: string, options: Partial<LiveMetricsOptions> = {}): { live: LiveMetrics, counters: LiveCounters, said: string[] } {
   const said: string[] = []
@@ -32,7 +25,6 @@ function client (t: Test, endpoint: string, options: Partial<LiveMetricsOptions>
     loopback: true,
     instrumentationKey: KEY,
     authorization: undefined,
-    clock: { setTimeout, clearTimeout, monotonic: () => performance.now(), wallClock: () => Date.now() },
     findProxy: async () => undefined,
     redirected: () => undefined,
     unpack: () => ({ spans: [], records: [] }),

@@ -1,28 +1,15 @@
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { setTimeout as wait } from 'node:timers/promises'
 import type { Emulator, LiveServer } from 'fastify-app-insights/emulator'
 import t, { type Test } from 'tap'
 import { start, type Started } from '../fixtures/start'
+import { counter, total, until } from '../fixtures/live'
 
-const REQUESTS = '\\ApplicationInsights\\Requests/Sec'
-const FAILED = '\\ApplicationInsights\\Requests Failed/Sec'
-const CALLS = '\\ApplicationInsights\\Dependency Calls/Sec'
-const FAILED_CALLS = '\\ApplicationInsights\\Dependency Calls Failed/Sec'
-const EXCEPTIONS = '\\ApplicationInsights\\Exceptions/Sec'
-
-async function until (what: string, test: () => boolean): Promise<void> {
-  const deadline = Date.now() + 60_000
-  while (!test()) {
-    if (Date.now() > deadline) throw new Error(`in vain: ${what}`)
-    await wait(20)
-  }
-}
-
-/** Rates of all posts, times their seconds: how many there were. */
-function total ({ points }: LiveServer, name: string): number {
-  return points.reduce((sum, { at, metrics }, index) => sum + (metrics[name] ?? 0) * (index === 0 ? 0 : (at - points[index - 1].at) / 1_000), 0)
-}
+const REQUESTS = counter('Requests/Sec')
+const FAILED = counter('Requests Failed/Sec')
+const CALLS = counter('Dependency Calls/Sec')
+const FAILED_CALLS = counter('Dependency Calls Failed/Sec')
+const EXCEPTIONS = counter('Exceptions/Sec')
 
 async function watched (emulator: Emulator): Promise<LiveServer> {
   await until('a post', () => emulator.live.servers.some(({ points }) => points.length > 0))

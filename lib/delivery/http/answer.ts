@@ -1,5 +1,5 @@
 /** The endpoint's answer → what it means for the items in a body. */
-import { wallClock } from '../clock'
+import { wallClock } from '../../clock'
 import type { Reason } from '../counters'
 
 export interface Answer {

@@ -1,5 +1,5 @@
 /** Credential → Authorization header, renewed shortly before it expires. */
-import { atMost, monotonic } from '../clock'
+import { atMost, monotonic } from '../../clock'
 
 /** Times are milliseconds since the token was issued: the two threads, and tests that mock Date, share no clock. */
 export interface Token { token: string, validFor: number, refreshAfter: number }

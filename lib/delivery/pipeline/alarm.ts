@@ -1,5 +1,5 @@
 /** Many reasons to look again → one timer, set to the earliest. */
-import { clearTimeout, monotonic, setTimeout } from '../clock'
+import { clearTimeout, monotonic, setTimeout } from '../../clock'
 
 export class Alarm {
   readonly #ring: () => void

@@ -1,6 +1,6 @@
 /** What moves through the pipeline, and who it belongs to. */
 import { resourceFromAttributes, type Resource } from '@opentelemetry/resources'
-import { monotonic } from '../clock'
+import { monotonic } from '../../clock'
 import type { Body } from '../http/transport'
 import { countsOf, total, type Counts, type State } from '../counters'
 import type { SpoolFile } from '../spool'

@@ -6,7 +6,7 @@
  *       │                                                      └──────(the probe fails)───────┤
  *       └───────────────────────────(the probe is answered)───────────────────────────────────┘
  */
-import { monotonic } from '../clock'
+import { monotonic } from '../../clock'
 
 // Fewer in a row may be down to the batch itself.
 export const FAILURES_TO_OPEN = 3

@@ -1,5 +1,5 @@
 /** Sealed batches → bodies that are ready to send, one conversion at a time. */
-import { monotonic } from '../clock'
+import { monotonic } from '../../clock'
 import { isSameCounts, total, type Counts } from '../counters'
 import { createBatch, itemsOf, shift, type Batch } from './batch'
 import type { Counted } from './bodies'

@@ -1,5 +1,5 @@
 /** Sealed batches → bodies → the endpoint, via the disk if it is unavailable. The same with and without a worker thread. */
-import { clearInterval, monotonic, setInterval } from '../clock'
+import { clearInterval, monotonic, setInterval } from '../../clock'
 import { total, type Counts } from '../counters'
 import { Transport } from '../http/transport'
 import { Alarm } from './alarm'

@@ -1,5 +1,5 @@
 /** What went wrong → people: without the key, and without repeating itself. */
-import { monotonic } from '../clock'
+import { monotonic } from '../../clock'
 
 export interface NoticeEvents {
   /** The latest problem. */

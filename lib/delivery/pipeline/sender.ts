@@ -1,5 +1,5 @@
 /** Bodies → the endpoint, as many at a time as it takes, retried if it refuses them for now. */
-import { monotonic } from '../clock'
+import { monotonic } from '../../clock'
 import type { Outcome } from '../http/answer'
 import type { Transport } from '../http/transport'
 import { createBatch, shift, type Batch } from './batch'

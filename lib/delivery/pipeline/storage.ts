@@ -1,6 +1,6 @@
 /** Batches ↔ the spool: what is stored, for whom, and which files are being sent. */
 import { resourceFromAttributes, type Resource } from '@opentelemetry/resources'
-import { monotonic } from '../clock'
+import { monotonic } from '../../clock'
 import { isSameCounts, type Reason } from '../counters'
 import { compress, expand, Spool, unknownCounts, whyUnusable, type Parcel, type SpoolFile } from '../spool'
 import { createBatch, shift, type Batch, type Lease, type Source } from './batch'

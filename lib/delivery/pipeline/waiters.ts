@@ -1,5 +1,5 @@
 /** flush(), close() and process exit → how long to wait. */
-import { clearTimeout, monotonic, setTimeout } from '../clock'
+import { clearTimeout, monotonic, setTimeout } from '../../clock'
 import type { Source } from './batch'
 import { FAILURES_TO_OPEN, type CircuitBreaker } from './circuit-breaker'
 

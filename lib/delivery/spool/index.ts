@@ -2,7 +2,7 @@
 import { randomBytes } from 'node:crypto'
 import { closeSync, futimesSync, lstatSync, readdirSync, renameSync } from 'node:fs'
 import { join } from 'node:path'
-import { monotonic, wallClock } from '../clock'
+import { monotonic, wallClock } from '../../clock'
 import { total, type Counts } from '../counters'
 import { checkDirectory, prepareDirectory } from './directory'
 import { decode, encode, openMarker, readOwnFile, remove, sizeOf, writeWhole, type Parcel } from './file'

@@ -2,7 +2,7 @@
 import { createHash, randomBytes } from 'node:crypto'
 import { lstatSync, readFileSync, readlinkSync } from 'node:fs'
 import { join } from 'node:path'
-import { wallClock } from '../clock'
+import { wallClock } from '../../clock'
 
 /** For files without an owner. */
 export const FREE = 'free'

@@ -1,6 +1,6 @@
 /** The pipeline in a worker thread, started when there is something to send, and replaced if it dies. */
 import { existsSync } from 'node:fs'
-import { atMost, clearTimeout, monotonic, setTimeout } from '../clock'
+import { atMost, clearTimeout, monotonic, setTimeout } from '../../clock'
 import { Counters, type Counts } from '../counters'
 import type { Mode } from '../pipeline'
 import { LOCAL_TIMING } from '../timing'

@@ -1,19 +1,12 @@
 /** What a row may not hold → `REDACTED`: secrets in urls and texts, userinfo, credentials in headers. */
 import { SECRET_QUERY_NAMES, createNameCheck } from './names'
+import type { Redactor } from './redactor'
 import { createTextRedaction } from './text'
 import { createUrlRedaction } from './url'
 
 export { SECRET_HEADERS, SECRET_QUERY_NAMES } from './names'
+export type { Redactor } from './redactor'
 export { redactAttributes, redactMetrics, redactRecord, redactSpan } from './rows'
-
-export interface Redactor {
-  /** A url or a request target, by its structure. */
-  url: (url: string) => string
-  /** Any text: every url, connection string and header in it. */
-  text: (text: string) => string
-  /** A line as a logger wrote it. JSON stays valid JSON. */
-  line: (line: string) => string
-}
 
 /** @param names the parameters to redact, in lower case, or true for every one */
 export function createRedactor (names: ReadonlySet<string> | true): Redactor {

@@ -1,6 +1,6 @@
 /** Spans, log records and metrics → the same, in place, without what the app, its instrumentations or a client have given away. */
 import type { Attributes } from '@opentelemetry/api'
-import type { Redactor } from '.'
+import type { Redactor } from './redactor'
 
 const URLS: ReadonlySet<string> = new Set(['url.full', 'url.path', 'http.url', 'http.target', 'url.query'])
 
