@@ -1,3 +1,4 @@
+import type { ChildProcess } from 'node:child_process'
 /** SIGTERM and SIGINT belong to the app: it ends the same with and without the plugin, whatever it does and whenever it does so. */
 import { execFileSync } from 'node:child_process'
 import { readdirSync, readFileSync } from 'node:fs'
@@ -32,9 +33,7 @@ if (process.platform === 'win32') {
       const emulator = await startEmulator()
       t.teardown(async () => await emulator.close())
       const folder = t.testdir({ 'server.mjs': file })
-      const ended = await plainNode([join(folder, 'server.mjs')], { APPLICATIONINSIGHTS_CONNECTION_STRING: emulator.connectionString }, (child, stdout) => {
-        if (stdout.includes('Server listening')) child.kill('SIGTERM')
-      })
+      const ended = await plainNode([join(folder, 'server.mjs')], { APPLICATIONINSIGHTS_CONNECTION_STRING: emulator.connectionString }, signalAfter('Server listening', 'SIGTERM', 500))
       t.equal(ended.code, 0, ended.stderr)
     })
   }
@@ -44,15 +43,8 @@ async function endsAsWithout (t: Test, how: string, signal: NodeJS.Signals): Pro
   const emulator = await startEmulator()
   t.teardown(async () => await emulator.close())
   const directory = t.testdir({})
-  const end = async (env: NodeJS.ProcessEnv): Promise<PlainEnd> => {
-    let isSent = false
-    return await plainNode([fixture, how, signal, directory], env, (child, stdout) => {
-      if (isSent || !stdout.includes('ready')) return
-      isSent = true
-      // Signal both runs after the same delay: one may emit it by itself.
-      setTimeout(() => child.kill(signal), 100)
-    })
-  }
+  // Signal both runs after the same delay: one may emit it by itself.
+  const end = async (env: NodeJS.ProcessEnv): Promise<PlainEnd> => await plainNode([fixture, how, signal, directory], env, signalAfter('ready', signal, 100))
   const [without, within] = await Promise.all([end({}), end({ APPLICATIONINSIGHTS_CONNECTION_STRING: emulator.connectionString })])
   t.same(within, without)
   // A handler that kills its own process at once leaves no time to deliver anything.
@@ -60,6 +52,16 @@ async function endsAsWithout (t: Test, how: string, signal: NodeJS.Signals): Pro
   const isDelivered = emulator.items({ type: 'request' }).length === 1
   // Ctrl-C has only a second: on a busy machine the rows are on disk by then.
   t.ok(isDelivered || readdirSync(directory, { recursive: true }).some(name => String(name).endsWith('.spool')), 'delivered, or on disk')
+}
+
+/** Once: a second signal would end a process that is closing. The text may come before the program goes on. */
+function signalAfter (text: string, signal: NodeJS.Signals, delay: number): (child: ChildProcess, stdout: string) => void {
+  let isSent = false
+  return (child, stdout) => {
+    if (isSent || !stdout.includes(text)) return
+    isSent = true
+    setTimeout(() => child.kill(signal), delay)
+  }
 }
 
 function gettingStarted (): Array<[program: string, name: string]> {
