@@ -1,6 +1,5 @@
-import type { ChildProcess } from 'node:child_process'
 /** SIGTERM and SIGINT belong to the app: it ends the same with and without the plugin, whatever it does and whenever it does so. */
-import { execFileSync } from 'node:child_process'
+import { type ChildProcess, execFileSync } from 'node:child_process'
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { startEmulator } from 'fastify-app-insights/emulator'
