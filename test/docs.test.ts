@@ -1,7 +1,8 @@
 /** The docs match the code's options and error codes; their code runs, and their links work. */
-import { execFile } from 'node:child_process'
+import { type ChildProcess, execFile, fork } from 'node:child_process'
 import { existsSync, readFileSync, readdirSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
+import { pathToFileURL } from 'node:url'
 import { promisify } from 'node:util'
 import { startEmulator } from 'fastify-app-insights/emulator'
 import t, { type Test } from 'tap'
@@ -118,22 +119,56 @@ function programOf ({ code, url, whole }: Block): string {
   return [...before.filter(line => line !== false), body, ...after, ...closes].join('\n')
 }
 
+/** These change the whole process, or run after their file has. */
+const NEEDS_A_PROCESS = /node:test|from 'tap'|process\.(?:on|exit)|\.listen\(|instrumentations?\b|\/register'|from '@(?:azure|opentelemetry|sentry)\//
+
+interface Runner { shared: (file: string) => Promise<void>, alone: (args: string[]) => Promise<void>, close: () => void }
+
+/** Most blocks share a process: it takes a second of CPU time to start one and load everything. */
+function createRunner (env: NodeJS.ProcessEnv): Runner {
+  let child: ChildProcess | undefined
+  return {
+    async alone (args) { await run(process.execPath, args, { env, timeout: 60_000 }) },
+    async shared (file) {
+      child ??= fork(join(__dirname, 'fixtures', 'blocks.mjs'), { env, execArgv: [], stdio: ['ignore', 'ignore', 'ignore', 'ipc'] })
+      const current = child
+      const answer = new Promise<{ error?: string }>((resolve, reject) => {
+        current.once('message', resolve)
+        current.once('exit', code => { reject(new Error(`the process ended with ${code}`)) })
+      })
+      current.send(pathToFileURL(file).href)
+      try {
+        const { error } = await answer
+        if (error !== undefined) throw new Error(error)
+      } finally {
+        current.removeAllListeners()
+        if (current.exitCode !== null) child = undefined
+      }
+    },
+    close () { child?.kill() }
+  }
+}
+
 t.test("every js block in README.md and docs runs, or says why it can't", async t => {
   const blocks = documents.flatMap(blocksOf)
   const begins = ({ code }: Block): string => code.slice(0, code.indexOf('\n'))
   t.same(blocks.filter(block => !block.runs && !block.whole).map(begins).sort(), Object.keys(READ_ONLY).sort(), 'the others are marked <!-- runs -->')
   const folder = t.testdir({})
-  const { NODE_OPTIONS: _, NODE_TEST_CONTEXT: __, ...inherited } = process.env
   async function check (lane: number): Promise<void> {
     const emulator = await startEmulator()
     t.teardown(async () => await emulator.close())
-    const env = { ...inherited, APPLICATIONINSIGHTS_CONNECTION_STRING: emulator.connectionString }
-    const file = join(folder, `block-${lane}.mjs`)
+    const { NODE_OPTIONS: _, NODE_TEST_CONTEXT: __, ...inherited } = process.env
+    const runner = createRunner({ ...inherited, APPLICATIONINSIGHTS_CONNECTION_STRING: emulator.connectionString })
+    t.teardown(() => runner.close())
     for (let block = blocks.shift(); block !== undefined; block = blocks.shift()) {
-      writeFileSync(file, programOf(block))
+      const file = join(folder, `block-${lane}-${blocks.length}.mjs`)
+      const code = programOf(block)
+      writeFileSync(file, code)
       emulator.clear()
       try {
-        await run(process.execPath, block.runs ? [file] : ['--check', file], { env, timeout: 60_000 })
+        if (!block.runs) await runner.alone(['--check', file])
+        else if (NEEDS_A_PROCESS.test(code)) await runner.alone([file])
+        else await runner.shared(file)
         if (block.url !== undefined) t.equal(emulator.items({ type: 'request' }).length, 1, `${block.name} reports its request`)
         else t.pass(`${block.name} ${block.runs ? 'runs' : 'can be read'}`)
       } catch (error) {
