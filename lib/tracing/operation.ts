@@ -1,5 +1,5 @@
 /** What all rows of one operation share; requests and logs meet here, through the request and the OpenTelemetry context. */
-import { type Attributes, type Context, type Span, INVALID_SPAN_CONTEXT, ROOT_CONTEXT, SpanKind, SpanStatusCode, createContextKey, trace } from '@opentelemetry/api'
+import { type Attributes, type Context, type Span, INVALID_SPAN_CONTEXT, ROOT_CONTEXT, SpanKind, SpanStatusCode, trace } from '@opentelemetry/api'
 import type { ReadableSpan } from '@opentelemetry/sdk-trace-base'
 import { context } from './context'
 import type { Properties, PropertyValue } from '../options'
@@ -9,10 +9,8 @@ import { SAMPLE_RATE } from '../rows/attribute-names'
 import { markSampleRate, sampleRateOf } from '../rows/marks'
 import { propertyName, propertyValue } from '../rows/properties'
 import type { Redactor } from '../rows/redaction'
+import { OperationContext, kContextOperation } from './operation-context'
 import { guardSpan } from './guarded-span'
-
-/** The operation of an OpenTelemetry context. */
-export const kContextOperation = createContextKey('fastify-app-insights.operation')
 
 /** The operation of a request, a reply's raw response, or a logger. */
 export const kOperation = Symbol('fastify-app-insights.operation')
@@ -88,7 +86,7 @@ export class Operation {
     this.span = span
     this.decision = decision
     this.ignored = ignored
-    this.context = trace.setSpan(context.setValue(kContextOperation, this), span)
+    this.context = new OperationContext(context, this, span)
   }
 
   /** `ai.operation.name` of every row: what the app has called the span by now. */
