@@ -180,7 +180,7 @@ async function textOf (stream: NodeJS.ReadableStream | undefined): Promise<strin
   return Buffer.concat(chunks).toString()
 }
 
-/** Removes characters that a header can't contain. The body has the original name. */
+/** Replaces or removes characters that a header can't contain. The body has the original name. */
 function headerText (value: string): string {
   return value.replaceAll(/[^\x20-\x7e]/g, '_')
 }

@@ -93,7 +93,7 @@ export class Collection {
   readonly errors: ConfigurationError[] = []
   readonly #metrics: DerivedMetric[] = []
   readonly #streams: DocumentStream[] = []
-  /** Without any stream, a sample of everything. */
+  /** Used if there are no streams: a sample of everything. */
   readonly #anything: Quota | undefined
 
   constructor ({ ETag, Metrics, DocumentStreams, QuotaInfo }: CollectionConfiguration = { ETag: '' }) {
