@@ -33,7 +33,7 @@ export interface LiveAnswer {
   pollingInterval: number | undefined
 }
 
-/** The service refused, or its answer was invalid. */
+/** An answer with a status that can't be used. */
 export class LiveError extends Error {
   readonly status: number
   constructor (status: number) {
@@ -180,7 +180,7 @@ async function textOf (stream: NodeJS.ReadableStream | undefined): Promise<strin
   return Buffer.concat(chunks).toString()
 }
 
-/** Replaces or removes characters that a header can't contain. The body has the original name. */
+/** Replaces characters that a header can't contain. The body has the original name. */
 function headerText (value: string): string {
   return value.replaceAll(/[^\x20-\x7e]/g, '_')
 }
