@@ -1,17 +1,17 @@
-/** A plugin that was registered from outside → one that stands back where the app registers it itself. */
+/** An automatically registered plugin → one that switches itself off if the app registers the plugin too. */
 import type { FastifyInstance } from 'fastify'
 
 const kAutomatic = Symbol.for('fastify-app-insights.automatic')
 
 type Hook = (this: unknown, ...args: unknown[]) => unknown
 
-/** Of one Fastify instance. */
+/** The state of one Fastify instance. */
 export class Automatic {
   #facade: unknown
   #isOff = false
   readonly #closers: Hook[] = []
 
-  /** The instance for the plugin that comes from outside: its hooks can be switched off. */
+  /** The instance that the automatic registration gets: its hooks can be switched off. */
   first (fastify: FastifyInstance): FastifyInstance {
     return overridden(fastify, {
       addHook: (name: string, hook: Hook) => {
@@ -25,25 +25,25 @@ export class Automatic {
     })
   }
 
-  /** The app registers the plugin itself. */
+  /** Switches the automatic registration off, because the app registers the plugin itself. */
   async standBack (fastify: FastifyInstance): Promise<void> {
     this.#isOff = true
     for (const close of this.#closers) await close.call(fastify, fastify)
   }
 
-  /** The instance for the app's own registration: what the first has decorated is there. Not by a promise: an instance is a thenable. */
+  /** The instance that the app's registration gets, which replaces the first one's decorators. Not async: an instance is a thenable. */
   next (fastify: FastifyInstance): FastifyInstance {
     return overridden(fastify, {
       decorate: (name: string, value: unknown) => {
         if (name === 'appInsights') this.#facade = value
-        // What the plugin keeps on the instance for itself.
+        // The plugin's internal state.
         else Object.assign(fastify, { [name]: value })
       },
       decorateRequest: () => {}
     })
   }
 
-  /** Whether the app has registered the plugin itself, a second time that is. */
+  /** Whether the app has already registered the plugin itself. */
   get isOver (): boolean {
     return this.#isOff
   }
@@ -52,7 +52,7 @@ export class Automatic {
     const automatic = this
     return function (this: unknown, ...args: unknown[]) {
       if (!automatic.#isOff) return hook.apply(this, args)
-      // The last one is the callback, where there is one.
+      // The last argument is the callback, if the hook has one.
       const done = args.at(-1)
       if (args.length > 1 && typeof done === 'function') done()
     }
@@ -75,7 +75,7 @@ export function markAutomatic (fastify: FastifyInstance): Automatic {
   return automatic
 }
 
-/** Children inherit it. */
+/** Child instances inherit it. */
 export function automaticOf (fastify: FastifyInstance): Automatic | undefined {
   return (fastify as { [kAutomatic]?: Automatic })[kAutomatic]
 }

@@ -7,7 +7,7 @@ export const { setTimeout, clearTimeout, setInterval, clearInterval } = timers
 const { hrtime } = process
 const RealDate = Date
 
-/** Milliseconds on a clock nobody can set, for deadlines and waits. Its zero is arbitrary, and differs between threads in tests. */
+/** Milliseconds on a clock that can't be changed, for deadlines and waits. Its zero is arbitrary, and differs between threads in tests. */
 export function monotonic (): number {
   const [seconds, nanoseconds] = hrtime()
   return seconds * 1_000 + nanoseconds / 1e6

@@ -1,4 +1,4 @@
-/** What the app sees: `fastify.appInsights` and `request.appInsights`. */
+/** One plugin instance → `fastify.appInsights`, and the types of everything that the app can call. */
 import { type Meter, type Span, type Tracer, ProxyTracerProvider } from '@opentelemetry/api'
 import type { FastifyInstance } from 'fastify'
 import { type FlushReport, emptyStats } from './delivery'
@@ -14,59 +14,59 @@ import { guardTracer } from './tracing/guarded-tracer'
 import { SILENT_REQUEST } from './tracing/operation'
 
 export interface AppInsights {
-  /** Spans made with it are rows of the active operation: `dependencies` of type InProc, unless they say otherwise. */
+  /** Its spans become rows of the active operation: `dependencies` of type InProc, unless the span sets another kind. */
   readonly tracer: Tracer
-  /** A row in `customEvents`, tied to the active operation. */
+  /** Adds a row to `customEvents`, tied to the active operation. */
   trackEvent: (name: string, properties?: Properties, measurements?: Record<string, number>) => void
   /**
-   * A row in `exceptions`, tied to the active operation. An error that has its row already, because it was logged or
-   * reported before, gets no second one; one that is tracked and then thrown or logged gets none there.
+   * Adds a row to `exceptions`, tied to the active operation. Each error gets one row: an error that was logged or
+   * reported before gets no second one, and neither does an error that is thrown or logged after this call.
    * @param error an Error, or whatever was thrown
    */
   trackException: (error: unknown, properties?: Properties) => void
   /**
-   * A row in `availabilityResults`: the result of a synthetic check of your own. Never sampled out; tied to the active
-   * operation, if there is one.
+   * Adds a row to `availabilityResults`: the result of your own synthetic check. Never sampled out. Tied to the active
+   * operation, if any.
    */
   trackAvailability: (result: AvailabilityResult) => void
   /**
-   * Runs `work` as an operation of its own, a job for example: a `requests` row of that name, whose id and name all
-   * rows from within carry. An error makes it a failed one with one exception, and is thrown on.
+   * Runs `work` as a separate operation, such as a job. It becomes a `requests` row with this name, and all rows from
+   * inside carry its id and name. If `work` fails, the error is reported once, the row is marked as failed, and the error is rethrown.
    */
   operation: <T>(name: string, work: (operation: OperationAppInsights) => T) => T
-  /** A value of a metric of the app's own: aggregated by name and properties, a row in `customMetrics` per interval. */
+  /** Records a value of your own metric. Values are aggregated by name and properties, with one `customMetrics` row per interval. */
   trackMetric: (name: string, value: number, properties?: Properties) => void
-  /** For counters, histograms and gauges of OpenTelemetry's API, sent with the other metrics. */
+  /** Creates OpenTelemetry counters, histograms and gauges, which are sent with the other metrics. */
   readonly meter: Meter
-  /** Resolves when all that was recorded so far is sent, or waits on disk. */
+  /** Resolves when everything recorded so far is sent, stored on disk or dropped, or when time runs out. */
   flush: () => Promise<FlushReport>
-  /** What became of every row so far. */
+  /** Counts of what happened to every row so far. */
   stats: () => Stats
 }
 
-/** What belongs to one operation: a request, or work in the background. */
+/** One operation: a request, or background work. */
 export interface OperationAppInsights {
   /** The operation's span. */
   readonly span: Span
-  /** A custom property of the request's row and of its later logs and exceptions. */
+  /** Sets a custom property on the operation's row, and on its later logs and exceptions. */
   set: (key: string, value: PropertyValue) => void
-  /** `user_AuthenticatedId` of the same rows. */
+  /** Sets `user_AuthenticatedId` on the same rows. */
   setUser: (id: string) => void
-  /** `session_Id` of the same rows. */
+  /** Sets `session_Id` on the same rows. */
   setSession: (id: string) => void
-  /** A row in `customEvents`, tied to this operation. */
+  /** Adds a row to `customEvents`, tied to this operation. */
   trackEvent: (name: string, properties?: Properties, measurements?: Record<string, number>) => void
-  /** A row in `exceptions`, tied to this operation; none for an error that has its row already. */
+  /** Adds a row to `exceptions`, tied to this operation, unless the error already has one. */
   trackException: (error: unknown, properties?: Properties) => void
   startSpan: {
-    /** A part of the operation, a `dependencies` row of type InProc; end it yourself. */
+    /** Starts a part of the operation, a `dependencies` row of type InProc. You must end it. */
     (name: string): Span
-    /** The same around `work`, or until its promise settles; failed where it throws. What it throws is thrown on. */
+    /** Ends the span when `work` returns or its promise settles. Errors mark it as failed, and are rethrown. */
     <T>(name: string, work: (span: Span) => T): T
   }
 }
 
-/** Of `request.appInsights`. */
+/** The type of `request.appInsights`. */
 export interface RequestAppInsights extends OperationAppInsights {}
 
 declare module 'fastify' {
@@ -78,7 +78,7 @@ declare module 'fastify' {
   }
 }
 
-/** @param releaseLines sends log lines that wait for the operation of their request */
+/** @param releaseLines sends log lines that are waiting for their request's operation */
 export function createAppInsights (telemetry: Instance, releaseLines: () => void): AppInsights {
   return Object.freeze<AppInsights>({
     get tracer () { return guardTracer(telemetry.tracer) },
@@ -96,7 +96,7 @@ export function createAppInsights (telemetry: Instance, releaseLines: () => void
   })
 }
 
-/** With `enabled: false`: everything may be called, and nothing happens. */
+/** For `enabled: false`: every method exists, and does nothing except run the given function. */
 export function decorateSilently (fastify: FastifyInstance): void {
   fastify.decorateRequest('appInsights', { getter: () => SILENT_REQUEST })
   fastify.decorate('appInsights', Object.freeze<AppInsights>({

@@ -1,4 +1,4 @@
-/** What can be wrong at start-up, each with a code, and a message that says what was expected. */
+/** Mistakes at start-up → errors with a code and a message that says what was expected. */
 import createError from '@fastify/error'
 
 export const FAI_ERR_CONNECTION_STRING_MISSING = createError(

@@ -31,37 +31,37 @@ const { version } = require('../package.json') as { version: string }
 const VERSION = `node${process.versions.node}:fai${version}`
 const SCOPE = 'fastify-app-insights'
 
-/** Something the user may call to see that nothing is lost. */
+/** Counts that show what happened to every row. */
 export interface Stats extends DeliveryStats {
-  /** Rows that sampling kept from being sent. */
+  /** Rows not sent because of sampling. */
   readonly sampledOut: number
-  /** Rows of requests that `ignore`, or their route, leaves out. */
+  /** Rows not sent because `ignore`, or the route, excludes their request. */
   readonly ignored: number
-  /** Requests that have begun and not ended. */
+  /** Requests that have started but not ended. */
   readonly openRequests: number
 }
 
 export class Instance {
   readonly config: Config
   readonly redactor: Redactor
-  /** Whether what is sampled out waits for its end. */
+  /** Whether rows that are sampled out are buffered until their operation ends. */
   readonly buffers: boolean
-  /** Operations of requests that have begun and not ended. */
+  /** Operations of requests that have started but not ended. */
   readonly open = new Set<Operation>()
   sampledOut = 0
   ignored = 0
-  /** undefined where they are off. */
+  /** Undefined if metrics are off. */
   readonly metrics: Metrics | undefined
-  /** undefined where Live Metrics are off. */
+  /** Undefined if Live Metrics are off. */
   readonly live: LiveCounters | undefined
   readonly providers: Providers
-  /** Spans made with it belong to the active operation. */
+  /** Its spans belong to the active operation. */
   readonly tracer: Tracer
-  /** Whether log lines may go by `line()`: nobody else wants their fields. */
+  /** Whether log lines may go through `line()`, because no other destination needs their fields. */
   readonly takesLines: boolean
-  /** undefined where errors are no rows. */
+  /** Undefined if errors aren't reported as rows. */
   readonly exceptions: Exceptions | undefined
-  /** Where `trackException` goes. */
+  /** Used by `trackException`, even if `exceptions` is undefined. */
   readonly #tracked: Exceptions
   readonly #properties: Attributes
   /** `cloud_RoleInstance` of every row. */
@@ -72,7 +72,7 @@ export class Instance {
   readonly #logger: Logger
   #closed: Promise<CloseReport> | undefined
 
-  /** @param warn may be called often, @param warnOnce tells each trouble once */
+  /** @param warn logs every call, @param warnOnce logs each problem once */
   constructor (config: Config, warn: Warn, warnOnce: Warn, exceptionsOf: (instance: Instance) => Exceptions) {
     const role = detectRole(config.serviceName, process.env)
     this.config = config
@@ -122,17 +122,17 @@ export class Instance {
     })
   }
 
-  /** @param startTime milliseconds since 1970, where it has begun before */
+  /** @param startTime in milliseconds since 1970, if the span started earlier */
   startSpan (name: string, kind: SpanKind, parent: Context, attributes?: Attributes, links?: Link[], startTime?: number): Span {
     return this.tracer.startSpan(name, { kind, attributes, links, startTime }, parent)
   }
 
-  /** Events, exceptions, and log lines that had to be looked into. */
+  /** For events, exceptions, and log lines that had to be parsed here. */
   emit (record: LogRecord): void {
     this.#logger.emit(record)
   }
 
-  /** A log line that is taken apart where it is sent from. */
+  /** For log lines that are parsed only before they are sent. */
   line (line: WholeLine, where: Context): void {
     const { message, severityNumber, timestamp } = line
     this.#records.next = line
@@ -152,14 +152,14 @@ export class Instance {
     this.#tracked.report({ error, context: where, severity: Severity.ERROR, attributes: toAttributes(properties) })
   }
 
-  /** Attributes of the row of an operation: what the instance and the app have set. */
+  /** Adds the properties of the instance and of the operation to the operation's span. */
   enrich (span: Span, operation: Operation): void {
-    // Straight into them: known to be right, and at every request.
+    // Written directly, because this runs for every request and the values are already checked.
     if (span.isRecording()) Object.assign((span as unknown as ReadableSpan).attributes, this.#properties, operation.attributes)
   }
 
   async flush (): Promise<FlushReport> {
-    // Another destination may be slow: Azure's rows do not wait for it without end.
+    // Bounded, because the app's own processors may be slow.
     await this.#destinations.flush(this.config.closeTimeout)
     this.#tracked.drain()
     await this.#sendMetrics()
@@ -170,13 +170,13 @@ export class Instance {
     return { ...this.#delivery.stats(), sampledOut: this.sampledOut, ignored: this.ignored, openRequests: this.open.size }
   }
 
-  /** Sends what is pending within `closeTimeout` and lets go of everything. The second call waits for the first. */
+  /** Sends what it can within `closeTimeout` and releases everything. A second call returns the first one's promise. */
   close (): Promise<CloseReport> {
     this.#closed ??= this.#close()
     return this.#closed
   }
 
-  /** The process is ending: blocks until what is pending is safe, at most for `closeTimeout`, or for `atMost` milliseconds. */
+  /** The process is ending: blocks until pending rows are sent or stored, for at most `closeTimeout` or `atMost` milliseconds. */
   drainSync (atMost: number): void {
     this.#tracked.drain()
     this.metrics?.sendSync(true)
@@ -185,7 +185,7 @@ export class Instance {
 
   async #sendMetrics (): Promise<void> {
     if (this.metrics === undefined) return
-    // An instrument of the app's may answer late, or never.
+    // Bounded, because the app's instruments may answer late, or never.
     await bounded(this.metrics.send(), this.config.closeTimeout)
   }
 

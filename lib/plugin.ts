@@ -24,7 +24,7 @@ import { register } from './tracing/instrumentations'
 import { LoadedModules } from './tracing/loaded-modules'
 import { type Warn, messageOf, once } from './warnings'
 
-// What the plugin says itself may repeat the message of an error of the app's.
+// The plugin's own messages may contain the message of one of the app's errors.
 const MESSAGES = createRedactor(new Set(SECRET_QUERY_NAMES))
 
 export async function appInsights (fastify: FastifyInstance, input: AppInsightsOptions | string): Promise<void> {
@@ -41,7 +41,7 @@ export async function appInsights (fastify: FastifyInstance, input: AppInsightsO
   }
 }
 
-/** Without options of the app's. @throws what registration throws */
+/** Starts without options from the app. @throws the same errors as registration */
 export function startFromEnvironment (fastify: FastifyInstance): void {
   const warnings = createWarnings(fastify)
   startWith(readOptions(undefined, process.env, warnings.warnOnce), fastify, warnings)
@@ -70,7 +70,7 @@ function start (fastify: FastifyInstance, config: Config, warn: Warn, warnOnce: 
   const { exceptions } = telemetry
   const logs = startLogs(fastify, config, telemetry, exceptions, redaction, warnOnce)
   const leaveConsole = config.logs !== false && config.logs.console ? followConsole(telemetry, warnOnce) : undefined
-  // A child logger factory may hand out a logger that has nothing to do with the app's.
+  // A child logger factory may return a logger that is unrelated to the app's.
   const stopRequests = traceRequests(fastify, config, telemetry, exceptions, warnOnce, logs)
   if (config.requests.serverTiming) announceTrace(fastify)
   const leave = join(telemetry, warnOnce)
@@ -104,9 +104,9 @@ function start (fastify: FastifyInstance, config: Config, warn: Warn, warnOnce: 
   })
 }
 
-/** Something that only some apps have: where it fails, the app goes on without it. */
+/** A part that only some apps use. If it fails, the app continues without it. */
 interface Part {
-  /** Everything that the app uses is loaded now. */
+  /** Called when the app has loaded all its modules. */
   ready?: (() => void) | undefined
   stop?: (() => void) | undefined
 }
@@ -144,16 +144,16 @@ function followFrameworks (telemetry: Instance): Part {
   const { exceptions } = telemetry
   if (exceptions === undefined) return {}
   let unfollow: (() => void) | undefined
-  // Not before: by then the framework is loaded, if it ever is.
+  // Only then is the framework certain to be loaded.
   return { ready: () => { unfollow = followNest(telemetry, exceptions) }, stop: () => unfollow?.() }
 }
 
-/** An app may have ended its logger's destination before it closes: that must not fail the close. */
+/** The app may have closed its logger's destination already, and that must not make the close fail. */
 function say (log: FastifyBaseLogger, level: 'warn' | 'debug', message: string, fields = {}): void {
   try {
     log[level](fields, message)
   } catch {
-    // There is nobody left to tell.
+    // There is no other place to report it.
   }
 }
 
@@ -165,7 +165,7 @@ function createRedaction ({ logs }: Config, redactor: Redactor): Redaction {
   }
 }
 
-/** Also where errors are no rows by themselves: `trackException` makes one. */
+/** Needed even if exceptions are off, because `trackException` still reports errors. */
 function startExceptions (logger: FastifyBaseLogger, config: Config, instance: Instance): Exceptions {
   const redaction = createRedaction(config, instance.redactor)
   const clientErrors = config.exceptions !== false && config.exceptions.clientErrors
@@ -173,7 +173,7 @@ function startExceptions (logger: FastifyBaseLogger, config: Config, instance: I
 }
 
 function startLogs (fastify: FastifyInstance, config: Config, telemetry: Instance, exceptions: Exceptions | undefined, redaction: Redaction, warn: (message: string) => void): LogCollector | undefined {
-  // An error that is logged is an exception, whether or not the line becomes a trace.
+  // A logged error is an exception, whether or not its line becomes a trace.
   if (config.logs === false && exceptions === undefined) return undefined
   const logs = collectLogs(config.logs, { logger: fastify.log, requestIdLabel: fastify.initialConfig.requestIdLogLabel ?? 'reqId', telemetry, exceptions, redaction, warn })
   if (logs === undefined && config.logs !== false) {

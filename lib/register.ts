@@ -1,6 +1,6 @@
 /**
  * `node --import fastify-app-insights/register server.js`: every Fastify instance of the process → the plugin on it, with
- * options from the environment. Where the app registers the plugin itself, its own registration counts.
+ * options from the environment. If the app registers the plugin itself, that registration wins.
  */
 import { subscribe } from 'node:diagnostics_channel'
 import type { FastifyInstance } from 'fastify'
@@ -9,7 +9,7 @@ import { type Automatic, markAutomatic } from './automatic'
 import { startFromEnvironment } from './plugin'
 import { messageOf } from './warnings'
 
-// Fastify 5 tells of each instance here, before the app has it.
+// Fastify 5 announces each instance here, before the app gets it.
 const CHANNEL = 'fastify.initialization'
 
 function registerOn (message: unknown): void {
@@ -18,7 +18,7 @@ function registerOn (message: unknown): void {
   fastify.register(fp(async instance => start(instance, automatic), { fastify: '5.x', name: 'fastify-app-insights-register' }))
 }
 
-/** Nobody has asked the app: what is wrong is told, and the app starts all the same. */
+/** The app didn't ask for the plugin, so a mistake only causes a warning, and the app still starts. */
 function start (fastify: FastifyInstance, automatic: Automatic): void {
   try {
     startFromEnvironment(automatic.first(fastify))

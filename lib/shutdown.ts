@@ -1,4 +1,4 @@
-/** The process is ending → what is pending is sent or stored, and the fatal error is reported. */
+/** The end of the process → pending rows are sent or stored, and a fatal error is reported. */
 import { context } from './tracing/context'
 import type { Exceptions } from './exceptions'
 import { operationOf } from './tracing/operation'
@@ -7,31 +7,31 @@ import { Severity } from './rows/severity'
 
 export interface Watched {
   readonly telemetry: Instance
-  /** undefined where uncaught errors are not to be reported. */
+  /** Undefined if uncaught errors aren't reported. */
   readonly exceptions: Exceptions | undefined
   /** Closes the requests that are still open. */
   readonly stop: () => void
 }
 
-// A process ends once, for all instances in it.
+// One set per process, because it ends for all its instances at once.
 const watched = new Set<Watched>()
 
-// The signals that end a process which does not handle them, and how long they may be held up, in milliseconds: whoever
-// presses Ctrl-C is waiting. The kernel does not end process 1 of a container this way, and on Windows a process cannot
-// pass a signal on.
+// Signals that end a process without a handler, and how many milliseconds we may delay them: someone who presses Ctrl-C
+// is waiting. The kernel doesn't end process 1 of a container this way, and on Windows a process can't send itself
+// the signal again.
 const SIGNALS: ReadonlyMap<string | symbol, number> = process.pid === 1 || process.platform === 'win32'
   ? new Map()
   : new Map([['SIGTERM', Infinity], ['SIGINT', 1_000]])
 
-// Also set on the handler of another copy of this module, in a tree of dependencies that disagree about its version.
+// Other copies of this module mark their handlers too: dependencies may need different versions of the plugin.
 const kSignalHandler = Symbol.for('fastify-app-insights.signalHandler')
 const signalHandler = Object.assign(endBySignal, { [kSignalHandler]: true })
 
-// Test runners replace it.
+// Captured because test runners replace it.
 const { nextTick } = process
 const dueForReview = new Set<NodeJS.Signals>()
 
-/** @returns the call that undoes it */
+/** @returns a function that undoes it */
 export function watch (instance: Watched): () => void {
   if (watched.size === 0) listen()
   watched.add(instance)
@@ -41,7 +41,7 @@ export function watch (instance: Watched): () => void {
 }
 
 function listen (): void {
-  // A monitor sees the error and changes nothing of what the process then does.
+  // A monitor sees the error without changing what the process does next.
   process.on('uncaughtExceptionMonitor', reportFatal)
   process.on('exit', drain)
   process.on('newListener', followRejections)
@@ -63,8 +63,8 @@ function unlisten (): void {
   process.off('exit', drain)
 }
 
-// Without a listener a rejection becomes an uncaught exception, which the monitor sees. A listener of ours alone would
-// keep the process alive, so ours comes and goes with the app's.
+// Without a listener, a rejection becomes an uncaught exception, which the monitor sees. Our listener alone would keep
+// the process alive, so it is only added while the app has one.
 function followRejections (event: string | symbol, listener: unknown): void {
   if (event === 'unhandledRejection' && listener !== reportFatal && !process.listeners('unhandledRejection').includes(reportFatal)) {
     process.on('unhandledRejection', reportFatal)
@@ -81,7 +81,7 @@ function reportFatal (error: unknown): void {
   const active = context.active()
   const owner = operationOf(active)?.owner
   for (const instance of watched) {
-    // One row for one error: the instance whose operation it broke, else the first that wants it.
+    // One row per error, from the instance whose operation failed, or else the first that reports uncaught errors.
     if (instance.exceptions === undefined || (owner !== undefined && instance.telemetry !== owner)) continue
     instance.exceptions.report({ error, context: active, severity: Severity.FATAL })
     return
@@ -89,13 +89,13 @@ function reportFatal (error: unknown): void {
 }
 
 /**
- * A handler of ours is there only while the app has none: libraries such as signal-exit end the process themselves, but
- * only if nobody else listens. It is exchanged a tick later, never here: within `newListener` the app's listener is not
- * added yet, and Node.js would stop watching a signal that nobody listens to, for good. No signal is delivered before
+ * Our handler is only added while the app has none: libraries such as signal-exit end the process themselves, but only
+ * if they are the only listener. It is added or removed a tick later: inside `newListener`, the app's listener isn't
+ * added yet, and Node.js would permanently stop watching a signal without listeners. No signal is delivered before
  * the tick is over.
  */
 function followSignals (event: string | symbol, listener: (...args: never[]) => unknown): void {
-  // Another copy's handler is no reason to do anything.
+  // Handlers of other copies of this module don't count as the app's.
   if (!SIGNALS.has(event) || (kSignalHandler in listener && listener !== signalHandler)) return
   if (dueForReview.size === 0) nextTick(reviewSignalHandlers)
   dueForReview.add(event as NodeJS.Signals)
@@ -120,15 +120,15 @@ function isHandledByApp (signal: NodeJS.Signals): boolean {
 }
 
 function endBySignal (signal: NodeJS.Signals): void {
-  // Someone emits the signal themselves, in the tick in which a listener came or went.
+  // The app emitted the event itself, in the same tick in which a listener was added or removed.
   if (dueForReview.has(signal) || isHandledByApp(signal)) return
   drain(undefined, SIGNALS.get(signal))
   unlisten()
-  // The last of several copies of this module ends the process as the signal would have done.
+  // The last copy of this module ends the process the way the signal would have.
   if (process.listenerCount(signal) === 0) process.kill(process.pid, signal)
 }
 
-/** @param _code of a process that exits */
+/** @param _code the exit code; `exit` listeners get it as their first argument */
 function drain (_code?: number, atMost = Infinity): void {
   for (const { telemetry, stop } of watched) {
     stop()

@@ -1,8 +1,8 @@
-/** Troubles → the app's log: what comes back with every request is told once. */
+/** Problems → warnings in the app's log, once each: some problems return with every request. */
 
 export type Warn = (message: string) => void
 
-// Long enough to tell two subjects apart, short of the part that differs each time.
+// Long enough to tell two problems apart, short enough to exclude the part that differs each time.
 const SUBJECT = 32
 const LONGEST = 500
 
@@ -16,7 +16,7 @@ export function once (warn: Warn): Warn {
   }
 }
 
-/** An error of the app's own code in words; it may be anything that can be thrown. */
+/** The message of an error from the app's code, which may have thrown any value. */
 export function messageOf (error: unknown): string {
   try {
     return String(error instanceof Error ? error.message : error).slice(0, LONGEST)

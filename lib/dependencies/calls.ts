@@ -1,4 +1,4 @@
-/** The outgoing calls of one instance that are on their way: each is opened once and finished once. */
+/** Outgoing calls of one instance → spans and metrics: each call is opened once and finished once. */
 import { type Span, SpanStatusCode, trace } from '@opentelemetry/api'
 import { context } from '../tracing/context'
 import { PROCESSED_DEPENDENCY, attributesOf, markProcessed } from '../rows/marks'
@@ -13,13 +13,13 @@ import { markHttpCall } from './azure/client-method'
 import { reasonOf } from './reason'
 import { type CallTarget, type SetHeader, inject, isTracedAlready, startCallSpan } from './spans'
 
-/** A call that is on its way. */
+/** A call in progress. */
 export class Call {
   readonly calls: Calls
   readonly span: Span
   readonly target: CallTarget
   readonly startedAt = performance.now()
-  /** When the answer's head was here. */
+  /** When the response headers arrived. */
   answeredAt: number | undefined = undefined
   status: number | undefined = undefined
   error: unknown = undefined
@@ -50,8 +50,8 @@ export class Calls {
   }
 
   /**
-   * @param existing the `traceparent` that the call has already
-   * @returns null where it makes no row, undefined where another instance is to decide that
+   * @param existing the `traceparent` that the call already has
+   * @returns null if the call gets no row, undefined if another instance has to decide
    */
   begin (target: CallTarget, existing: string | undefined, set: SetHeader): Call | null | undefined {
     const active = context.active()
@@ -61,10 +61,10 @@ export class Calls {
     markHttpCall(active)
     const theirs = existing === undefined ? null : parseTraceParent(existing)
     if (theirs !== null && isTracedAlready(theirs, active)) return null
-    // A trace of another id is what the app wants there.
+    // A `traceparent` with another trace id was set by the app on purpose.
     const mayInject = (theirs === null || theirs.traceId === trace.getSpanContext(active)?.traceId) && this.isPropagated(target.method, target.url)
     if (this.isIgnored(target.method, target.url)) {
-      // Its callee belongs to the operation all the same.
+      // The callee still belongs to the operation.
       if (mayInject) inject(active, set)
       return null
     }
@@ -78,7 +78,7 @@ export class Calls {
   finish (call: Call, endedAt?: number): void {
     if (!this.#open.delete(call)) return
     const { span, status, target: { method, authority, url } } = call
-    // Without a whole answer there is nothing to ask the app.
+    // Without a complete response, `success` isn't called.
     const failed = call.error !== undefined || status === undefined || !this.#isSuccess({ method, url, status })
     if (span.isRecording()) {
       if (status !== undefined) span.setAttribute('http.response.status_code', status)
@@ -96,7 +96,7 @@ export class Calls {
     span.end(endedAt)
   }
 
-  /** Calls whose answer nobody has read by now end with the answer's head. */
+  /** Calls whose response is still unread end at the time their response headers arrived. */
   finishAll (): void {
     for (const call of this.#open) this.finish(call, call.answeredAt)
   }
@@ -105,7 +105,7 @@ export class Calls {
 function setFailure ({ span, status, error }: Call): void {
   const reason = error === undefined ? status === undefined ? 'no answer' : String(status) : reasonOf(error)
   span.setAttribute('error.type', reason)
-  // The exporter keeps neither error.type nor the status's message.
+  // The exporter drops both error.type and the status message.
   if (error !== undefined || status === undefined) span.setAttribute('error', reason)
   span.setStatus({ code: SpanStatusCode.ERROR })
 }

@@ -1,4 +1,4 @@
-/** Calls of `node:http` and `node:https`, as Node's diagnostics channels tell of them. */
+/** Node's diagnostics channels for `node:http` and `node:https` → calls. */
 import type { ClientRequest } from 'node:http'
 import { messageOf } from '../warnings'
 import type { Call, Calls } from './calls'
@@ -7,7 +7,7 @@ const kCall = Symbol('fastify-app-insights.call')
 
 interface HttpRequest extends ClientRequest {
   [kCall]?: Call | null
-  /** The head as it is sent, once it is rendered. */
+  /** The rendered headers, as they are sent. */
   _header: string
   res?: { statusCode?: number, errored?: unknown, complete?: boolean }
 }
@@ -16,7 +16,7 @@ interface HttpRequest extends ClientRequest {
 export function httpHandlers (announced: string): Record<string, (calls: Calls, message: unknown) => void> {
   return {
     [announced]: onRequest,
-    // Where the headers were rendered before the channel above could see it: a row, but no propagation.
+    // For headers that were rendered before the channel above could announce the request: a row, but no propagation.
     'http.client.request.start': onRequest,
     'http.client.request.error': onError
   }
@@ -31,12 +31,12 @@ function onRequest (calls: Calls, message: unknown): void {
     const existing = request.getHeader('traceparent')
     const target = { method: request.method, authority, secure: request.protocol === 'https:', url }
     const call = calls.begin(target, typeof existing === 'string' ? existing : undefined, (name, value) => {
-      // Headers given as an array, or with `expect`, are rendered by now.
+      // Headers passed as an array, or with `expect`, are already rendered.
       if (!request.headersSent) request.setHeader(name, value)
     })
     request[kCall] = call
     if (call == null) return
-    // Not the response's end: an answer without a listener, an upgrade and an error have none.
+    // Not the response's end event: unread responses, upgrades and errors don't emit it.
     request.on('close', onClose)
   } catch (error) {
     calls.warn(`A call through node:http could not be traced: ${messageOf(error)}`)
@@ -57,7 +57,7 @@ function onClose (this: ClientRequest): void {
   call.calls.finish(call)
 }
 
-/** Host and port that are called. The Host header tells the port, unless it names another host. */
+/** The called host and port. The port comes from the Host header, unless that names another host. */
 function authorityOf (request: ClientRequest): string {
   const host = request.host.includes(':') && !request.host.startsWith('[') ? `[${request.host}]` : request.host
   const header = request.headersSent ? /^host: ?(.*)\r$/im.exec((request as HttpRequest)._header)?.[1] : request.getHeader('host')

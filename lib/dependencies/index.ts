@@ -1,4 +1,4 @@
-/** Outgoing HTTP call → CLIENT span, and the trace context in its headers: whoever makes the call, however it was imported. */
+/** Outgoing HTTP call → CLIENT span, and trace context in its headers, however the client was imported. */
 import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import type { Config } from '../options'
 import type { Instance } from '../instance'
@@ -10,7 +10,7 @@ import { announceRequests, stopAnnouncing } from './http-channel'
 import { UNDICI_HANDLERS } from './undici'
 
 export interface CallTracing {
-  /** What the app has loaded by now is traced too. */
+  /** Also traces Azure SDK copies that the app has loaded since. */
   ready: () => void
   stop: () => void
 }

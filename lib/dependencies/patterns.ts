@@ -1,9 +1,9 @@
-/** What the app says of its calls (`ignore`, `propagate`, `success`) → functions that give a boolean. */
+/** The options `ignore`, `propagate` and `success` → functions that return a boolean. */
 import type { CallChoice, FinishedCall } from '../options'
 
 export type MatchesCall = (method: string, url: string) => boolean
 
-/** @param otherwise where nothing is given, or the app's function fails */
+/** @param otherwise the result without an option, or if the app's function fails */
 export function createMatcher (given: CallChoice | boolean | undefined, otherwise: boolean): MatchesCall {
   if (given === undefined) return () => otherwise
   if (typeof given === 'boolean') return () => given
@@ -11,7 +11,7 @@ export function createMatcher (given: CallChoice | boolean | undefined, otherwis
   const patterns = given.map(pattern => pattern.toLowerCase())
   return (_method, url) => {
     const plain = url.replace(/[?#].*$/, '').toLowerCase()
-    // User and password are no part of the host.
+    // Leaves out user and password.
     const authority = /^[a-z]+:\/\/(?:[^/@]*@)?([^/]*)/.exec(plain)?.[1] ?? ''
     const host = authority.replace(/:\d+$/, '')
     return patterns.some(pattern => matches(pattern, plain) || matches(pattern, authority) || matches(pattern, host))

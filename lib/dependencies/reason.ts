@@ -1,4 +1,4 @@
-/** Error of a call → why it failed, in a word: its code, or its name. */
+/** Error of a call → a short reason: its code, or its name. */
 export function reasonOf (error: unknown): string {
   const { code, name, cause } = error as { code?: unknown, name?: unknown, cause?: { code?: unknown } }
   if (typeof code === 'string' && code !== '') return code

@@ -1,4 +1,4 @@
-/** What a call has to do with OpenTelemetry: its CLIENT span, and the trace context that its callee gets. */
+/** A call → its CLIENT span, and the trace context for its callee. */
 import { type Context, type Span, type SpanContext, SpanKind, TraceFlags, ROOT_CONTEXT, trace } from '@opentelemetry/api'
 import { parseTraceParent } from '@opentelemetry/core'
 import type { ReadableSpan } from '@opentelemetry/sdk-trace-base'
@@ -12,13 +12,13 @@ import { innermostMethod } from './azure/client-method'
 
 export interface CallTarget {
   readonly method: string
-  /** Host, and port where it is not the scheme's own. */
+  /** The host, and the port if it isn't the scheme's default. */
   readonly authority: string
   readonly secure: boolean
   readonly url: string
 }
 
-/** Sets a header of the outgoing call, in the place of one of that name. */
+/** Sets a header of the outgoing call, replacing any header with the same name. */
 export type SetHeader = (name: string, value: string) => void
 
 const SETTER = { set: (carrier: SetHeader, name: string, value: string): void => carrier(name, value) }
@@ -27,7 +27,7 @@ export function inject (where: Context, set: SetHeader): void {
   injectContext(where, set, SETTER)
 }
 
-/** The context of a caller, from a `traceparent` alone. */
+/** A caller's context, from its `traceparent` only. */
 export function parseTraceContext (traceparent: string): Context | undefined {
   const caller = parseTraceParent(traceparent)
   return caller === null ? undefined : trace.setSpanContext(ROOT_CONTEXT, { ...caller, isRemote: true })
@@ -42,14 +42,14 @@ export function startCallSpan (telemetry: Instance, active: Context, { method, a
     'url.full': cut(telemetry.redactor.url(url), MAX_URL),
     'server.address': address,
     'server.port': port ?? (secure ? 443 : 80),
-    // The exporter takes the target from here first, and leaves the port out otherwise.
+    // The exporter reads the target from here first. Otherwise it would leave out the port.
     ...(port === undefined ? {} : { 'peer.service': authority }),
-    // Of the Azure SDK, where it makes the call.
+    // The Azure SDK's method, if it makes the call.
     ...(clientMethod === undefined ? {} : { 'code.function.name': clientMethod.name })
   })
 }
 
-/** A call that another instrumentation has traced in this same trace; a header that was only passed on is not that. */
+/** Whether another instrumentation has traced this call in the same trace, and didn't just forward the header. */
 export function isTracedAlready (theirs: SpanContext, active: Context): boolean {
   const ours = trace.getSpanContext(active)
   if (ours === undefined || theirs.traceId !== ours.traceId || (ours.traceFlags & TraceFlags.SAMPLED) === 0) return false

@@ -1,9 +1,9 @@
-/** Calls of `fetch` and undici, as undici's diagnostics channels tell of them. */
+/** undici's diagnostics channels for `fetch` and undici → calls. */
 import { messageOf } from '../warnings'
 import type { Call, Calls } from './calls'
 import type { SetHeader } from './spans'
 
-// What a handler needs to know of undici's request, which is not public.
+// The fields of undici's request that the handlers need. The class isn't public.
 interface UndiciRequest {
   readonly method: string
   readonly origin?: string | URL
@@ -12,7 +12,7 @@ interface UndiciRequest {
   addHeader: SetHeader
 }
 
-// Several instances get to know of each request; the one that traces it puts its call here.
+// Every instance sees each request; the one that traces it stores its call here.
 const callOf = new WeakMap<object, Call>()
 
 export const UNDICI_HANDLERS: Readonly<Record<string, (calls: Calls, message: unknown) => void>> = {
@@ -25,7 +25,7 @@ export const UNDICI_HANDLERS: Readonly<Record<string, (calls: Calls, message: un
 function onCreate (calls: Calls, message: unknown): void {
   try {
     const { request } = message as { request: UndiciRequest }
-    // A tunnel through a proxy: the call in it is the dependency.
+    // A tunnel through a proxy. The call inside it is the dependency.
     if (request.method === 'CONNECT' || request.origin === undefined) return
     const origin = new URL(request.origin)
     const target = { method: request.method, authority: origin.host, secure: origin.protocol === 'https:', url: origin.origin + request.path }
@@ -57,14 +57,14 @@ function onError (calls: Calls, message: unknown): void {
   const call = callIn(calls, message)
   if (call === undefined) return
   const { error } = message as { error: unknown }
-  // The caller had its answer and did not want the rest, or never looked at it: undici ends those with AbortError
-  // and, once the answer is garbage, with a string.
+  // The caller got the response but cancelled its body, or never read it. undici ends the first with AbortError, and the
+  // second with a string once the response is garbage collected.
   const unwanted = call.answeredAt !== undefined && (typeof error === 'string' || (error as Error | null)?.name === 'AbortError')
   if (!unwanted) call.error = error ?? 'error'
   calls.finish(call, unwanted ? call.answeredAt : undefined)
 }
 
-/** Headers are a flat array of names and values, in undici 5 a text. */
+/** Headers are a flat array of names and values; in undici 5, a string. */
 function headerOf ({ headers }: UndiciRequest, name: string): string | undefined {
   if (typeof headers === 'string') return new RegExp(`^${name}: ?(.*)\r$`, 'im').exec(headers)?.[1]
   const at = indexOfHeader(headers, name)

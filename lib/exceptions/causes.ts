@@ -1,4 +1,4 @@
-/** An error → itself, its causes and the errors it aggregates; and the stack that shows them all. */
+/** An error → the error, its causes and the errors it aggregates, and one stack with all of them. */
 import { constructorName, isArray, isError, isReference, readProperty, readText } from '../rows/hostile'
 import { propertyValue } from '../rows/properties'
 import { describeFunction, errorType } from '../rows/serialize'
@@ -6,7 +6,7 @@ import { describeFunction, errorType } from '../rows/serialize'
 const MAX_PARTS = 18
 const MAX_AGGREGATED = 10
 
-/** Each once, outermost first. */
+/** Each part once, outermost first. */
 export function partsOf (error: unknown): unknown[] {
   const parts: unknown[] = [error]
   for (let i = 0; i < parts.length && parts.length < MAX_PARTS; i++) {
@@ -19,7 +19,7 @@ export function partsOf (error: unknown): unknown[] {
   return parts
 }
 
-/** The error's own stack with those of its causes and aggregated errors. */
+/** The error's own stack, followed by those of its causes and aggregated errors. */
 export function stackWithCauses (error: object): string {
   const causes = new Set<unknown>()
   for (let cause = readProperty(error, 'cause'); cause !== undefined && cause !== null && !causes.has(cause) && causes.size < MAX_PARTS; cause = readProperty(cause, 'cause')) causes.add(cause)
@@ -28,7 +28,7 @@ export function stackWithCauses (error: object): string {
   return stack
 }
 
-/** The same of what a serializer has written, as far as it has. */
+/** The same for a serialized error, from the parts that the serializer wrote. */
 export function stackOfSerialized (value: unknown, depth = 0): string | undefined {
   const own = readText(value, 'stack')
   if (own === undefined || depth > MAX_AGGREGATED) return own
@@ -63,7 +63,7 @@ export function typeOf (error: unknown): string {
   return isReference(error) ? constructorName(error) ?? 'Object' : typeof error
 }
 
-/** The error's own text, which may be empty; of what is no error, its value. */
+/** The error's message, which may be empty. For a value that isn't an error, the value as text. */
 export function messageOf (error: unknown): string {
   if (!isReference(error)) return String(error)
   if (typeof error === 'function') return describeFunction(error)

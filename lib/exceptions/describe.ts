@@ -1,4 +1,4 @@
-/** An error and what the app's logger writes of it → type, message, stack and code of its row. */
+/** An error and its form in the app's log → type, message, stack and code of its row. */
 import { type SerializedError, scrubbed } from '../logs/pino/serialized-error'
 import { withoutConstants } from '../rows/dom-exception'
 import { ExactNumber } from '../rows/exact-json'
@@ -17,8 +17,8 @@ export interface Description {
 const CENSOR = '[Redacted]'
 
 /**
- * What the logger writes of an error is what may be sent of it: it may have redacted or left out any part. Of what it
- * leaves out, only the frames of the stack are added, which hold no data; and not even they where it redacts.
+ * Only what the logger writes may be sent, because it may have redacted or left out any part. If it leaves out the
+ * stack, only the stack's frames are added, because they hold no data. If the logger redacts errors, not even those are.
  */
 export function describe (error: unknown, serialized: SerializedError): Description {
   const { secrets } = serialized
@@ -35,14 +35,14 @@ export function describe (error: unknown, serialized: SerializedError): Descript
   }
 }
 
-/** What an error carries beyond type, message, stack and code, which have places of their own. */
+/** The error's fields other than type, message, stack, code and causes, which are reported elsewhere. */
 export function extraFields ({ value, secrets }: SerializedError): object | undefined {
   if (!isObject(value)) return undefined
   const { type, message, stack, code, name, cause, aggregateErrors, ...extra } = withoutConstants(value) as Fields
   return Object.keys(extra).length === 0 ? undefined : scrubbed(extra, secrets)
 }
 
-/** pino writes the class's name: the app's own name for the error, if it has one, says more. */
+/** pino writes the class's name. If the app gave the error its own name, that is more specific. */
 function typeFrom (error: unknown, { value }: SerializedError): string {
   const own = typeOf(error)
   if (!isObject(value)) return own
@@ -60,7 +60,7 @@ function messageFrom (error: unknown, { value, shows, strict }: SerializedError)
     return { message: isErrorLike(error) ? (shows(own) ? own : '') : fieldValue(value), code }
   }
   if (typeof written !== 'string') return { message: fieldValue(written), code }
-  // pino appends the messages of the causes, which have their places in the stack.
+  // pino appends the messages of the causes, which the stack already shows.
   const hasCauses = own !== '' && written.startsWith(`${own}: `) && readProperty(error, 'cause') !== undefined
   return { message: hasCauses ? own : written, code }
 }

@@ -1,4 +1,4 @@
-/** Error → exactly one exception record, however often it is thrown, seen and logged. */
+/** Error → exactly one exception record, however often it is thrown and logged. */
 import type { Attributes, Context, Span } from '@opentelemetry/api'
 import type { LogRecord, SeverityNumber } from '@opentelemetry/api-logs'
 import type { SerializedError } from '../logs/pino/serialized-error'
@@ -11,16 +11,16 @@ import { describe, extraFields } from './describe'
 import { createRecordedTexts, messagesOf } from './recorded'
 import { createReportedErrors } from './reported'
 
-/** An error, and what is known of it beside itself. */
+/** An error, and where and how it was seen. */
 export interface Occurrence {
   readonly error: unknown
   /** The field it was logged in. @default err */
   readonly key?: string
-  /** The error in a line of the app's logger; undefined where nobody logged it. */
+  /** The error as a log line contains it; undefined if it wasn't logged. */
   readonly serialized?: SerializedError
   readonly context: Context
   readonly severity: SeverityNumber
-  /** The line's message and fields, where a line brought it. */
+  /** The message and fields of the log line, if the error was logged. */
   readonly message?: string | undefined
   readonly attributes?: Attributes
   readonly timestamp?: number
@@ -28,21 +28,21 @@ export interface Occurrence {
 
 export interface Exceptions {
   readonly clientErrors: boolean
-  /** @returns false where this error has its row already */
+  /** @returns false if this error already has a row */
   report: (occurrence: Occurrence) => boolean
-  /** What `recordException` of a span was given: an Error, or a text that stands for one. */
+  /** Takes what was passed to a span's `recordException`: an Error, or a text that describes one. */
   record: (span: Span, exception: unknown, context: Context) => void
-  /** The error was thrown: its row waits for a log line about it, or for the request's end. */
+  /** The error was thrown. Its row waits for a log line about it, or for the end of the request. */
   markThrown: (operation: Operation, error: unknown) => void
-  /** The operation ended, a request with `statusCode`: what nobody logged is reported now. */
+  /** The operation ended, with `statusCode` if it is a request. Reports the errors that were not logged. */
   reportPending: (operation: Operation, statusCode?: number) => void
-  /** The errors that wait for their rows in this operation. */
+  /** The errors of this operation that have no row yet. */
   pendingOf: (operation: Operation | undefined) => ReadonlySet<unknown> | undefined
-  /** Reports what waits outside of any operation. */
+  /** Reports everything that is waiting outside operations. */
   drain: () => void
 }
 
-/** Where the records go. */
+/** Receives the records. */
 export interface RecordSink {
   readonly redactor: Redactor
   emit: (record: LogRecord) => void
@@ -51,7 +51,7 @@ export interface RecordSink {
 const MAX_TYPE = 1_024
 const NO_ERRORS: readonly unknown[] = Object.freeze([])
 
-/** @param serialize the error as the app's logger would write it */
+/** @param serialize returns the error as the app's logger would write it */
 export function createExceptions (sink: RecordSink, clientErrors: boolean, serialize: (error: unknown, operation: Operation | undefined) => SerializedError): Exceptions {
   const reported = createReportedErrors()
   const recorded = createRecordedTexts()
@@ -67,7 +67,7 @@ export function createExceptions (sink: RecordSink, clientErrors: boolean, seria
       const attributes = attributesOf(occurrence, occurrence.serialized ?? serialize(error, operation), sink.redactor)
       sink.emit({ context, severityNumber, ...time, attributes })
     } catch {
-      // Hostile beyond all precautions, and still worth a row.
+      // Reading the error threw, but it still gets a row.
       const attributes = { 'exception.type': 'Error', 'exception.message': '(the error could not be read)', 'exception.stacktrace': 'Error' }
       sink.emit({ context, severityNumber, ...time, attributes })
     }
@@ -95,7 +95,7 @@ export function createExceptions (sink: RecordSink, clientErrors: boolean, seria
       const isOfClient = statusCode !== undefined && statusCode >= 400 && statusCode < 500
       if (clientErrors || !isOfClient) {
         for (const error of errors) {
-          // What was the cause of another one is not here any more.
+          // A cause of an error reported earlier in this loop is already gone from the set.
           if (operation.errors?.has(error) === true) report({ error, context: operation.context, severity: Severity.ERROR })
         }
       }

@@ -1,4 +1,4 @@
-/** NestJS answers what its controllers, guards and pipes throw on its own, and Fastify's onError never runs → the error is known all the same. */
+/** Errors that NestJS answers itself, without Fastify's onError → marked as thrown in their request's operation. */
 import type { ServerResponse } from 'node:http'
 import { createRequire } from 'node:module'
 import type { Exceptions } from './index'
@@ -8,18 +8,18 @@ interface Handler { next: (this: unknown, exception: unknown, host: ArgumentsHos
 interface ArgumentsHost { getArgByIndex: (index: number) => unknown }
 type Response = ServerResponse & { [kOperation]?: Operation | null }
 
-// One method, through which every error of an HTTP request comes, whichever filter answers it. Nest has no event for it,
-// and a filter of ours could not be added from Fastify's side.
+// Every error of an HTTP request passes through one method, whichever filter answers it. Nest has no event for it,
+// and we can't add a filter from Fastify's side.
 const HANDLER = /[\\/]@nestjs[\\/]core[\\/]exceptions[\\/]exceptions-handler\.js$/
 
-// Nest is loaded once for all apps in a process, and so is this.
+// One per process, because all apps in a process share Nest.
 const wrapped = new WeakSet<object>()
 const instances = new Map<object, Exceptions>()
 const early = new WeakMap<object, unknown[]>()
 
 /**
- * @param owner of the operations whose errors are reported
- * @returns the call that stops it
+ * @param owner owns the operations whose errors are reported
+ * @returns a function that stops it
  */
 export function followNest (owner: object, exceptions: Exceptions): () => void {
   instances.set(owner, exceptions)
@@ -27,14 +27,14 @@ export function followNest (owner: object, exceptions: Exceptions): () => void {
   return () => { instances.delete(owner) }
 }
 
-/** What a middleware of Nest's threw before the request had its operation. */
+/** Errors that a Nest middleware threw before the request had an operation. */
 export function takeEarlyErrors (response: ServerResponse): readonly unknown[] {
   const errors = early.get(response) ?? []
   early.delete(response)
   return errors
 }
 
-/** Nest is CommonJS, also where it is imported. Several copies may be loaded. */
+/** Nest is CommonJS even if it is imported, so `require.cache` has it. Several copies may be loaded. */
 function loadedHandlers (): Handler[] {
   const handlers: Handler[] = []
   try {
@@ -46,7 +46,7 @@ function loadedHandlers (): Handler[] {
       if (typeof prototype?.next === 'function') handlers.push(prototype as Handler)
     }
   } catch {
-    // In a bundle there may be nothing to look through.
+    // In a bundle there may be no module cache.
   }
   return handlers
 }
@@ -61,7 +61,7 @@ function wrap (prototype: Handler): void {
   }
 }
 
-/** Whether it is an exception is decided by the status that is sent, as with every other error. */
+/** Marks the error only. As with other errors, the status that is sent decides whether it gets a row. */
 function note (exception: unknown, host: ArgumentsHost): void {
   try {
     const reply = host.getArgByIndex(1) as Response | { raw: Response } | undefined
@@ -69,9 +69,9 @@ function note (exception: unknown, host: ArgumentsHost): void {
     if (response === undefined) return
     const operation = response[kOperation]
     if (operation !== undefined && operation !== null) instances.get(operation.owner)?.markThrown(operation, exception)
-    // A middleware of Nest's runs before our hooks where the plugin was registered after NestFactory.create().
+    // Nest's middlewares run before our hooks if the plugin was registered after NestFactory.create().
     else if (operation === undefined) early.set(response, [...early.get(response) ?? [], exception])
   } catch {
-    // Whatever Nest hands over is Nest's to handle.
+    // Must not change how Nest handles the exception.
   }
 }

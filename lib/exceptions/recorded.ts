@@ -1,22 +1,22 @@
-/** Texts given to `recordException` → a row each, unless the error that they tell of gets one of its own. */
+/** Texts passed to `recordException` → a row each, unless the error that they describe gets its own row. */
 import type { Span } from '@opentelemetry/api'
 import type { Operation, RecordedText } from '../tracing/operation'
 import { readProperty, readText } from '../rows/hostile'
 import { partsOf } from './causes'
 
 export interface RecordedTexts {
-  /** @param report makes the row, when nothing else has */
+  /** @param report creates the row if nothing else has */
   buffer: (span: Span, exception: unknown, operation: Operation | undefined, report: () => void) => void
-  /** The error has its row: what was recorded of it needs none. */
+  /** The error has a row, so texts that describe it don't need one. */
   release: (error: unknown, operation: Operation | undefined) => void
-  /** The operation has ended: what no error has taken up is reported now. */
+  /** The operation has ended: reports the texts that match no reported error. */
   settle: (operation: Operation, isKnown: (message: string) => boolean) => void
-  /** The same for what belongs to no operation. */
+  /** Reports all texts outside operations. */
   drain: () => void
 }
 
 const MAX_BUFFERED = 100
-// In milliseconds. Outside of an operation nothing tells that the error won't come any more, and a session may last for hours.
+// In milliseconds. Outside operations, no event says that the error won't follow. Inside, an operation may last for hours.
 const WAITS = { outside: 1_000, within: 10_000 }
 
 export function createRecordedTexts (waits = WAITS): RecordedTexts {
@@ -72,12 +72,12 @@ export function createRecordedTexts (waits = WAITS): RecordedTexts {
   }
 }
 
-/** Messages of an error and its causes. */
+/** The messages of an error and its causes. */
 export function messagesOf (error: unknown): string[] {
   return partsOf(error).map(part => typeof part === 'string' ? part : readText(part, 'message') ?? '').filter(message => message !== '')
 }
 
-/** Instrumentations may shorten what they record; the span's status has the error's own message. */
+/** Instrumentations may shorten the text that they record, but the span's status has the full message. */
 function isAbout ({ span, message }: RecordedText, isKnown: (message: string) => boolean): boolean {
   const status = readText(readProperty(span, 'status'), 'message')
   return (message !== '' && isKnown(message)) || (status !== undefined && status !== '' && isKnown(status))

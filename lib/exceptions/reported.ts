@@ -1,25 +1,25 @@
-/** Which errors have their rows already, so that each is reported once. */
+/** Error and operation → whether the error already has a row, so that each is reported once. */
 import type { Operation } from '../tracing/operation'
 import { isReference, readText } from '../rows/hostile'
 import { partsOf } from './causes'
 
 const OUTSIDE = ''
-// Texts of one operation: a loop that fails without end must not fill the memory.
+// Per operation: an endlessly failing loop must not fill the memory.
 const MAX_MESSAGES = 100
 
 export interface ReportedErrors {
   has: (error: unknown, operation: Operation | undefined) => boolean
   add: (error: unknown, operation: Operation | undefined) => void
-  /** Whether the error needs no row in this operation. One that was reported outside of any belongs to the first that throws it. */
+  /** Whether the error needs no row in this operation. If it was reported outside operations, the first operation that throws it claims that row. */
   claim: (error: unknown, operation: Operation) => boolean
   /** Whether an error with this message, or with such a cause, was reported in the operation. */
   hasMessage: (message: string, operation: Operation) => boolean
 }
 
 export function createReportedErrors (): ReportedErrors {
-  // With the operation in which it was reported: an error made once and thrown by many requests is news in each.
+  // Maps to the operation that reported it: an error object that many requests throw is reported in each of them.
   const errors = new WeakMap<object, string>()
-  // A thrown string has no identity: within one operation, equal is the same.
+  // A thrown string has no identity, so equal strings in one operation count as the same error.
   const values = new WeakMap<Operation, Set<unknown>>()
   const messages = new WeakMap<Operation, Set<string>>()
 
@@ -35,7 +35,7 @@ export function createReportedErrors (): ReportedErrors {
       if (operation !== undefined) setOf(values, operation).add(error)
       return
     }
-    // Its causes stand in its own stack: they need no rows of their own afterwards.
+    // The row's stack includes its causes, so they don't need their own rows.
     for (const part of partsOf(error)) {
       operation?.errors?.delete(part)
       if (isReference(part)) errors.set(part, idOf(operation))

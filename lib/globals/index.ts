@@ -1,4 +1,4 @@
-/** The process-wide OpenTelemetry API ↔ our instances: what is recorded goes to the instance whose operation it belongs to. */
+/** The process-wide OpenTelemetry API → our instances: each span and record goes to the instance that owns its operation. */
 import * as api from '@opentelemetry/api'
 import { type LoggerProvider as LogsProvider, logs } from '@opentelemetry/api-logs'
 import { AsyncLocalStorageContextManager } from '@opentelemetry/context-async-hooks'
@@ -11,7 +11,7 @@ import { sharedLoggerProvider } from './logger-provider'
 import { sharedMeterProvider } from './meter-provider'
 import { sharedTracerProvider } from './tracer-provider'
 
-/** Of API 1.10 and later; before, a package of its own has it. */
+/** Part of API 1.10 and later. Earlier versions have a separate package for it. */
 interface LogsApi {
   setGlobalLoggerProvider: (provider: LogsProvider) => boolean
   disable: () => void
@@ -19,7 +19,7 @@ interface LogsApi {
 
 let release: (() => void) | undefined
 
-/** @returns the call that undoes it; the last to leave takes the global registration away. */
+/** @returns a function that undoes it; the last one to leave removes the global registration */
 export function join (instance: Instance, warn: Warn): () => void {
   if (addMember(instance) === 1) release = register(warn)
   return function leave () {
@@ -29,7 +29,7 @@ export function join (instance: Instance, warn: Warn): () => void {
   }
 }
 
-/** Whatever the app has registered before us stays. */
+/** Keeps everything that the app registered before us. */
 function register (warn: Warn): () => void {
   const manager = new AsyncLocalStorageContextManager().enable()
   const undo: Array<() => void> = [

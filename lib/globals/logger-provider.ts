@@ -1,4 +1,4 @@
-/** Records of OpenTelemetry's logs API → the logger of whichever instance the context belongs to. */
+/** Records of OpenTelemetry's logs API → the logger of the instance that the context belongs to. */
 import type { Context } from '@opentelemetry/api'
 import type { LogRecord, Logger, LoggerOptions, LoggerProvider } from '@opentelemetry/api-logs'
 import { isTracingSuppressed } from '@opentelemetry/core'
@@ -35,7 +35,7 @@ class SharedLogger implements Logger {
   emit (record: LogRecord): void {
     const where = record.context ?? context.active()
     const instance = instanceOf(where)
-    // Whoever sends telemetry must not make telemetry of it; and a line that is being written is taken by our own hand.
+    // Sending telemetry must not cause telemetry, and we already report the line that a destination is writing now.
     if (instance === undefined || isTracingSuppressed(where) || isWriting()) return
     const { exception } = record
     if (isErrorObject(exception) && instance.exceptions !== undefined) {
@@ -45,7 +45,7 @@ class SharedLogger implements Logger {
     this.#of(instance).emit({ ...record, severityNumber: record.severityNumber ?? Severity.INFO, context: where })
   }
 
-  /** By the Error's identity: it may be thrown, or logged, as well. */
+  /** Reports the Error object itself, so that it isn't reported again when it is thrown or logged. */
   #report (error: object, { body, severityNumber, attributes, timestamp }: LogRecord, where: Context, exceptions: NonNullable<Instance['exceptions']>): void {
     exceptions.report({
       error,

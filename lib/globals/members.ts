@@ -1,28 +1,28 @@
-/** The instances of this process → whose rows those of a context are. */
+/** Context → the instance of this process that its rows belong to. */
 import type { Context } from '@opentelemetry/api'
 import type { Instance } from '../instance'
 import { operationOf } from '../tracing/operation'
 
-// The OpenTelemetry API is one per process, so is the list of those who share it.
+// One list per process, because there is one OpenTelemetry API per process.
 const members = new Set<Instance>()
 
-/** @returns how many there are now */
+/** @returns the number of members */
 export function addMember (instance: Instance): number {
   return members.add(instance).size
 }
 
-/** @returns how many are left; undefined where it had left before */
+/** @returns the number of remaining members; undefined if the instance had already left */
 export function removeMember (instance: Instance): number | undefined {
   return members.delete(instance) ? members.size : undefined
 }
 
-/** The operation's, outside of operations the first one's. */
+/** The instance that owns the operation, or the first one outside operations. */
 export function instanceOf (where: Context): Instance | undefined {
-  // Nothing else owns operations.
+  // Only instances own operations.
   return operationOf(where)?.owner as Instance | undefined ?? members.values().next().value
 }
 
-/** The first that collects metrics. */
+/** The first instance that collects metrics. */
 export function instanceWithMetrics (): Instance | undefined {
   for (const member of members) if (member.metrics !== undefined) return member
 }

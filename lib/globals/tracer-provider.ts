@@ -1,4 +1,4 @@
-/** Tracers of OpenTelemetry's API → the tracer of whichever instance the context belongs to. */
+/** Tracers of OpenTelemetry's API → the tracer of the instance that the context belongs to. */
 import { type Context, type Span, type SpanOptions, type Tracer, type TracerOptions, type TracerProvider, INVALID_SPAN_CONTEXT, SpanKind, trace } from '@opentelemetry/api'
 import { context } from '../tracing/context'
 import type { Instance } from '../instance'
@@ -12,10 +12,10 @@ export const sharedTracerProvider: TracerProvider = {
   }
 }
 
-// Sentry 8 has a copy of it: @opentelemetry_sentry-patched/instrumentation-http.
+// Also matches Sentry 8's copy: @opentelemetry_sentry-patched/instrumentation-http.
 const HTTP = /\/instrumentation-http$/
 
-/** A tracer of whichever instance the context belongs to; outside operations, of the first one. */
+/** Uses the tracer of the instance that the context belongs to; outside operations, that of the first instance. */
 class SharedTracer extends ActiveTracer {
   readonly #name: string
   readonly #version: string | undefined
@@ -31,7 +31,7 @@ class SharedTracer extends ActiveTracer {
 
   startSpan (name: string, options: SpanOptions = {}, parent: Context = context.active()): Span {
     if (options.kind !== SpanKind.SERVER) return this.#of(parent).startSpan(name, options, parent)
-    // A request has one SERVER span, which is ours: another instrumentation's is a step of it.
+    // A request has one SERVER span, which is ours. Another instrumentation's span becomes a step of it.
     if (operationOf(parent) !== undefined || this.#name === '@fastify/otel') return this.#of(parent).startSpan(name, { ...options, kind: SpanKind.INTERNAL }, parent)
     if (HTTP.test(this.#name)) return trace.wrapSpanContext(trace.getSpanContext(parent) ?? INVALID_SPAN_CONTEXT)
     return this.#of(parent).startSpan(name, options, parent)
@@ -39,7 +39,7 @@ class SharedTracer extends ActiveTracer {
 
   #of (parent: Context): Tracer {
     const instance = instanceOf(parent)
-    // After the last one has left, the API's own no-op tracer serves.
+    // When no instance is left, use the API's no-op tracer.
     if (instance === undefined) return trace.getTracer(this.#name)
     let tracer = this.#tracers.get(instance)
     if (tracer === undefined) this.#tracers.set(instance, tracer = new OperationTracer(instance.providers.tracerProvider.getTracer(this.#name, this.#version, this.#options)))

@@ -1,4 +1,4 @@
-/** One ping or post → what the service says to it. Decides nothing about when. */
+/** One ping or post → the service's answer. The caller decides when. */
 import { Agent as HttpAgent, type AgentOptions, type ClientRequest } from 'node:http'
 import { Agent as HttpsAgent } from 'node:https'
 import type * as RestPipeline from '@azure/core-rest-pipeline'
@@ -10,30 +10,30 @@ import { context } from '../tracing/context'
 import { API_VERSION, transmissionTime, type CollectionConfiguration, type MonitoringDataPoint } from './protocol'
 
 export interface LiveClientOptions {
-  /** Origin of the service, without a slash at its end. */
+  /** Origin of the service, without a trailing slash. */
   endpoint: string
-  /** It is on this machine: plain http, and no proxy. */
+  /** The service is on this machine: plain HTTP, and no proxy. */
   loopback: boolean
   instrumentationKey: string
-  /** The value of the Authorization header; with `renew`, the last one was refused. */
+  /** Returns the Authorization header. `renew`: the last one was refused. */
   authorization: ((renew: boolean) => Promise<string>) | undefined
-  /** The agent of a proxy that is needed for it. */
+  /** Returns the proxy's agent, if the URL needs one. */
   findProxy: (url: URL) => Promise<HttpAgent | undefined>
-  /** Where a redirect leads, if that may be followed. */
+  /** Returns the target of a redirect, if it may be followed. */
   redirected: (from: URL, location: string | undefined) => string | undefined
-  /** Of one exchange, to the end of its answer, in milliseconds. */
+  /** Limit for one exchange, including the whole answer, in milliseconds. */
   requestTimeout: number
 }
 
 export interface LiveAnswer {
   isSubscribed: boolean
-  /** Where the filters have changed. */
+  /** The new filters, if they have changed. */
   configuration: CollectionConfiguration | undefined
-  /** Milliseconds to the next ping, where the service says so. */
+  /** Milliseconds until the next ping, if the service sets it. */
   pollingInterval: number | undefined
 }
 
-/** An answer that is none. */
+/** An answer with a status that can't be used. */
 export class LiveError extends Error {
   readonly status: number
   constructor (status: number) {
@@ -57,8 +57,8 @@ export class LiveClient {
   }
 
   /**
-   * @param etag of the filters that are known
-   * @throws where there is no answer, or a refusal
+   * @param etag the etag of the current filters
+   * @throws if there is no answer, or the service refuses
    */
   async ping (point: MonitoringDataPoint, etag: string): Promise<LiveAnswer> {
     return await this.#exchange('ping', point, {
@@ -89,14 +89,14 @@ export class LiveClient {
       if (answer.status !== 200) throw new LiveError(answer.status)
       return this.#read(answer, etag)
     } catch (error) {
-      // A redirect may lead nowhere after a while; the way back is always open.
+      // The target of a redirect may stop working, so go back to the original endpoint.
       this.#endpoint = this.#options.endpoint
       throw error
     }
   }
 
   async #send (path: string, body: string, headers: Record<string, string>, etag: string, renew: boolean): Promise<RestPipeline.PipelineResponse & { text: string }> {
-    // Not before the first ping: whoever starts the thread has rows to send first.
+    // Loaded with the first ping, because a new thread has rows to send first.
     const { createDefaultHttpClient, createHttpHeaders, createPipelineRequest } = require('@azure/core-rest-pipeline') as typeof RestPipeline
     this.#http ??= createDefaultHttpClient()
     const { authorization, findProxy, instrumentationKey, loopback, requestTimeout } = this.#options
@@ -107,11 +107,11 @@ export class LiveClient {
     const over = new AbortController()
     const abort = (): void => over.abort()
     this.#closing.signal.addEventListener('abort', abort)
-    // The request's own timeout ends with the head of the answer, and keeps the process alive.
+    // The request's own timeout stops when the headers arrive, and keeps the process alive.
     const timer = setTimeout(abort, requestTimeout).unref()
     try {
       const http = this.#http
-      // Without this, an app in whose process we run would see it as a dependency.
+      // Otherwise the app would report this call as a dependency when we run in its process.
       const response = await context.with(suppressTracing(ROOT_CONTEXT), async () => await http.sendRequest(createPipelineRequest({
         url: url.href,
         method: 'POST',
@@ -120,7 +120,7 @@ export class LiveClient {
         timeout: 0,
         abortSignal: over.signal,
         allowInsecureConnection: loopback,
-        // Read below, with a bound.
+        // Read below, with a size limit.
         streamResponseStatusCodes: new Set([Number.POSITIVE_INFINITY]),
         headers: createHttpHeaders({
           accept: 'application/json',
@@ -180,14 +180,14 @@ async function textOf (stream: NodeJS.ReadableStream | undefined): Promise<strin
   return Buffer.concat(chunks).toString()
 }
 
-/** A header holds no other characters; the body has the name as it is. */
+/** Replaces characters that a header can't contain. The body has the original name. */
 function headerText (value: string): string {
   return value.replaceAll(/[^\x20-\x7e]/g, '_')
 }
 
 interface UnrefSocket { unref?: () => void }
 
-/** Its sockets keep no process alive, neither new nor reused ones. */
+/** An agent whose sockets, new or reused, don't keep the process alive. */
 function unrefed<T extends HttpAgent> (Agent: new (options: AgentOptions) => T): T {
   const agent = new Agent({ keepAlive: true, maxSockets: 1 })
   const patched = agent as unknown as {

@@ -1,4 +1,4 @@
-/** What the service wants to see → checked tests, and what is wrong with the rest of it. */
+/** The service's configuration → checked tests, and errors for the invalid parts. */
 import { compileGroup, FilterError, isItemType, ITEM_TYPES, type Test } from './filters'
 import type { Item, ItemType } from './items'
 import type { CollectionConfiguration, ConfigurationError, DerivedMetricInfo, DocumentStreamInfo, MetricPoint, QuotaInfo } from './protocol'
@@ -10,7 +10,7 @@ const MAX_METRICS = 100
 const MAX_STREAMS = 50
 const DEFAULT_QUOTA: Readonly<QuotaInfo> = Object.freeze({ InitialQuota: 10, MaxQuota: 10, QuotaAccrualRatePerSec: 10 })
 
-/** A chart of what matches: filled as items come, emptied once a second. */
+/** A chart of matching items, emptied once a second. */
 class DerivedMetric {
   readonly #info: DerivedMetricInfo
   readonly #type: ItemType
@@ -61,7 +61,7 @@ class DerivedMetric {
 
 interface DocumentStream { readonly id: string, readonly groups: Array<{ type: ItemType, test: Test }>, readonly quota: Quota }
 
-/** So many documents of each type at once, and so many more each second: one type must not keep out the others. */
+/** Limits documents per type, with a burst and a rate per second: one type must not crowd out the others. */
 class Quota {
   readonly #info: QuotaInfo
   readonly #left = new Map<ItemType, number>()
@@ -75,7 +75,7 @@ class Quota {
     return [...this.#left.values()].every(left => left < 1)
   }
 
-  /** @returns false where none is left */
+  /** @returns false if the quota is used up */
   spend (type: ItemType): boolean {
     const left = this.#left.get(type)!
     if (left < 1) return false
@@ -93,7 +93,7 @@ export class Collection {
   readonly errors: ConfigurationError[] = []
   readonly #metrics: DerivedMetric[] = []
   readonly #streams: DocumentStream[] = []
-  /** Without any stream, a sample of everything. */
+  /** Used if there are no streams: a sample of everything. */
   readonly #anything: Quota | undefined
 
   constructor ({ ETag, Metrics, DocumentStreams, QuotaInfo }: CollectionConfiguration = { ETag: '' }) {
@@ -106,12 +106,12 @@ export class Collection {
     this.#anything = streams.length === 0 ? new Quota(quota) : undefined
   }
 
-  /** Whether an item could change anything now. */
+  /** Whether a new item could have any effect now. */
   get isWanting (): boolean {
     return this.#metrics.length > 0 || this.#anything?.isEmpty === false || this.#streams.some(({ quota }) => !quota.isEmpty)
   }
 
-  /** @returns the document streams that want it; undefined where it is to be no document */
+  /** @returns the document streams that it matches; undefined if it doesn't become a document */
   add (item: Item): string[] | undefined {
     for (const metric of this.#metrics) metric.add(item)
     if (this.#anything !== undefined) return this.#anything.spend(item.type) ? [] : undefined
@@ -122,7 +122,7 @@ export class Collection {
     return streams.length === 0 ? undefined : streams
   }
 
-  /** @param seconds since the last time */
+  /** @param seconds since the last call */
   take (seconds: number): MetricPoint[] {
     this.#anything?.accrue(seconds)
     for (const { quota } of this.#streams) quota.accrue(seconds)
@@ -170,7 +170,7 @@ export class Collection {
   }
 }
 
-/** No group at all is no filter. */
+/** Without groups, everything matches. */
 function matchesAny (groups: Test[], item: Item): boolean {
   return groups.length === 0 || groups.some(test => test(item))
 }

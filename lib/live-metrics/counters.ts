@@ -1,9 +1,9 @@
-/** Requests, dependencies and exceptions → running totals in memory that both threads share, and only while somebody watches. */
+/** Requests, dependencies and exceptions → running totals in memory shared by both threads, only while someone is watching. */
 import type { HrTime } from '@opentelemetry/api'
 import { hrTimeToMilliseconds } from '@opentelemetry/core'
 import { isRequestKind } from '../rows/span'
 
-/** Places of the totals. */
+/** Indexes into the totals. */
 export const REQUESTS = 0
 export const FAILED_REQUESTS = 1
 export const REQUEST_DURATION = 2
@@ -17,9 +17,9 @@ export const TOTALS = 7
 const HEADER_BYTES = 8
 
 export interface SharedCounters {
-  /** 1 while somebody watches; the worker writes it. */
+  /** 1 while someone is watching. The worker writes it. */
   readonly flag: Int32Array
-  /** The main thread writes them. They only grow. */
+  /** Written by the main thread. They only grow. */
   readonly totals: Float64Array
 }
 
@@ -48,7 +48,7 @@ export class LiveCounters {
     return this.#flag[0] !== 0
   }
 
-  /** @param duration in milliseconds. @param weight how many it stands for */
+  /** @param duration in milliseconds. @param weight how many requests it represents */
   request (duration: number, success: boolean, weight = 1): void {
     if (this.#flag[0] !== 0) this.#add(REQUESTS, duration, success, weight)
   }

@@ -2,7 +2,7 @@
 import type { Item, ItemType } from './items'
 import type { FilterGroup, FilterInfo } from './protocol'
 
-/** A filter that cannot be used; the message goes back to whoever has set it. */
+/** An invalid filter. The message is sent back to the person who set it. */
 export class FilterError extends Error {}
 
 export type Test = (item: Item) => boolean
@@ -25,7 +25,7 @@ export function isItemType (type: unknown): type is ItemType {
   return typeof type === 'string' && Object.hasOwn(COLUMNS, type)
 }
 
-/** All filters of one group must hold. @throws FilterError */
+/** All filters of one group must match. @throws FilterError */
 export function compileGroup (type: ItemType, group: FilterGroup): Test {
   const tests = (group?.Filters ?? []).map(filter => compile(type, filter))
   return item => tests.every(test => test(item))
@@ -100,7 +100,7 @@ function textTest (predicate: string, comparand: string): (value: string) => boo
   }
 }
 
-/** `days.hours:minutes:seconds` → milliseconds; NaN where it is none. */
+/** `days.hours:minutes:seconds` → milliseconds; NaN if it is invalid. */
 export function milliseconds (timespan: string): number {
   const parts = /^(?:(\d+)\.)?(\d+):(\d+):(\d+(?:\.\d+)?)$/.exec(timespan.trim())
   if (parts === null) return NaN

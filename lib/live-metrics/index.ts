@@ -19,20 +19,20 @@ export interface LiveItems {
 export interface LiveMetricsOptions extends Omit<LiveClientOptions, 'requestTimeout'> {
   /** Reads what is in a sealed batch. */
   unpack: (sealed: string) => LiveItems
-  /** For whoever looks into it. */
+  /** Logs details for debugging. */
   debug: (message: string) => void
 }
 
 /** In milliseconds; what the service and Azure's own clients go by. */
 const TIMING: Readonly<LiveTiming> = Object.freeze({ firstPing: 5_000, ping: 5_000, post: 1_000, fallback: 60_000, pingsLostAfter: 60_000, postsLostAfter: 20_000 })
-/** The emulator is there at once, or not at all. */
+/** In milliseconds. An emulator answers at once, or not at all. */
 const LOOPBACK_FIRST_PING = 500
 const REQUEST_TIMEOUT = 10_000
 
 export class LiveMetrics {
   readonly #options: LiveMetricsOptions
   readonly #timing: LiveTiming
-  /** By role and instance: several Fastify instances of one process are one server. */
+  /** Keyed by role and instance: several Fastify instances in one process are one server. */
   readonly #streams = new Map<string, LiveStream>()
   readonly #members = new Map<number, { key: string, stream: LiveStream, counters: SharedCounters }>()
 
@@ -80,7 +80,7 @@ export class LiveMetrics {
         stream.add(recordItem(record, rate))
       }
     } catch {
-      // A batch that cannot be read is delivery's to report.
+      // Delivery reports batches that can't be read.
     }
   }
 }

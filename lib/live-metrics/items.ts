@@ -1,4 +1,4 @@
-/** A span or a record as it goes into a row → the columns that filters know, and the document that is shown. */
+/** A span or record → the columns that filters use, and the document that the portal shows. */
 import type { ReadableLogRecord } from '@opentelemetry/sdk-logs'
 import type { ReadableSpan } from '@opentelemetry/sdk-trace-base'
 import { hrTimeToMilliseconds } from '@opentelemetry/core'
@@ -18,7 +18,7 @@ export interface Item {
   readonly success: boolean | undefined
   /** Custom dimensions. */
   readonly properties: Readonly<Record<string, string>>
-  /** How many it stands for. */
+  /** How many items it represents. */
   readonly weight: number
 }
 

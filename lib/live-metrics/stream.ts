@@ -1,5 +1,5 @@
 /**
- * One server as Live Metrics shows it: asks whether somebody watches, and tells what happens while somebody does.
+ * One server's items and totals → pings and posts: asks whether someone is watching, and posts while someone is.
  *
  *     pinging ──(subscribed)──► posting ──(no longer subscribed, or lost for 20 s)──► pinging
  */
@@ -27,7 +27,7 @@ export interface LiveTiming {
 
 export interface LiveIdentity { role: string, instance: string, version: string }
 
-// What one post holds, whatever the quota.
+// Maximum per post, regardless of the quota.
 const MAX_DOCUMENTS = 50
 
 export class LiveStream {
@@ -83,7 +83,7 @@ export class LiveStream {
     this.#documents.push(documentOf(item, streams))
   }
 
-  /** Says nothing more. */
+  /** Stops all pings and posts. */
   close (): void {
     this.#isClosed = true
     clearTimeout(this.#timer)
@@ -132,7 +132,7 @@ export class LiveStream {
   #watch (isWatched: boolean): void {
     this.#isWatched = isWatched
     this.#documents = []
-    // The service tells the filters anew.
+    // The service will send the filters again.
     if (!isWatched) this.#collection = new Collection()
     this.#numbers.reset(this.#counters)
     for (const { flag } of this.#counters) flag[0] = Number(isWatched)
@@ -166,7 +166,7 @@ export class LiveStream {
   }
 }
 
-/** Never a URL, which holds the key. */
+/** Never includes a URL, which contains the key. */
 function describe (error: unknown): string {
   if (error instanceof LiveError) return error.message
   const { code, name } = error as NodeJS.ErrnoException

@@ -25,7 +25,7 @@ export class CustomMetrics {
     return points
   }
 
-  /** @returns undefined where the interval has had all the names that it may have */
+  /** @returns undefined if the interval has reached its limit of names */
   #store (name: string): SeriesStore | undefined {
     let store = this.#stores.get(name)
     if (store === undefined && this.#stores.size < MAX_NAMES) this.#stores.set(name, store = new SeriesStore(name))

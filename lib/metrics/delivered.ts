@@ -1,11 +1,11 @@
-/** What became of the rows → how many since the last interval. */
+/** Delivery's totals → how many rows were delivered, dropped and sampled out since the last interval. */
 import type { DeliveryStats } from '../delivery'
 import { GAUGE, type Point } from './series'
 
 export class DeliveryMetrics {
   readonly #stats: () => DeliveryStats
   readonly #sampledOut: () => number
-  /** Totals as of the last interval. */
+  /** Totals at the last interval. */
   #reported = { delivered: 0, dropped: 0, sampledOut: 0 }
 
   constructor (stats: () => DeliveryStats, sampledOut: () => number) {

@@ -1,4 +1,4 @@
-/** The app's meter → the same meter and instruments, which throw nothing, whatever they are given. */
+/** The app's meter → a meter and instruments whose methods never throw. */
 import { type Attributes, type BatchObservableCallback, type Context, type Meter, type MetricOptions, type Observable, type ObservableCallback, createNoopMeter } from '@opentelemetry/api'
 import { attempt, isArray, isObject, nameOf, readProperty, readText } from '../rows/hostile'
 import { propertyValue, toMeasurement } from '../rows/properties'
@@ -9,7 +9,7 @@ type Creator = 'createCounter' | 'createUpDownCounter' | 'createHistogram' | 'cr
 
 const NO_METER = createNoopMeter()
 const guards = new WeakMap<Meter, Meter>()
-// What is taken away again must be what was added.
+// removeCallback() must get the same function that addCallback() got.
 const callbacks = new WeakMap<object, ObservableCallback & BatchObservableCallback>()
 
 export function guardMeter (meter: Meter): Meter {
@@ -36,7 +36,7 @@ function createGuard (meter: Meter): Meter {
   }
 }
 
-/** An instrument of the SDK; one that does nothing where the SDK makes none. */
+/** An instrument of the SDK, or a no-op one if the SDK can't create it. */
 function create<Name extends Creator> (meter: Meter, creator: Name, name: unknown, options: unknown): ReturnType<Meter[Name]> {
   const text = nameOf(name)
   const make = (given?: MetricOptions): boolean => attempt(() => { instrument = meter[creator](text, given) as ReturnType<Meter[Name]> })
@@ -80,14 +80,14 @@ function guardObservable<Instrument extends Observable> (instrument: Instrument)
   })
 }
 
-/** What the callback itself throws is the SDK's to deal with: the other callbacks' values are still good. */
+/** The SDK handles errors that the callback throws, and still collects the other callbacks' values. */
 function guardCallback (callback: ObservableCallback | BatchObservableCallback): ObservableCallback & BatchObservableCallback {
   let guarded = callbacks.get(callback)
   if (guarded === undefined) {
     guarded = (result: object) => {
       const observe = ((result as { observe: (...given: unknown[]) => void }).observe).bind(result)
       replace(result, 'observe', (...given: unknown[]) => {
-        // A batch names the instrument first.
+        // Batch callbacks pass the instrument first.
         const instrument = isObject(given[0]) ? [given[0]] : []
         const [value, attributes] = given.slice(instrument.length)
         const number = toMeasurement(value)
@@ -105,7 +105,7 @@ function replace<Target extends object> (target: Target, name: string, value: un
   return target
 }
 
-/** As they are where they are plain, as texts where they are not. */
+/** Keeps plain values, and converts all others to text. */
 function toDimensions (attributes: unknown): Attributes | undefined {
   if (attributes === undefined || attributes === null) return undefined
   const dimensions: Attributes = {}

@@ -9,10 +9,10 @@ export interface RequestOutcome {
   readonly method: string
   readonly route: string
   readonly scheme: string
-  /** undefined if the connection was closed before there was one. */
+  /** Undefined if the connection closed before a status was sent. */
   readonly status: number | undefined
   readonly success: boolean
-  /** From a robot that watches over the app. */
+  /** From an availability test or a platform probe. */
   readonly synthetic: boolean
   /** Milliseconds. */
   readonly duration: number
@@ -26,7 +26,7 @@ export interface CallOutcome {
   readonly duration: number
 }
 
-/** Requests of one interval: how many, and the milliseconds that all of them took. */
+/** Requests of one interval: their number, and their total duration in milliseconds. */
 export interface RequestTotals { readonly count: number, readonly duration: number }
 
 export class RequestMetrics {
@@ -93,7 +93,7 @@ export class CallMetrics {
     return this.#store.takePoints()
   }
 
-  /** A client may be sent anywhere, so host names are bounded for good and not per interval. */
+  /** The app may call any number of hosts, so host names are limited for the whole process life, not per interval. */
   #boundedTarget (target: string): string {
     if (!this.#targets.has(target) && this.#targets.size < MAX_TARGETS) this.#targets.add(target)
     return this.#targets.has(target) ? target : '(other)'

@@ -1,4 +1,4 @@
-/** Requests, calls, exceptions, the process and delivery itself → numbers, aggregated here and sent once an interval. */
+/** Requests, calls, exceptions, the process and delivery → metrics, aggregated here and sent once per interval. */
 import { type Attributes, type HrTime, type Meter, type MeterProvider, createNoopMeter } from '@opentelemetry/api'
 import { millisToHrTime } from '@opentelemetry/core'
 import type { ResourceMetrics } from '@opentelemetry/sdk-metrics'
@@ -21,9 +21,9 @@ export interface MetricsOptions {
   /** Whether to report the process: memory, CPU, event loop, garbage collection. */
   readonly runtime: boolean
   readonly resource: Role
-  /** Of every row. */
+  /** Added to every row. */
   readonly properties: Attributes
-  /** Role and instance as rows carry them. */
+  /** Role and instance, as in every row. */
   readonly role: string
   readonly instance: string
   readonly deliver: (metrics: ResourceMetrics) => void
@@ -32,7 +32,7 @@ export interface MetricsOptions {
   readonly warn: Warn
   /** Whether to count rows for Azure's SDK stats workbook. */
   readonly sdkStats: boolean
-  /** Of this package. */
+  /** The version of this package. */
   readonly version: string
 }
 
@@ -49,9 +49,9 @@ export class Metrics {
   readonly #process: ProcessWatch | undefined
   readonly #timer: NodeJS.Timeout
   #exceptions = 0
-  /** Whether nothing comes after what is sent next. */
+  /** Whether the next send is the last one. */
   #isEnding = false
-  /** When the interval began, in milliseconds since 1970. */
+  /** When the interval started, in milliseconds since 1970. */
   #since = Date.now()
   #app: AppMeter | undefined
 
@@ -74,7 +74,7 @@ export class Metrics {
     this.#calls.add(outcome)
   }
 
-  /** @param weight how many exceptions the row stands for */
+  /** @param weight how many exceptions the row represents */
   exception (weight: number): void {
     this.#exceptions += weight
   }
@@ -92,7 +92,7 @@ export class Metrics {
     return this.#app.provider
   }
 
-  /** Sends what has come together since the last time. Never rejects. */
+  /** Sends everything since the last send. Never rejects. */
   async send (): Promise<void> {
     try {
       this.sendSync()
@@ -104,8 +104,8 @@ export class Metrics {
   }
 
   /**
-   * The same without waiting for instruments that answer later: the process is ending.
-   * @param isLast whether nothing comes after it
+   * The same for a process that is ending: doesn't wait for asynchronous instruments.
+   * @param isLast whether this is the last send
    */
   sendSync (isLast = this.#isEnding): void {
     const startTime = millisToHrTime(this.#since)
@@ -142,7 +142,7 @@ export class Metrics {
   }
 }
 
-/** The names that the exporter turns into the portal's performance counters. */
+/** The exporter turns these names into the portal's performance counters. */
 function rates ({ count, duration }: RequestTotals, exceptions: number, seconds: number): Point[] {
   return [
     ['Request_Rate', GAUGE, {}, count / seconds],

@@ -1,4 +1,4 @@
-/** The app's own instruments → the same interval. Apart, because the SDK takes 10 to 20 ms to load. */
+/** The app's instruments → their metrics, once per interval. A separate file, because the SDK takes 10 to 20 ms to load. */
 import type { MeterProvider as ApiMeterProvider } from '@opentelemetry/api'
 import { resourceFromAttributes } from '@opentelemetry/resources'
 import { AggregationTemporality, InstrumentType, MeterProvider, MetricReader, type ResourceMetrics } from '@opentelemetry/sdk-metrics'
@@ -6,17 +6,17 @@ import type { Role } from '../tracing/resource'
 
 export interface AppMeter {
   readonly provider: ApiMeterProvider
-  /** undefined where there is nothing new. */
+  /** Undefined if nothing is new. */
   collect: () => Promise<ResourceMetrics | undefined>
 }
 
 const MAX_SERIES = 500
 const TIMEOUT = 5_000
 
-/** Asked for, never on a timer of its own. */
+/** Collects on request, without its own timer. */
 class PulledReader extends MetricReader {
   constructor () {
-    // As the Azure exporter wants it: an up-down counter is a level, everything else is what came since the last time.
+    // As the Azure exporter expects: cumulative for up-down counters, deltas for everything else.
     super({
       aggregationTemporalitySelector: type => type === InstrumentType.UP_DOWN_COUNTER || type === InstrumentType.OBSERVABLE_UP_DOWN_COUNTER
         ? AggregationTemporality.CUMULATIVE
@@ -35,7 +35,7 @@ export function createAppMeter ({ attributes }: Role): AppMeter {
   return {
     provider,
     async collect () {
-      // An observable instrument's callback that fails is the app's: the others' values are still good.
+      // If a callback of the app's observable instruments fails, the other values are still good.
       const { resourceMetrics } = await reader.collect({ timeoutMillis: TIMEOUT })
       return resourceMetrics.scopeMetrics.some(({ metrics }) => metrics.some(({ dataPoints }) => dataPoints.length > 0)) ? resourceMetrics : undefined
     }

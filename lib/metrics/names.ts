@@ -1,7 +1,7 @@
-/** What Azure and the exporter call things. */
+/** Names that Azure and the exporter use for metrics and their dimensions. */
 import type { Attributes } from '@opentelemetry/api'
 
-/** Makes the dimensions of a standard metric, which every one of them shares. */
+/** Creates the dimensions that all standard metrics share. */
 export type StandardDimensions = (metricId: string, more?: Attributes) => Attributes
 
 export function standardDimensions (role: string, instance: string): StandardDimensions {

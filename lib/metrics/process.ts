@@ -10,11 +10,11 @@ export interface ProcessWatch { take: () => Point[], stop: () => void }
 const GC_KINDS: Readonly<Record<number, string>> = { 1: 'minor', 4: 'major', 8: 'incremental', 16: 'weakcb' }
 
 /**
- * Names: OpenTelemetry's for Node.js, and those that the exporter turns into the portal's performance counters.
+ * Uses OpenTelemetry's names for Node.js, and names that the exporter turns into the portal's performance counters.
  * @see https://opentelemetry.io/docs/specs/semconv/runtime/nodejs-metrics/
  */
 export function watchProcess (): ProcessWatch {
-  // A native timer: no JavaScript runs for it, but it wakes an idle process, which takes about 30 µs of CPU time.
+  // A native timer. It runs no JavaScript, but each time it wakes an idle process, that takes about 30 µs of CPU time.
   const delay: IntervalHistogram = monitorEventLoopDelay({ resolution: 50 })
   delay.enable()
   const pauses = new SeriesStore('v8js.gc.duration')
@@ -48,7 +48,7 @@ export function watchProcess (): ProcessWatch {
       ['Process_Time_Standard', GAUGE, {}, percent],
       ['Process_Time_Normalized', GAUGE, {}, percent / cores]
     ]
-    // Without a sample its mean is not a number.
+    // Without samples, the mean is NaN.
     if (delay.count > 0) {
       points.push(
         ['nodejs.eventloop.delay.mean', GAUGE, {}, delay.mean / 1e9],
@@ -69,7 +69,7 @@ export function watchProcess (): ProcessWatch {
   }
 }
 
-/** Linux counts what its caches would give back as used. */
+/** Linux counts reclaimable caches as used, so read the available memory instead. */
 function availableMemory (): number {
   try {
     const kilobytes = /^MemAvailable:\s+(\d+) kB$/m.exec(readFileSync('/proc/meminfo', 'utf8'))?.[1]

@@ -1,5 +1,5 @@
 /**
- * What became of the rows → the counts of Azure's SDK stats workbook: `Item_Success_Count`, `Item_Dropped_Count`,
+ * Delivery's totals → the counts for Azure's SDK stats workbook: `Item_Success_Count`, `Item_Dropped_Count`,
  * `Item_Retry_Count`.
  * @see https://learn.microsoft.com/azure/azure-monitor/app/sdk-stats
  */
@@ -7,15 +7,15 @@ import type { Attributes } from '@opentelemetry/api'
 import type { DeliveryStats, Kind, Reason } from '../delivery'
 import { GAUGE, type Point } from './series'
 
-/** Milliseconds: as Azure's SDKs have it. */
+/** In milliseconds. The same as in Azure's SDKs. */
 const INTERVAL = 15 * 60_000
 
-/** Azure counts performance counters, availability results and page views apart; we count where they are sent from. */
+/** Azure counts performance counters, availability results and page views separately; we count them by the kind they are sent as. */
 const TELEMETRY_TYPES: Readonly<Record<Kind, string>> = {
   requests: 'REQUEST', dependencies: 'DEPENDENCY', traces: 'TRACE', exceptions: 'EXCEPTION', customEvents: 'CUSTOM_EVENT', customMetrics: 'CUSTOM_METRIC'
 }
 
-/** The endpoint's status, or a code of the client's, and what it means. */
+/** The endpoint's status or a client code, and its meaning. */
 const DROPS: Readonly<Record<Reason, readonly [code: string, reason: string]>> = {
   queueFull: ['CLIENT_EXCEPTION', 'Queue full'],
   closed: ['CLIENT_EXCEPTION', 'Recorded after close'],
@@ -36,7 +36,7 @@ const DROPS: Readonly<Record<Reason, readonly [code: string, reason: string]>> =
   sampledByService: ['206', 'Sampled by the service']
 }
 
-/** Total of each series, by its attributes. */
+/** Totals of the series, keyed by their attributes. */
 type Totals = Map<string, { name: string, attributes: Attributes, total: number }>
 
 export class SdkStats {
@@ -57,7 +57,7 @@ export class SdkStats {
     this.#interval = seconds > 0 ? seconds * 1_000 : INTERVAL
   }
 
-  /** Nothing until the interval is over. @param last nothing comes after it */
+  /** Returns nothing before the interval is over, except in the last call. */
   take (last: boolean): Point[] {
     if (!last && Date.now() - this.#since < this.#interval) return []
     this.#since = Date.now()
@@ -84,7 +84,7 @@ export class SdkStats {
       const type = TELEMETRY_TYPES[kind as Kind]
       const of = (more: Attributes): Attributes => ({ ...both('telemetry_type', type), ...more, language: 'node', version: this.#version, ...both('compute_type', this.#platform) })
       add('Item_Success_Count', delivered, of({}))
-      // Which status they were retried for is not counted.
+      // We don't count the status that caused a retry.
       add('Item_Retry_Count', retried, of({ ...both('retry.code', 'UNKNOWN'), ...both('retry.reason', 'Unknown reason') }))
       for (const [reason, count] of Object.entries(dropped)) {
         const [code, words] = DROPS[reason as Reason]
@@ -95,14 +95,14 @@ export class SdkStats {
   }
 }
 
-/** By what each of them sets. */
+/** Detects the platform by the environment variables that it sets. */
 function platformOf (env: NodeJS.ProcessEnv): string {
   if (env.FUNCTIONS_WORKER_RUNTIME) return 'functions'
   if (env.WEBSITE_SITE_NAME) return 'appsvc'
   return env.AKS_ARM_NAMESPACE_ID || env.KUBERNETES_SERVICE_HOST ? 'aks' : 'unknown'
 }
 
-/** The documented name of a dimension, and the one that Azure's exporter for Node.js has for it. */
+/** Sets a dimension under its documented name, and under the name that Azure's exporter for Node.js uses. */
 function both (name: string, value: string): Attributes {
   return { [name]: value, [name.replaceAll(/[._](\w)/g, (_, letter: string) => letter.toUpperCase())]: value }
 }

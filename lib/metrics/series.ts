@@ -1,11 +1,11 @@
-/** Values of one metric, aggregated by their dimensions until the interval is over. */
+/** Values of one metric → series, aggregated by their dimensions until the interval ends. */
 import type { Attributes } from '@opentelemetry/api'
 
 // The SDK's DataPointType, without loading the SDK for two numbers.
 export const HISTOGRAM = 0
 export const GAUGE = 2
 
-/** How many series one interval may bring for each name. Beyond it dimensions are dropped, as OpenTelemetry's SDKs do. */
+/** Maximum number of series per name and interval. Above it, dimensions are dropped, as in OpenTelemetry's SDKs. */
 export const MAX_SERIES = 2_000
 const OVERFLOW: Attributes = Object.freeze({ 'otel.metric.overflow': true })
 
@@ -30,11 +30,11 @@ class Series {
   }
 }
 
-/** The series of one metric, forgotten once they are sent. */
+/** The series of one metric, cleared when they are sent. */
 export class SeriesStore {
   readonly name: string
   readonly #max: number
-  // Keyed by a string and a number: one string built for every value would have to be hashed every time.
+  // Keyed by a string and a number, because a string built for every value would have to be hashed each time.
   #groups = new Map<string, Map<number, Series>>()
   #size = 0
   #overflow: Series | undefined
@@ -56,7 +56,7 @@ export class SeriesStore {
     return found
   }
 
-  /** @returns what has been added since the last call */
+  /** @returns the series since the last call */
   take (): Series[] {
     const taken: Series[] = []
     for (const group of this.#groups.values()) taken.push(...group.values())
@@ -67,7 +67,7 @@ export class SeriesStore {
     return taken
   }
 
-  /** The same as histogram points. */
+  /** The same, as histogram points. */
   takePoints (): Point[] {
     return this.take().map(({ attributes, summary }) => [this.name, HISTOGRAM, attributes, summary])
   }

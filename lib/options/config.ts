@@ -1,4 +1,4 @@
-/** What the user gave → one frozen, checked Config. */
+/** The user's options → one checked, frozen Config. */
 import type { TokenCredential } from '@azure/core-auth'
 import type { LogRecordProcessor } from '@opentelemetry/sdk-logs'
 import type { Sampler, SpanProcessor } from '@opentelemetry/sdk-trace-base'
@@ -21,10 +21,10 @@ export type Ignore =
   | { readonly kind: 'routes', readonly routes: readonly string[], readonly keepFailures: boolean }
   | { readonly kind: 'function', readonly test: (request: FastifyRequest) => boolean | undefined }
 
-/** Hosts and urls, or the app's own word. */
+/** Hosts and URLs, or a function. */
 export type CallChoice = readonly string[] | ((call: OutgoingCall) => boolean | undefined)
 
-/** The app's functions in it are guarded: they do not throw, and give undefined, or the default, where they fail. */
+/** The app's functions in it are guarded: they never throw, and return undefined or the default if they fail. */
 export interface LogsConfig {
   readonly level: string | undefined
   readonly filter: ((line: LogLine) => boolean) | undefined
@@ -40,13 +40,13 @@ export interface Config {
   readonly samplingRatio: number
   readonly tracesPerSecond: number | undefined
   readonly sampler: Sampler | undefined
-  /** A caller's decision counts before our own. */
+  /** Follows the caller's sampling decision, if there is one. */
   readonly followCaller: boolean
   readonly sampleAzureOnly: boolean
   readonly keepErrors: boolean
   readonly keepSlowerThan: number | undefined
   readonly ignore: Ignore
-  /** true for every entry. */
+  /** true: all entries. */
   readonly baggage: true | readonly string[]
   readonly requests: {
     readonly redactQuery: ReadonlySet<string> | true
@@ -62,12 +62,12 @@ export interface Config {
   readonly logs: LogsConfig | false
   readonly exceptions: Readonly<Required<ExceptionOptions>> | false
   readonly dependencies: {
-    /** Calls that make no rows. */
+    /** Calls that aren't reported. */
     readonly ignore: CallChoice | undefined
-    /** Calls that carry trace headers. */
+    /** Calls that get trace headers. */
     readonly propagate: boolean | CallChoice | undefined
     readonly success: ((call: FinishedCall) => boolean | undefined) | undefined
-    /** Whether ours is to trace them: an instrumentation of the app's may. */
+    /** Whether we trace them. False if one of the app's instrumentations does. */
     readonly azureSdk: boolean
     readonly undici: boolean
     readonly http: boolean
@@ -87,8 +87,8 @@ export interface Config {
 }
 
 /**
- * @param warn is told, once each, what the app's own functions do wrong later
- * @returns undefined where telemetry is switched off
+ * @param warn gets a warning, once each, when one of the app's functions fails later
+ * @returns undefined if telemetry is turned off
  * @throws FAI_ERR_OPTION_INVALID, FAI_ERR_OPTION_UNKNOWN, FAI_ERR_CONNECTION_STRING_MISSING, FAI_ERR_CONNECTION_STRING_INVALID
  */
 export function readOptions (input: unknown, env: NodeJS.ProcessEnv, warn: Warn): Config | undefined {
@@ -129,7 +129,7 @@ export function readOptions (input: unknown, env: NodeJS.ProcessEnv, warn: Warn)
   })
 }
 
-/** Any of the options wins over the environment. */
+/** If any sampling option is set, the environment is ignored. */
 function readSampling (options: AppInsightsOptions, env: NodeJS.ProcessEnv): Pick<Config, 'samplingRatio' | 'tracesPerSecond' | 'followCaller'> {
   const { samplingRatio, tracesPerSecond, sampler } = options
   const isGiven = samplingRatio !== undefined || tracesPerSecond !== undefined || sampler !== undefined
@@ -163,7 +163,7 @@ function readExceptions (given: boolean | ExceptionOptions): Config['exceptions'
   return Object.freeze({ clientErrors: clientErrors ?? false, uncaught: uncaught ?? true })
 }
 
-/** @param sdkStats where the app says nothing of it */
+/** @param sdkStats the default, if the app doesn't set it */
 function readMetrics (given: boolean | MetricOptions, sdkStats: boolean): Config['metrics'] {
   if (given === false) return false
   const { interval, runtime, sdkStats: chosen }: MetricOptions = given === true ? {} : given

@@ -1,18 +1,18 @@
-/** A connection string, parsed and checked once. */
+/** Connection string → its parsed and checked parts. */
 import { FAI_ERR_CONNECTION_STRING_INVALID } from '../errors'
 
-/** Where telemetry goes. Holds a secret: never log it. */
+/** Where telemetry goes. Contains a secret, so never log it. */
 export interface Connection {
-  /** In the form every parser reads: the exporter's takes no spaces and no further `=`. */
+  /** In a form that every parser accepts: the exporter's allows no spaces and only one `=` per pair. */
   readonly connectionString: string
   readonly instrumentationKey: string
-  /** Origin of the ingestion endpoint, without a slash at its end. */
+  /** Origin of the ingestion endpoint, without a trailing slash. */
   readonly endpoint: string
-  /** The endpoint is on this machine: plain http is fine, and nothing else may be contacted. */
+  /** The endpoint is on this machine, so plain HTTP is allowed and nothing else may be contacted. */
   readonly loopback: boolean
-  /** Origin of Live Metrics; undefined where nothing on the network may be asked: the ingestion endpoint is on this machine, and they are not. */
+  /** Origin of Live Metrics; undefined if only the ingestion endpoint is on this machine, because then nothing on the network may be contacted. */
   readonly liveEndpoint: string | undefined
-  /** Audience of the Microsoft Entra ID token, where the connection string names one. */
+  /** Audience of the Microsoft Entra ID token, if the connection string has one. */
   readonly aadAudience: string | undefined
 }
 
@@ -26,7 +26,7 @@ export function isLoopback ({ hostname }: URL): boolean {
 }
 
 /**
- * Reads `Key=value;Key=value`. Key names are case-insensitive, unknown ones are passed over.
+ * Reads `Key=value;Key=value`. Keys are case-insensitive, and unknown ones are ignored.
  * @throws FAI_ERR_CONNECTION_STRING_INVALID, which never repeats the string
  * @see https://learn.microsoft.com/azure/azure-monitor/app/connection-strings
  */
@@ -54,7 +54,7 @@ export function parseConnectionString (connectionString: string): Connection {
 
   const endpoint = (url.origin + url.pathname).replace(/\/+$/, '')
   const aadAudience = fields.get('aadaudience')
-  // The exporter accepts lower case only.
+  // The exporter only accepts lower case.
   const key = instrumentationKey.toLowerCase()
   return Object.freeze({
     connectionString: `InstrumentationKey=${key};IngestionEndpoint=${endpoint}${aadAudience === undefined ? '' : `;AADAudience=${aadAudience}`}`,
@@ -66,7 +66,7 @@ export function parseConnectionString (connectionString: string): Connection {
   })
 }
 
-/** An emulator's is on this machine too; a real one is not asked about tests. */
+/** An emulator's Live Metrics are on this machine too. The real service must not be contacted from tests. */
 function liveEndpoint (fields: Map<string, string>, loopback: boolean): string | undefined {
   const suffix = fields.get('endpointsuffix')
   const location = fields.get('location')

@@ -1,9 +1,9 @@
-/** OpenTelemetry's environment variables → sampling and the switch, where the options say nothing of them. */
+/** OpenTelemetry's and Azure's environment variables → sampling and off switches, used if the options don't set them. */
 
 export interface EnvironmentSampling {
   readonly samplingRatio?: number
   readonly tracesPerSecond?: number
-  /** A caller's decision counts, as OpenTelemetry's `parentbased_…` samplers have it. */
+  /** Follows the caller's decision, like OpenTelemetry's `parentbased_…` samplers. */
   readonly followCaller?: boolean
 }
 
@@ -12,12 +12,12 @@ export function isDisabled (env: NodeJS.ProcessEnv): boolean {
   return env.OTEL_SDK_DISABLED?.trim().toLowerCase() === 'true'
 }
 
-/** Azure's own switches. */
+/** Azure's variables for turning SDK stats off. */
 export function isSdkStatsDisabled (env: NodeJS.ProcessEnv): boolean {
   return Boolean(env.APPLICATIONINSIGHTS_SDKSTATS_DISABLED) || Boolean(env.APPLICATION_INSIGHTS_NO_STATSBEAT)
 }
 
-/** The names are OpenTelemetry's, in Azure's spelling too, and Azure's own two. What is wrong is told, and passed over. */
+/** Accepts OpenTelemetry's sampler names, also in Azure's spelling, and Azure's own two. Invalid values are ignored with a warning. */
 export function samplingOf (env: NodeJS.ProcessEnv): EnvironmentSampling {
   const name = env.OTEL_TRACES_SAMPLER?.trim().toLowerCase() ?? ''
   if (name === '') return {}
@@ -41,7 +41,7 @@ function byName (name: string, env: NodeJS.ProcessEnv): EnvironmentSampling | un
   }
 }
 
-/** @param otherwise as Azure's own distribution has it */
+/** @param otherwise the default, as in Azure's own distribution */
 function argument (env: NodeJS.ProcessEnv, max: number, otherwise: number, words: string): number {
   const given = env.OTEL_TRACES_SAMPLER_ARG?.trim() ?? ''
   const value = given === '' ? NaN : Number(given)

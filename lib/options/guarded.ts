@@ -1,4 +1,4 @@
-/** Functions and objects of the app's → the same, except that nothing they do reaches a request or ends the process. */
+/** The app's functions and objects → guarded ones, whose failures never reach a request or end the process. */
 import type { AccessToken, TokenCredential } from '@azure/core-auth'
 import type { LogRecordProcessor } from '@opentelemetry/sdk-logs'
 import type { Sampler, SamplingResult, SpanProcessor } from '@opentelemetry/sdk-trace-base'
@@ -6,21 +6,21 @@ import { type Warn, messageOf } from '../warnings'
 
 /** SamplingDecision.RECORD_AND_SAMPLED, without loading the SDK for it. */
 const SAMPLED = 2
-// A credential that does not say when its token expires is asked again soon.
+// In milliseconds: the assumed lifetime of a token without an expiry time.
 const UNKNOWN_LIFETIME = 60_000
 
 type Callback<Arguments extends unknown[], Result> = (...given: Arguments) => Result
 
 /**
- * Calls `callback`, which must answer at once.
+ * Calls `callback`, which must be synchronous.
  * @param option its full name, for the warning
  * @param consequence what happens instead, for the warning: `the line is sent`
- * @returns undefined where it throws, is async, or is called from within itself
+ * @returns a function that returns undefined if `callback` throws, is async, or is called from inside itself
  */
 export function guarded<Arguments extends unknown[], Result> (option: string, callback: Callback<Arguments, Result>, consequence: string, warn: Warn): Callback<Arguments, Result | undefined> {
   let running = false
   return (...given) => {
-    // A filter that logs would be asked about its own line, and so on without end.
+    // A filter that logs would be called for its own line, endlessly.
     if (running) return undefined
     running = true
     try {
@@ -37,7 +37,7 @@ export function guarded<Arguments extends unknown[], Result> (option: string, ca
   }
 }
 
-/** @returns undefined also where it gives something else than true or false */
+/** Also returns undefined if the result isn't true or false. */
 export function guardedPredicate<Arguments extends unknown[]> (option: string, callback: Callback<Arguments, unknown>, consequence: string, warn: Warn): Callback<Arguments, boolean | undefined> {
   return guarded(option, (...given: Arguments) => {
     const result = callback(...given)
@@ -47,7 +47,7 @@ export function guardedPredicate<Arguments extends unknown[]> (option: string, c
   }, consequence, warn)
 }
 
-/** @returns undefined also where it gives no object */
+/** Also returns undefined if the result isn't an object. */
 export function guardedProperties<Arguments extends unknown[], Properties extends object> (option: string, callback: Callback<Arguments, Properties | undefined | void>, consequence: string, warn: Warn): Callback<Arguments, Properties | undefined> {
   return guarded(option, (...given: Arguments) => {
     const result = callback(...given)
@@ -58,12 +58,12 @@ export function guardedProperties<Arguments extends unknown[], Properties extend
   }, consequence, warn)
 }
 
-/** A copy without the names that are not set: `{ region: process.env.REGION }` is a habit. */
+/** A copy without undefined values: code such as `{ region: process.env.REGION }` is common. */
 export function withoutUndefined<Properties extends object> (properties: Properties): Properties {
   return Object.fromEntries(Object.entries(properties).filter(([, value]) => value !== undefined)) as Properties
 }
 
-/** Where it fails, or gives no decision, everything is kept: that is the default. */
+/** If it fails or returns no decision, everything is kept, which is the default. */
 export function guardedSampler (sampler: Sampler, warn: Warn): Sampler {
   const shouldSample = guarded('sampler', sampler.shouldSample.bind(sampler), 'the operation is sent', warn)
   const toString = guarded('sampler', () => String(sampler), 'its name is unknown', warn)
@@ -107,7 +107,7 @@ export function guardedLogRecordProcessor (option: string, processor: LogRecordP
   } as LogRecordProcessor
 }
 
-/** For a method whose result nobody needs, or is a promise to be waited for: that promise never rejects. */
+/** For methods whose result is unused, or is a promise to wait for. That promise never rejects. */
 function guardedMethod<Arguments extends unknown[], Result> (name: string, method: Callback<Arguments, Result>, warn: Warn): Callback<Arguments, Result> {
   const report = (error: unknown): void => warn(`${name} failed: ${messageOf(error)}`)
   return (...given) => {
@@ -121,10 +121,10 @@ function guardedMethod<Arguments extends unknown[], Result> (name: string, metho
   }
 }
 
-// Instances that share a credential share the connection, which knows it by identity.
+// Cached, because instances with the same credential object share a connection.
 const credentials = new WeakMap<TokenCredential, TokenCredential>()
 
-/** Rejects with an error, whatever it fails with, and gives null instead of what is no token. */
+/** Failures always reject with an Error, and an invalid token becomes null. */
 export function guardedCredential (credential: TokenCredential): TokenCredential {
   let safe = credentials.get(credential)
   if (safe === undefined) credentials.set(credential, safe = { getToken })
@@ -142,7 +142,7 @@ export function guardedCredential (credential: TokenCredential): TokenCredential
   }
 }
 
-/** Nobody waits for what an async function of the app's gives, but its failure must not end the process. */
+/** The result of an async function is not awaited, but its rejection must not end the process. */
 export function ignoreRejection (result: unknown): void {
   if (isThenable(result)) void Promise.resolve(result).catch(() => {})
 }

@@ -1,4 +1,4 @@
-/** What the user may give: every option, with its unit and default. Types only. */
+/** Every option that the user can set, with its unit and default. Types only. */
 import type { TokenCredential } from '@azure/core-auth'
 import type { MeterProvider, TracerProvider } from '@opentelemetry/api'
 import type { LogRecordProcessor } from '@opentelemetry/sdk-logs'
@@ -8,7 +8,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify'
 export type PropertyValue = string | number | boolean
 export type Properties = Record<string, PropertyValue>
 
-/** What every instrumentation of OpenTelemetry has. */
+/** The methods that every OpenTelemetry instrumentation has. */
 export interface Instrumentation {
   instrumentationName: string
   setTracerProvider: (provider: TracerProvider) => void
@@ -71,12 +71,12 @@ export interface ExceptionOptions {
 
 export interface OutgoingCall {
   readonly method: string
-  /** With its query, secrets included. */
+  /** With its query, including secrets. */
   readonly url: string
 }
 
 export interface FinishedCall extends OutgoingCall {
-  /** Of the answer. */
+  /** The response's status. */
   readonly status: number
 }
 
@@ -122,7 +122,7 @@ export interface IgnoreOptions {
   keepFailures?: boolean
 }
 
-/** What a route's `config.appInsights` may be, besides `false`. */
+/** The value of a route's `config.appInsights`, if it isn't a boolean. */
 export interface RouteConfig {
   /** Share of this route's operations to send, from 0 to 1, instead of the instance's ratio. */
   samplingRatio: number

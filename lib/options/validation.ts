@@ -1,4 +1,4 @@
-/** What an option may be: a check throws a coded error that names the option and says what was expected, never the value. */
+/** Given options → checked options. Errors have a code and say which option is wrong and what was expected, never the value. */
 import createRedact from '@pinojs/redact'
 import { FAI_ERR_OPTION_INVALID, FAI_ERR_OPTION_UNKNOWN } from '../errors'
 import type {
@@ -10,10 +10,10 @@ type Check = (path: string, value: unknown) => void
 type Shape<Options> = Readonly<Record<keyof Options, Check>>
 
 const LONGEST_NAME = 64
-/** Node's timers end at once where they are to wait longer. */
+/** In milliseconds. Node's timers fire at once if the delay is longer. */
 const LONGEST_WAIT = 2 ** 31 - 1
 
-/** A Map or a Date has no properties to read; a module's namespace has. */
+/** Excludes a Map or a Date, which have no properties to read, but includes a module namespace. */
 function isObject (value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && /^\[object (?:Object|Module)\]$/.test(Object.prototype.toString.call(value))
 }
@@ -40,16 +40,16 @@ function must (words: string, test: (value: unknown) => boolean): Check {
   }
 }
 
-/** An array, of which the wrong entry is named by its index. */
+/** Checks each entry of an array. Errors name the index of the wrong one. */
 function list (words: string, entry: Check): Check {
   return (path, value) => {
     if (!Array.isArray(value)) throw new FAI_ERR_OPTION_INVALID(path, words)
-    // Not forEach, which passes over holes.
+    // Not forEach, which skips holes.
     for (let i = 0; i < value.length; i++) entry(`${path}[${i}]`, value[i])
   }
 }
 
-/** An object of known names; `alsoKnown` are passed over. */
+/** Checks an object with known names. Those in `alsoKnown` are allowed, but not checked. */
 function object<Options> (words: string, shape: Shape<Options>, alsoKnown: readonly string[] = []): Check {
   const checks = new Map<string, Check>(Object.entries(shape))
   return (path, value) => {
@@ -57,14 +57,14 @@ function object<Options> (words: string, shape: Shape<Options>, alsoKnown: reado
     for (const [name, given] of Object.entries(value)) {
       const check = checks.get(name)
       const full = path === '' ? name : `${path}.${name}`
-      // An option that is undefined is not given: `{ serviceName: process.env.NAME }` is a habit.
+      // Undefined counts as not set, because code such as `{ serviceName: process.env.NAME }` is common.
       if (check !== undefined && given !== undefined) check(full, given)
       else if (check === undefined && !alsoKnown.includes(name)) throw new FAI_ERR_OPTION_UNKNOWN(readable(full), hint(name, [...checks.keys()]))
     }
   }
 }
 
-/** What `check` says, and `name` may not be left out. */
+/** Like `check`, but `name` is required. */
 function required (name: string, entry: Check, check: Check): Check {
   return (path, value) => {
     check(path, value)
@@ -72,7 +72,7 @@ function required (name: string, entry: Check, check: Check): Check {
   }
 }
 
-/** The first check whose kind it is; `otherwise` says what it must be where it is of none. */
+/** Runs the first check whose kind matches. If none does, the error says that the value must be `otherwise`. */
 function either (otherwise: string, ...kinds: Array<[isKind: (value: unknown) => boolean, check: Check]>): Check {
   return (path, value) => {
     const kind = kinds.find(([isKind]) => isKind(value))
@@ -191,12 +191,12 @@ const OPTIONS: Shape<AppInsightsOptions> = {
     'an OpenTelemetry log record processor', value => has(value, 'onEmit', 'shutdown', 'forceFlush')))
 }
 
-// What Fastify itself reads from a plugin's options.
+// Options that Fastify itself reads.
 const FASTIFY_OPTIONS = ['prefix', 'logLevel', 'logSerializers']
 const checkOptions = object('a connection string or an object', OPTIONS, FASTIFY_OPTIONS)
 
 /**
- * @returns a copy of what was given
+ * @returns a copy of the options
  * @throws FAI_ERR_OPTION_INVALID, FAI_ERR_OPTION_UNKNOWN
  */
 export function validated (given: unknown): AppInsightsOptions {
@@ -216,13 +216,13 @@ function copied (given: object): object {
   }
 }
 
-/** A name that anybody may have made, on one line. */
+/** A name from unknown code, shortened to one printable line. */
 function readable (name: string): string {
   const text = name.toWellFormed().replaceAll(/\p{Cc}/gu, ' ')
   return text.length > LONGEST_NAME ? `${text.slice(0, LONGEST_NAME)}…` : text
 }
 
-/** Names the option that was probably meant, or all of them. */
+/** Suggests the option that was probably meant, or lists all. */
 function hint (name: string, known: string[]): string {
   const plain = (text: string): string => text.toLowerCase().replaceAll(/[^a-z]/g, '')
   const near = known.find(option => plain(option) === plain(name) || `${plain(option)}s` === plain(name) || plain(option) === `${plain(name)}s`)

@@ -1,4 +1,4 @@
-/** Request → what OpenTelemetry's HTTP conventions say of it. */
+/** Request → its attributes, named as in OpenTelemetry's HTTP conventions. */
 import type { Socket } from 'node:net'
 import type { Attributes } from '@opentelemetry/api'
 import { cut } from '../rows/cut'
@@ -10,10 +10,10 @@ import type { RequestOperation } from './operation'
 import type { RawRequest } from './refused'
 import type { Redactor } from '../rows/redaction'
 
-/** Azure's limit of a url, in characters. */
+/** Azure's limit for a URL, in characters. */
 export const MAX_URL = 2_048
 
-/** The attributes of a request's row, with the headers that the app asks for. */
+/** Writes the attributes of a request's row, including the headers chosen in the options. */
 export function requestAttributes ({ tracing, request, reply, route, connection }: RequestOperation, status: number | undefined, attributes: Attributes): void {
   const { config, telemetry } = tracing
   const { raw } = request
@@ -29,14 +29,14 @@ export function requestAttributes ({ tracing, request, reply, route, connection 
   }
 }
 
-/** As much of the instance as a request's attributes need. */
+/** The part of the instance that request attributes need. */
 export interface Recorder { readonly redactor: Redactor, readonly config: Pick<Config, 'requests'> }
 
 /** @see https://opentelemetry.io/docs/specs/semconv/http/http-spans/#http-server-span */
 export function httpAttributes (raw: RawRequest, { socket, scheme, host, clientAddress }: Connection, route: string, { redactor, config }: Recorder, attributes: Attributes): void {
   const method = knownMethod(raw.method)
   attributes['http.request.method'] = method
-  // Without it the exporter would name the operation by the raw path.
+  // Without it, the exporter would name the operation after the raw path.
   attributes['http.route'] = route
   attributes['network.protocol.version'] = raw.httpVersion
   if (method === OTHER) attributes['http.request.method_original'] = raw.method
@@ -45,7 +45,7 @@ export function httpAttributes (raw: RawRequest, { socket, scheme, host, clientA
   attributes['server.address'] = server.address
   attributes['server.port'] = server.port ?? (scheme === 'https' ? 443 : 80)
   const target = (raw as { originalUrl?: string }).originalUrl ?? raw.url ?? '/'
-  // A proxy's client sends the whole url as the target.
+  // The client of a proxy sends the whole URL as the target.
   const url = /^https?:\/\//i.test(target) ? target : `${scheme}://${authority}${target}`
   attributes['url.full'] = cut(redactor.url(url), MAX_URL)
   if (clientAddress !== undefined) attributes['client.address'] = clientAddress
@@ -56,10 +56,10 @@ export function httpAttributes (raw: RawRequest, { socket, scheme, host, clientA
 
 interface HttpServer { readonly authority: string, readonly address: string, readonly port: number | undefined }
 
-// Nearly every request of an app is for the same host.
+// Nearly all requests to an app name the same host.
 let lastServer: HttpServer | undefined
 
-/** undefined where a client has sent something else than a name and a port. */
+/** Undefined if the client sent anything other than a host and an optional port. */
 function namedServer (host: string): HttpServer | undefined {
   if (lastServer?.authority === host) return lastServer
   if (!isAuthority(host)) return undefined
@@ -67,7 +67,7 @@ function namedServer (host: string): HttpServer | undefined {
   return lastServer
 }
 
-/** Host and port, where it names one. */
+/** The port is undefined if the text has none. */
 export function parseAuthority (authority: string): HttpServer {
   const port = /:(\d{1,5})$/.exec(authority)?.[1]
   return port === undefined
@@ -75,10 +75,10 @@ export function parseAuthority (authority: string): HttpServer {
     : { authority, address: authority.slice(0, -port.length - 1), port: Number(port) }
 }
 
-// Of App Service: its health check, its warm-up and readiness probes, and what keeps an app loaded.
+// App Service's health check, readiness and warm-up probes, and the ping that keeps an app loaded.
 const PLATFORM_PING = /^(HealthCheck|ReadyForRequest|SiteWarmup)\/\d|\bAlwaysOn\b/
 
-/** Availability tests of Azure's, and App Service's own pings. */
+/** Azure's availability tests and App Service's own pings. */
 export function isSynthetic ({ headers }: RawRequest): boolean {
   const agent = headers['user-agent']
   return headers['synthetictest-runid'] !== undefined || (agent !== undefined && PLATFORM_PING.test(agent))

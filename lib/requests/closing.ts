@@ -1,4 +1,4 @@
-/** The end of a request → its row and its number, once: response, abort and shutdown race. */
+/** The end of a request → its row and its metrics, exactly once: response, abort and shutdown race. */
 import { isSynthetic, requestAttributes } from './attributes'
 import { knownMethod } from '../rows/methods'
 import { RequestOperation, type Response } from './operation'
@@ -16,7 +16,7 @@ export function closeResponse (this: Response): void {
   if (operation instanceof RequestOperation) closeOperation(operation)
 }
 
-/** Sampled out: there is no row, but metrics count it. */
+/** A request that is sampled out gets no row, but metrics count it. */
 export function countResponse (this: Response): void {
   const operation = this[kOperation]
   if (!(operation instanceof RequestOperation)) return
@@ -27,7 +27,7 @@ export function countResponse (this: Response): void {
 export function closeOperation (operation: RequestOperation): void {
   const { tracing, request, span, elapsed } = operation
   const { config, exceptions, telemetry } = tracing
-  // Whoever takes it out of the set closes it.
+  // Only the first caller finds the operation in the set, so it closes only once.
   if (!telemetry.open.delete(operation)) return
   const { outcome } = operation
   exceptions?.reportPending(operation, statusOfReply(operation))
@@ -49,7 +49,7 @@ export function closeOperation (operation: RequestOperation): void {
   span.end()
 }
 
-/** What the app has answered, whether or not its client was there to see it. */
+/** The status that the app answered with, even if the client was already gone. */
 function statusOfReply ({ reply, connection }: RequestOperation): number {
   if (reply === undefined) return 500
   return reply.raw.headersSent ? reply.raw.statusCode : statusWritten(connection.socket) ?? reply.raw.statusCode

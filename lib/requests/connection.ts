@@ -1,4 +1,4 @@
-/** Request → its connection, read while it is there: a closed socket has no address, and undici takes the socket away. */
+/** Request → its connection, read at the start: a closed socket has no address, and undici takes the socket away. */
 import type { ServerResponse } from 'node:http'
 import { isIP } from 'node:net'
 import type { Socket } from 'node:net'
@@ -8,15 +8,15 @@ import { knownScheme } from './forwarded'
 import type { RawRequest } from './refused'
 
 export interface Connection {
-  /** undefined where there is none, as with some ways to inject requests. */
+  /** Undefined for some kinds of injected requests. */
   readonly socket: Socket | undefined
   readonly scheme: string
-  /** As the client has sent it, or a proxy that is trusted; empty where nobody has. */
+  /** The client's Host header, or the one from a trusted proxy; empty if neither sent one. */
   readonly host: string
   readonly clientAddress: string | undefined
 }
 
-/** @param keepsAddress `false` never asks for the client's address */
+/** @param keepsAddress if `false`, the client's address is never read */
 export function connectionOf (request: FastifyRequest, response: ServerResponse | undefined, keepsAddress: boolean): Connection {
   const { raw } = request
   const socket = raw.socket ?? response?.socket ?? undefined
@@ -28,12 +28,12 @@ export function connectionOf (request: FastifyRequest, response: ServerResponse 
       clientAddress: keepsAddress ? addressOf(request.ip) : undefined
     }
   } catch {
-    // A trustProxy function of the app's may throw.
+    // The app's trustProxy function may throw.
     return rawConnection(raw, keepsAddress)
   }
 }
 
-/** Where Fastify has made no request of it. */
+/** For requests that Fastify never saw. */
 export function rawConnection ({ socket, headers }: RawRequest, keepsAddress: boolean): Connection {
   return {
     socket: socket ?? undefined,
@@ -48,16 +48,16 @@ function schemeOf (socket: Socket | null | undefined): 'http' | 'https' {
 }
 
 /**
- * The address in what a proxy has written into `X-Forwarded-For`: gateways add the port, and put IPv6 in brackets then.
- * @returns undefined where there is none (`unknown`, `_hidden`): Azure refuses rows with anything else
+ * The address in an `X-Forwarded-For` entry. Some gateways add the port, and put IPv6 addresses in brackets.
+ * @returns undefined for anything else (`unknown`, `_hidden`): Azure refuses rows whose address is invalid
  * @see https://www.rfc-editor.org/rfc/rfc7239#section-6
  */
 export function addressOf (text: string | undefined): string | undefined {
   if (text === undefined) return undefined
-  // The usual case.
+  // The usual case, without a regular expression.
   if (isIP(text) === 4) return text
   const bare = withoutPort(text.trim().replace(/^"(.*)"$/, '$1'))
-  // A zone has a meaning on its own machine only.
+  // A zone index only has a meaning on its own machine.
   const address = bare.replace(/%.*$/, '')
   const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(address)?.[1] ?? address
   return isIP(mapped) === 0 ? undefined : mapped

@@ -1,15 +1,15 @@
-/** What a client or proxy says of itself (Host, X-Forwarded-*) → the same where it looks like what it is to be. */
+/** Text from a client or proxy (Host, X-Forwarded-*) → whether it is a valid scheme or host. */
 
-// A name has 253 characters at most, a port five.
+// A host name has at most 253 characters, a port five.
 const LONGEST_AUTHORITY = 260
 const AUTHORITY = /^(?:[\w-]+(?:\.[\w-]+)*\.?|\[[\da-f:.]+\])(?::\d{1,5})?$/i
 
-/** `http` or `https`; any other would be a scheme that a client has made up. */
+/** `http` or `https`. Any other scheme was made up by the client, so `otherwise` replaces it. */
 export function knownScheme (scheme: unknown, otherwise: 'http' | 'https'): 'http' | 'https' {
   return scheme === 'https' || scheme === 'http' ? scheme : otherwise
 }
 
-/** A host with or without its port. */
+/** A host, with or without a port. */
 export function isAuthority (text: string): boolean {
   return text.length <= LONGEST_AUTHORITY && AUTHORITY.test(text)
 }

@@ -1,4 +1,4 @@
-/** Fastify's hooks: each goes on in its request's context, and notes what the request's end needs. */
+/** Fastify's hooks → each continues in its request's context, and records what closing the request needs. */
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { context } from '../tracing/context'
 import { closeOperation } from './closing'
@@ -13,7 +13,7 @@ type Done = () => void
 
 export function addHooks (fastify: FastifyInstance): void {
   fastify.addHook('onRequest', openRequest)
-  // A parsed body, a timer or an emitter may have lost the context that onRequest set.
+  // Body parsers, timers and emitters may have lost the context that onRequest set.
   fastify.addHook('preValidation', enterValidation)
   fastify.addHook('onSend', enterSend)
   fastify.addHook('onResponse', enterResponse)
@@ -38,7 +38,7 @@ function enterSend (this: FastifyInstance, request: FastifyRequest, reply: Fasti
 function enterResponse (this: FastifyInstance, request: FastifyRequest, reply: FastifyReply, done: Done): void {
   const operation = opened(this, request, reply)
   if (operation instanceof RequestOperation) {
-    // An error of the response ends here too, but without its end.
+    // Fastify calls this hook after a response error too, but then the response has not ended.
     operation.finished = reply.raw.writableEnded
     if (reply.raw.closed) closeOperation(operation)
   }
@@ -49,7 +49,7 @@ function enterAbort (this: FastifyInstance, request: FastifyRequest, done: Done)
   const known = operationOfRequest(request)
   const operation = known ?? opened(this, request, undefined)
   enter(operation, done)
-  // Whatever the hook before ours does yet, the client will not see it.
+  // An earlier hook is still running, but the client won't see what it does.
   if (known === undefined && operation instanceof RequestOperation) closeOperation(operation)
 }
 
@@ -59,10 +59,10 @@ function expectException (this: FastifyInstance, request: FastifyRequest, reply:
   enter(operation, done)
 }
 
-/** A hook before ours may have answered or thrown: then the first of the later hooks opens it, from its true begin. */
+/** If an earlier hook answered or threw before ours ran, the next of our hooks opens the operation, with its true start time. */
 function opened (fastify: FastifyInstance, request: FastifyRequest, reply: FastifyReply | undefined): Operation | undefined {
   const operation = operationOfRequest(request)
-  // null: it had its row before any hook of ours was called.
+  // null: the row was written before any of our hooks ran.
   if (operation !== undefined || (reply?.raw as Response | undefined)?.[kOperation] === null) return operation
   const tracing = tracingOf(fastify)
   const opening = openOperation(tracing, request, reply)
@@ -73,7 +73,7 @@ function opened (fastify: FastifyInstance, request: FastifyRequest, reply: Fasti
   return opening
 }
 
-/** Goes on in the request's context; what the app has put into it since stays. */
+/** Continues in the request's context. An active context of the same operation stays, with the values the app added. */
 function enter (operation: Operation | undefined, done: Done): void {
   if (operation === undefined || operationOf(context.active()) === operation) done()
   else context.with(operation.context, done)

@@ -1,15 +1,15 @@
-/** Request → whether it is ignored, by its route or by the app's own word. */
+/** Request → whether it is ignored, by its route or by the app's function. */
 import type { FastifyRequest } from 'fastify'
 import type { Ignore } from '../options'
 
-/** The route of a request that no route matches: one name, whatever a bot asks for. */
+/** The route name of all requests that match no route: bots must not create a name per URL. */
 export const UNMATCHED = '(unmatched)'
 
 export function ignoresUnmatched (ignore: Ignore): boolean {
   return ignore.kind === 'routes' && !ignore.keepFailures && ignore.routes.includes(UNMATCHED)
 }
 
-/** Names are as bounded as routes are, so what was decided once is remembered. */
+/** Caches its decisions: there are only as many names as routes. */
 export function createIgnore (ignore: Ignore): (request: FastifyRequest, method: string, route: string) => boolean {
   switch (ignore.kind) {
     case 'none': return () => false

@@ -1,4 +1,4 @@
-/** Requests → rows: opened in onRequest, closed once, when the response is through or the client has gone. */
+/** Requests → rows: opened in onRequest, closed once, when the response is sent or the client has gone. */
 import type { Context } from '@opentelemetry/api'
 import type { FastifyBaseLogger, FastifyInstance, FastifyRequest } from 'fastify'
 import { closeOperation } from './closing'
@@ -14,16 +14,16 @@ import { SILENT_REQUEST, kOperation } from '../tracing/operation'
 import { type PublicOperation, publicOperation } from '../tracing/public-operation'
 import type { Instance } from '../instance'
 
-/** What is to be done with each request's logger. */
+/** Callbacks for each request's logger. */
 export interface RequestLines {
-  /** It may have a destination of its own. */
+  /** Called for each logger, because it may have its own destination. */
   readonly follow: (logger: FastifyBaseLogger) => void
-  /** The operation of its request is known. */
+  /** Called when the operation of the logger's request is known. */
   readonly release: (logger: FastifyBaseLogger, where: Context) => void
 }
 
 /**
- * @returns the call that stops it; requests still open then are closed as they stand
+ * @returns a function that stops it and closes the requests that are still open
  */
 export function traceRequests (
   fastify: FastifyInstance,

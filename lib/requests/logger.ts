@@ -1,26 +1,26 @@
-/** The request's logger ↔ its operation: a line finds its request where the async context is lost. */
+/** The request's logger ↔ its operation, so that a line finds its request even if the async context is lost. */
 import type { FastifyRequest } from 'fastify'
 import type { RequestOperation, Response, WithOperation } from './operation'
 import type { RequestTracing } from './tracing'
 import { kOperation } from '../tracing/operation'
 
-/** Its children inherit the operation. */
+/** Child loggers inherit the operation. */
 export function correlateLogger (tracing: RequestTracing, request: FastifyRequest, operation: RequestOperation): void {
   const { fastify, isBoundTo } = tracing
   const logger = request.log as unknown as WithOperation
   operation.logger = logger
   if (request.log === fastify.log || !Object.isExtensible(logger)) return
   if (Object.hasOwn(logger, kOperation)) {
-    // A child logger factory hands out one logger for all: then the context has to tell.
+    // A child logger factory returned the same logger for several requests, so only the context can tell them apart.
     if (logger[kOperation] !== operation) logger[kOperation] = undefined
     return
   }
   logger[kOperation] = operation
-  // The app may serialize, redact or replace the id: whether each request has a logger of its own shows with the second.
+  // The app may serialize, redact or replace the id. Only the second request shows whether each one has its own logger.
   if (!isBoundTo(logger, request.id) && !hasOwnLoggers(tracing, logger)) operation.reply?.raw.on('close', releaseLogger)
 }
 
-/** The app has put another logger in its place. */
+/** Ties the operation to the new logger if the app has replaced `request.log`. */
 export function followLogger (tracing: RequestTracing, request: FastifyRequest, operation: RequestOperation): void {
   if (operation.logger === request.log) return
   tracing.onLogger?.(request.log)
@@ -32,7 +32,7 @@ function hasOwnLoggers (tracing: RequestTracing, logger: object): boolean {
   return tracing.firstLogger.deref() !== logger
 }
 
-/** The request has ended: a logger that might not be its own belongs to nobody now. */
+/** The request has ended, so a logger that other requests may share must not keep pointing to it. */
 function releaseLogger (this: Response): void {
   const operation = this[kOperation]
   const logger = operation?.logger as WithOperation | undefined

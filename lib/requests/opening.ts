@@ -1,4 +1,4 @@
-/** Request → operation: silent where it is ignored, else with a SERVER span. */
+/** Request → operation: silent if it is ignored, otherwise with a SERVER span. */
 import { type Context } from '@opentelemetry/api'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { context } from '../tracing/context'
@@ -20,7 +20,7 @@ import { suppressTracing } from '@opentelemetry/core'
 
 const SWITCHING_PROTOCOLS = 101
 
-/** @param reply undefined in the one hook that is not given it, onRequestAbort */
+/** @param reply undefined in onRequestAbort, the only hook that doesn't get it */
 export function openOperation (tracing: RequestTracing, request: FastifyRequest, reply: FastifyReply | undefined): RequestOperation {
   const { url, config: routeConfig } = request.routeOptions
   const route = url ?? UNMATCHED
@@ -63,7 +63,7 @@ function originOf (tracing: RequestTracing, request: FastifyRequest, reply: Fast
   return { span, parent, decision }
 }
 
-// The same object for all requests of a route.
+// All requests of a route share one RouteConfig object.
 const routeSamplers = new WeakMap<RouteConfig, RateSampler>()
 
 function samplerOf (own: RouteConfig): RateSampler {
@@ -80,7 +80,7 @@ function takeBaggage (operation: RequestOperation): void {
   }
 }
 
-/** The response's close ends it, or has already; an upgraded connection is answered without one. */
+/** The response's close event ends the operation. An upgraded connection is answered on its socket instead. */
 function awaitEnd (operation: RequestOperation): void {
   const { tracing: { telemetry }, reply, decision, span } = operation
   const isDropped = decision === RowDecision.Drop
@@ -96,12 +96,12 @@ function awaitEnd (operation: RequestOperation): void {
   if (isUpgrade(operation)) awaitHandshake(operation)
 }
 
-/** Node sets it on the message where somebody listens to `upgrade`; an injected message is none of Node's. */
+/** Node sets `upgrade` on the message if the server listens for `upgrade` events. Injected messages don't have it. */
 function isUpgrade ({ request: { raw } }: RequestOperation): boolean {
   return (raw as { upgrade?: boolean }).upgrade ?? (raw.headers.upgrade !== undefined)
 }
 
-// The connection may live for hours: the request is over with its handshake, as its time and its row say.
+// The connection may live for hours, so the request ends with its handshake.
 function awaitHandshake (operation: RequestOperation): void {
   const { socket } = operation.connection
   if (socket === undefined) return

@@ -1,4 +1,4 @@
-/** The operation of a request: what is known when it opens and needed when it closes. */
+/** A request → its operation: holds what is known at the start and needed at the end. */
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Context, Span } from '@opentelemetry/api'
 import type { FastifyReply, FastifyRequest } from 'fastify'
@@ -14,18 +14,18 @@ export type Response = ServerResponse & WithOperation
 const kArrival = Symbol('fastify-app-insights.arrival')
 type Arrived = IncomingMessage & { [kArrival]?: number }
 
-/** Notes when a request came: Fastify tells it with its reply only. */
+/** Records when a request arrived: in Fastify, only the reply knows. */
 export function markArrival (raw: IncomingMessage): void {
   (raw as Arrived)[kArrival] = performance.now()
 }
 
-/** Milliseconds since the request came; 0 where nobody has seen it come. */
+/** Milliseconds since the request arrived; 0 if its arrival was not recorded. */
 export function sinceArrival (raw: IncomingMessage): number {
   const arrival = (raw as Arrived)[kArrival]
   return arrival === undefined ? 0 : performance.now() - arrival
 }
 
-/** How a request's span came to be, and what is to become of it. */
+/** A request's span, its parent, and whether its row is kept. */
 export interface SpanOrigin {
   readonly span: Span
   readonly parent: Context
@@ -35,11 +35,11 @@ export interface SpanOrigin {
 export class RequestOperation extends Operation {
   readonly tracing: RequestTracing
   readonly request: FastifyRequest
-  /** undefined where the client left before any hook of ours had run. */
+  /** Undefined if the client left before any of our hooks ran. */
   readonly reply: FastifyReply | undefined
   readonly route: string
   readonly connection: Connection
-  /** The response's finish was seen. */
+  /** Whether onResponse ran after the response had ended. */
   finished = false
 
   constructor (tracing: RequestTracing, request: FastifyRequest, reply: FastifyReply | undefined, name: string, route: string, { span, parent, decision }: SpanOrigin, connection: Connection, ignored: boolean) {
@@ -56,7 +56,7 @@ export class RequestOperation extends Operation {
     return this.reply?.elapsedTime ?? sinceArrival(this.request.raw)
   }
 
-  /** What charts are divided by: its route, or what the app has named it. */
+  /** The name that charts split by: the route, or the app's name for the operation. */
   get chartName (): string {
     if (!this.isRenamed) return this.route
     const method = `${knownMethod(this.request.raw.method)} `

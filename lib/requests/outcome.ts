@@ -1,4 +1,4 @@
-/** Response, and how its connection ended → the status that was sent, and whether the request was a success. */
+/** Response and its connection → the status that was sent, and whether the request succeeded. */
 import type { ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import type { FastifyRequest } from 'fastify'
@@ -9,22 +9,22 @@ export const CLIENT_CLOSED_REQUEST = 499
 const SWITCHING_PROTOCOLS = 101
 
 export interface Outcome {
-  /** All that was to be sent was handed to the system; an upgrade and an event stream have no end of their own. */
+  /** The whole response was handed to the operating system. Upgrades and event streams never end, so they count as finished. */
   readonly finished: boolean
-  /** undefined where none was sent. */
+  /** Undefined if no status was sent. */
   readonly status: number | undefined
 }
 
 /**
- * @param socket as it was when the request opened
- * @param seen whether onResponse has seen the response's finish
+ * @param socket the one that the request arrived on
+ * @param seen whether onResponse ran after the response had ended
  */
 export function outcomeOf (response: ServerResponse, socket: Socket | undefined, seen: boolean): Outcome {
   if (isFinished(response, seen)) return { finished: true, status: response.statusCode }
   const written = response.headersSent ? undefined : statusWritten(socket) ?? parserStatus(socket)
   if (written !== undefined) return { finished: written === SWITCHING_PROTOCOLS, status: written }
   if (!clientWentAway(response, socket)) return { finished: false, status: response.headersSent ? response.statusCode : undefined }
-  // Nobody reads such a stream to its end.
+  // An endless stream always ends with the client leaving.
   return response.headersSent && isEndless(response)
     ? { finished: true, status: response.statusCode }
     : { finished: false, status: CLIENT_CLOSED_REQUEST }
@@ -35,13 +35,13 @@ const http2Stream = (response: ServerResponse): Http2Stream => (response as { st
 
 function isFinished (response: ServerResponse, seen: boolean): boolean {
   const stream = http2Stream(response)
-  // HTTP/2 says finish for a cancelled stream too.
+  // HTTP/2 emits finish for a cancelled stream too.
   if (stream !== undefined) return response.writableEnded && stream.rstCode === 0
-  // inject() has no socket that would tell; there the finish was seen by onResponse.
+  // inject() has no real socket, so onResponse has to say whether the response ended.
   return seen || response.writableFinished
 }
 
-/** The other end closed the connection or the HTTP/2 stream; where we did, its socket neither ended nor failed. */
+/** The client closed the connection or the HTTP/2 stream. If we closed it, the socket has neither ended nor failed. */
 function clientWentAway (response: ServerResponse, socket: Socket | undefined): boolean {
   const stream = http2Stream(response)
   // 8 is CANCEL.
@@ -51,14 +51,14 @@ function clientWentAway (response: ServerResponse, socket: Socket | undefined): 
   return socket.readableEnded || code === 'ECONNRESET' || code === 'EPIPE' || code === CUT_OFF
 }
 
-// The parser's word for a body that ends before its end.
+// The parser's error code for a body that was cut off.
 const CUT_OFF = 'HPE_INVALID_EOF_STATE'
 
 function errorCodeOf (socket: Socket | undefined): string | undefined {
   return (socket?.errored as NodeJS.ErrnoException | null | undefined)?.code
 }
 
-/** What Fastify answers where Node's parser gives up on a request, for a server that tells us nothing of it. */
+/** The status that Fastify answers parser errors with, for when the write itself was not seen. */
 function parserStatus (socket: Socket | undefined): number | undefined {
   const code = errorCodeOf(socket)
   if (code === 'ERR_HTTP_REQUEST_TIMEOUT') return 408
@@ -67,7 +67,7 @@ function parserStatus (socket: Socket | undefined): number | undefined {
 }
 
 function isEndless (response: ServerResponse): boolean {
-  // What writeHead() was given alone is in no getHeader().
+  // getHeader() doesn't know headers that were only passed to writeHead().
   const type = String(response.getHeader('content-type') ?? /\r\ncontent-type: *([^\r]*)/i.exec((response as { _header?: string })._header ?? '')?.[1])
   return /^(text\/event-stream|multipart\/x-mixed-replace)\b/i.test(type)
 }

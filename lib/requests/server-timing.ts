@@ -1,4 +1,4 @@
-/** Response → `Server-Timing: traceparent`, from which a web page's telemetry learns which operation it belongs to. */
+/** Response → its `Server-Timing: traceparent` header, which ties a web page's telemetry to the operation. */
 import { isSpanContextValid } from '@opentelemetry/api'
 import type { FastifyInstance, FastifyReply } from 'fastify'
 
@@ -9,8 +9,8 @@ export function announceTrace (fastify: FastifyInstance): void {
     if (isSpanContextValid(trace) && !reply.sent) {
       const entry = `traceparent;desc="00-${trace.traceId}-${trace.spanId}-0${trace.traceFlags & 1}"`
       append(reply, 'server-timing', entry)
-      // A page of another origin sees it only with this header: where the app lets an origin read the answer itself,
-      // this tells it nothing more.
+      // A page from another origin needs this header to see the timing. It gives nothing away, because that origin
+      // may read the whole response.
       const origin = reply.getHeader('access-control-allow-origin')
       if (typeof origin === 'string' && !reply.hasHeader('timing-allow-origin')) reply.header('timing-allow-origin', origin)
     }

@@ -1,4 +1,4 @@
-/** All that touches a request's span: how it starts, what is written on it, how it ends. */
+/** A request → its span: start, parent, attributes and status. */
 import { type Attributes, type Context, type Span, SpanKind, SpanStatusCode, trace } from '@opentelemetry/api'
 import type { ReadableSpan } from '@opentelemetry/sdk-trace-base'
 import { context } from '../tracing/context'
@@ -10,11 +10,11 @@ import { isOwn } from '../tracing/own-spans'
 import { incomingContext } from '../tracing/propagation'
 
 /**
- * @param ago milliseconds since the request came
- * @param attributes for a sampler of the app's
+ * @param ago milliseconds since the request arrived
+ * @param attributes for the app's sampler
  */
 export function startRequestSpan (telemetry: Instance, name: string, parent: Context, ago: number, attributes?: Attributes): Span {
-  // Fastify's first steps take less.
+  // Fastify's own steps before the hook take less than 1 ms.
   return telemetry.startSpan(name, SpanKind.SERVER, parent, attributes, undefined, ago > 1 ? Date.now() - ago : undefined)
 }
 
@@ -23,7 +23,7 @@ export function callerContext ({ headers }: RawRequest, active = context.active(
   return incomingContext(active, headers)
 }
 
-/** Who else has opened a SERVER span for this request, with a provider of its own. */
+/** The name of another tracer that opened a SERVER span for this request with its own provider. */
 export function otherTracer (active: Context): string | undefined {
   const span = trace.getSpan(active)
   if (span === undefined || isOwn(span)) return undefined
@@ -31,20 +31,20 @@ export function otherTracer (active: Context): string | undefined {
   return kind === SpanKind.SERVER && ended !== true ? instrumentationScope?.name ?? 'another instrumentation' : undefined
 }
 
-/** Where the attributes of a span of ours are written; undefined where nobody would see them. */
+/** The attributes object of one of our spans; undefined if the span has ended or isn't recorded. */
 export function writableAttributes (span: Span): Attributes | undefined {
   const { attributes, ended } = span as unknown as ReadableSpan
   return ended === false ? attributes : undefined
 }
 
-/** The exporter takes an unset status for "below 400 is a success". */
+/** If the status is unset, the exporter treats any code below 400 as a success. */
 export function setStatus (span: Span, status: number | undefined, success: boolean): void {
   if (!success) span.setAttribute('error.type', String(status ?? 'connection_closed'))
   const unset = status !== undefined && status < 500 && (status < 400) === success && status !== CLIENT_CLOSED_REQUEST
   if (!unset) span.setStatus({ code: success ? SpanStatusCode.OK : SpanStatusCode.ERROR })
 }
 
-/** A metric has counted it: Azure is not to count it again. */
+/** Tells Azure that a metric has already counted the request. */
 export function markCounted (span: Span): void {
   markProcessed(attributesOf(span), PROCESSED_REQUEST)
 }

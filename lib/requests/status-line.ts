@@ -1,4 +1,4 @@
-/** A socket that somebody answers on without the response object → the status that was sent: upgrades, parser errors. */
+/** A socket that is written to without the response object (upgrades, parser errors) → the status that was sent. */
 import type { Socket } from 'node:net'
 
 const STATUS_LINE = /^HTTP\/1\.[01] (\d{3})\b/
@@ -6,18 +6,18 @@ const kStatus = Symbol('fastify-app-insights.status')
 
 interface WithStatus { [kStatus]?: number }
 
-/** The status that was written to the socket itself while it was watched; undefined where none was. */
+/** The status that was written to the socket while it was watched; undefined if there was none. */
 export function statusWritten (socket: Socket | undefined): number | undefined {
   return (socket as WithStatus | undefined)?.[kStatus]
 }
 
 /**
- * Reads the first thing that is written, and leaves everything as it is.
- * @returns the call that stops it
+ * Reads the first chunk that is written, without changing it.
+ * @returns a function that stops it
  */
 export function watchStatusLine (socket: Socket, onStatus?: (status: number) => void): () => void {
   const { write, end } = socket
-  // A method of the socket's own is somebody else's who does the like.
+  // If these are own properties, another library has wrapped them too.
   const own = { write: Object.hasOwn(socket, 'write'), end: Object.hasOwn(socket, 'end') }
 
   function stop (): void {

@@ -1,4 +1,4 @@
-/** What the hooks of one instance of the plugin share. They find it on the Fastify instance that they are bound to. */
+/** Fastify instance → the state that the hooks of one plugin instance share. */
 import type { Context } from '@opentelemetry/api'
 import type { FastifyBaseLogger, FastifyInstance, FastifyRequest } from 'fastify'
 import type { Exceptions } from '../exceptions'
@@ -12,18 +12,18 @@ export interface RequestTracing {
   readonly config: Config
   readonly telemetry: Instance
   readonly exceptions: Exceptions | undefined
-  /** Says each thing once. */
+  /** Repeats no message. */
   readonly warn: (message: string) => void
-  /** Is called with each request's logger. */
+  /** Called with each request's logger. */
   readonly onLogger: ((logger: FastifyBaseLogger) => void) | undefined
-  /** Is called with the same logger when the operation's rows can be tied to it. */
+  /** Called with the same logger when its operation is known. */
   readonly onOpen: ((logger: FastifyBaseLogger, context: Context) => void) | undefined
   /** Whether the logger's own bindings name the request. */
   readonly isBoundTo: (logger: object, requestId: string) => boolean
-  /** The first request's logger, where its bindings do not name the request. */
+  /** The first request's logger, if its bindings do not name the request. */
   firstLogger: WeakRef<object> | undefined
   readonly isIgnored: (request: FastifyRequest, method: string, route: string) => boolean
-  /** An ignored request that fails is kept all the same. */
+  /** Failed requests are kept even if they are ignored. */
   readonly keepsFailuresOfIgnored: boolean
 }
 

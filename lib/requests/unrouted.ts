@@ -1,4 +1,4 @@
-/** Requests that none of our hooks see → rows all the same: what Node or Fastify refuses at once, what others answer on the same server. */
+/** Requests that skip our hooks → their rows: Node or Fastify refused them, or other code on the server answered them. */
 import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import type { IncomingMessage, Server } from 'node:http'
 import type { Socket } from 'node:net'
@@ -20,7 +20,7 @@ import { kOperation } from '../tracing/operation'
 const kResponse = Symbol('fastify-app-insights.response')
 interface WithResponse { [kResponse]?: Response }
 
-/** @returns the call that stops it */
+/** @returns a function that stops it */
 export function traceUnrouted (tracing: RequestTracing): () => void {
   const { fastify } = tracing
   const { server } = fastify
@@ -47,7 +47,7 @@ export function traceUnrouted (tracing: RequestTracing): () => void {
 
   subscribe('http.server.request.start', onHttpStart)
   subscribe('http.server.response.finish', onHttpFinish)
-  // Before Fastify, which answers some of them at once.
+  // Must run before Fastify's listener, which answers some errors at once.
   server.prependListener('clientError', onClientError)
   const http2 = fastify.initialConfig.http2 === true
   if (http2) server.prependListener('request', onHttp2Request)
@@ -59,7 +59,7 @@ export function traceUnrouted (tracing: RequestTracing): () => void {
   }
 }
 
-/** Where a hook before ours has answered without Fastify, our onResponse is called after the response's finish. */
+/** If an earlier hook answered without Fastify, our onResponse runs after the response's finish event. */
 function awaitHooks (tracing: RequestTracing, raw: IncomingMessage, response: Response): void {
   if (response.closed) reportAnswered(tracing, raw, response)
   else response.once('close', () => reportAnswered(tracing, raw, response))
@@ -71,12 +71,12 @@ function reportAnswered (tracing: RequestTracing, raw: IncomingMessage, response
   report(tracing, raw, response.statusCode, sinceArrival(raw))
 }
 
-/** Node's parser gives up: whoever answers does it on the socket. */
+/** After a parser error, the answer is written straight to the socket. */
 function awaitAnswer (tracing: RequestTracing, error: ClientError, socket: Socket): void {
-  // It is the client that has gone.
+  // The client has gone.
   if (error.code === 'ECONNRESET' || error.code === 'HPE_INVALID_EOF_STATE' || socket.destroyed) return
   const stop = watchStatusLine(socket)
-  // A request that is open on this connection has the status in its own row.
+  // If a request is still open on this connection, its own row gets the status.
   const isOpen = (socket as WithResponse)[kResponse]?.writableFinished === false
   socket.once('close', () => {
     stop()
@@ -108,7 +108,7 @@ function report ({ config, telemetry }: RequestTracing, raw: RawRequest, status:
   span.end()
 }
 
-// Listening on localhost, Fastify opens a second server for the other address family, on the same port.
+// On localhost, Fastify opens a second server on the same port for the other address family.
 function isServerOf (fastify: FastifyInstance, server: Server): boolean {
   if (server === fastify.server) return true
   const [own, other] = [fastify.server.address(), server.address()]

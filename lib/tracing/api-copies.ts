@@ -9,12 +9,12 @@ const NAME = join('node_modules', '@opentelemetry', 'api') + sep
 const VERSION_FILES = [join('build', 'src', 'version.js'), join('dist', 'version.cjs')]
 let checked = false
 
-/** Once for a process. To be called when everything is loaded. */
+/** Runs once per process. Call it when all modules are loaded. */
 export function warnOfApiCopies (): void {
   if (checked) return
   checked = true
   const [ours, ...others] = findCopies()
-  // The same version registers and reads the same things, however often it is there.
+  // Copies of the same version share what is registered.
   if (ours === undefined || others.every(({ version }) => version === ours.version)) return
   const list = [ours, ...others].map(({ version, folder }) => `${version} in ${folder}`).join(', ')
   process.emitWarning(
@@ -22,7 +22,7 @@ export function warnOfApiCopies (): void {
     { type: 'FastifyAppInsightsWarning', code: 'FAI_WARN_API_COPIES' })
 }
 
-/** Ours first. In a bundle ours has no folder, and the app shares it. */
+/** Ours first. In a bundle ours has no folder, and the app uses the same copy. */
 function findCopies (): Copy[] {
   const copies = new Map<string, Copy>()
   const own = ownFolder()
@@ -37,7 +37,7 @@ function findCopies (): Copy[] {
 function ownFolder (): string | undefined {
   try {
     const file: unknown = require.resolve('@opentelemetry/api')
-    // webpack gives the module's number instead.
+    // webpack returns the module's number instead.
     return typeof file === 'string' && file.includes(NAME) ? folderOf(file) : undefined
   } catch {
     return undefined
@@ -48,13 +48,13 @@ function folderOf (file: string): string {
   return file.slice(0, file.lastIndexOf(NAME) + NAME.length - 1)
 }
 
-/** An ES module of it is in no list of what is loaded. Only from 1.10 on there is one. */
+/** `require.cache` doesn't list ES modules, which the API has from 1.10 on, so look for the app's copy on disk. */
 function copyOfApp (): string | undefined {
   try {
     const folder = folderOf(realpathSync(appRequire().resolve('@opentelemetry/api')))
     return existsSync(join(folder, 'dist', 'index.mjs')) ? folder : undefined
   } catch {
-    // The app has none.
+    // The app has no copy.
     return undefined
   }
 }
@@ -64,11 +64,11 @@ function add (copies: Map<string, Copy>, folder: string): void {
   try {
     copies.set(folder, { folder, version: loadedVersion(folder) ?? (JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8')) as { version: string }).version })
   } catch {
-    // A bundle may keep the files and not the manifest.
+    // A bundle may keep the files but not package.json.
   }
 }
 
-/** What it calls itself when it registers. */
+/** The version that this copy registers with. */
 function loadedVersion (folder: string): string | undefined {
   for (const file of VERSION_FILES) {
     const { VERSION } = (require.cache[join(folder, file)]?.exports ?? {}) as { VERSION?: string }

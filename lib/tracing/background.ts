@@ -1,4 +1,4 @@
-/** Background work → an operation of its own: a `requests` row, and everything that belongs to it. */
+/** Background work → a separate operation: a `requests` row and everything that belongs to it. */
 import { type Attributes, type Context, type Link, type Span, ROOT_CONTEXT, SpanKind, SpanStatusCode, trace } from '@opentelemetry/api'
 import { context } from './context'
 import { OPERATION_NAME } from '../rows/attribute-names'
@@ -8,29 +8,29 @@ import { isThenable } from '../rows/hostile'
 import { Severity } from '../rows/severity'
 import { isForAzure } from './span-processor'
 
-/** The plugin's instance, as much of it as an operation of its own needs. */
+/** The part of the plugin's instance that background operations need. */
 export interface BackgroundOwner extends Owner {
   readonly config: { readonly keepErrors: boolean, readonly keepSlowerThan: number | undefined }
-  /** Whether what is sampled out is buffered until its end. */
+  /** Whether rows that are sampled out are buffered until their operation ends. */
   readonly buffers: boolean
   readonly exceptions: {
     report: (occurrence: { error: unknown, context: Context, severity: number }) => unknown
     reportPending: (operation: Operation) => void
   } | undefined
   startSpan: (name: string, kind: SpanKind, parent: Context, attributes?: Attributes, links?: Link[]) => Span
-  /** Adds what the instance and the app have set. */
+  /** Adds the properties of the instance and of the operation. */
   enrich: (span: Span, operation: Operation) => void
 }
 
-/** An operation that somebody else ends. */
+/** An operation that the caller ends. */
 export interface RunningOperation {
   readonly operation: Operation
-  /** Reports an error once, however often it is called with it. */
+  /** Reports an error once, even if called several times. */
   report: (error: unknown) => void
   end: (failed: boolean) => void
 }
 
-/** A CONSUMER span: for the exporter that is a request, and nobody takes it for one that came over HTTP. */
+/** Starts a CONSUMER span: the exporter makes it a request, but it isn't mistaken for an HTTP request. */
 export function beginOperation (telemetry: BackgroundOwner, givenName: string, links: Link[], attributes: Attributes = {}): RunningOperation {
   const { config } = telemetry
   const name = telemetry.redactor.text(givenName)
@@ -61,7 +61,7 @@ export function beginOperation (telemetry: BackgroundOwner, givenName: string, l
 /** Runs `work` and waits for its promise, if it returns one. Errors are reported once and rethrown. */
 export function runOperation<T> (telemetry: BackgroundOwner, name: string, work: (operation: PublicOperation) => T): T {
   const caller = trace.getSpanContext(context.active())
-  // Not a part of the operation that starts it, which may have ended long before; but tied to it.
+  // Linked to the operation that starts it, but not part of it: that one may end long before.
   const { operation, report, end } = beginOperation(telemetry, name, caller === undefined ? [] : [{ context: caller }])
 
   function fail (error: unknown): never {

@@ -1,7 +1,7 @@
-/** The active context: that of OpenTelemetry's API, or of our own manager where the API works with none. */
+/** The active context → from OpenTelemetry's API, or from our own manager if the API has no working one. */
 import { type Context, type ContextManager, ROOT_CONTEXT, context as api, createContextKey } from '@opentelemetry/api'
 
-// One per process, as the API's is.
+// One per process, like the API's.
 let own: ContextManager | undefined
 
 export const context = Object.freeze({
@@ -17,8 +17,8 @@ export const context = Object.freeze({
 const kProbe = createContextKey('fastify-app-insights.probe')
 
 /**
- * The API accepts registrations of one version only, and reads none of an older minor: a logger that another copy has
- * set is enough for it to refuse everything. Our rows must know their operation all the same.
+ * The API accepts registrations from one version only, and ignores those of an older minor version: a logger set by
+ * another copy is enough to make it refuse everything. Our rows must find their operation even then.
  */
 export function ensureContext (manager: ContextManager): void {
   const where = ROOT_CONTEXT.setValue(kProbe, true)

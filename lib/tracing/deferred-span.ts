@@ -1,4 +1,4 @@
-/** A span that becomes one only at its end, and only if it has something to tell. Until then its children belong to its parent. */
+/** A started span → a real span only at its end, and only if it is wanted. Until then, its children belong to its parent. */
 import {
   type AttributeValue, type Attributes, type Context, type Exception, type Link, type Span, type SpanContext, type SpanOptions, type SpanStatus, type TimeInput, type Tracer,
   INVALID_SPAN_CONTEXT, SpanStatusCode, trace
@@ -13,13 +13,13 @@ export class DeferredSpan implements Span {
   readonly #startTime = Date.now()
   readonly #startedAt = performance.now()
   readonly #links: Link[]
-  // What an attribute's map and a list of links don't hold.
+  // Calls to repeat on the real span.
   readonly #later: Array<(span: Span) => void> = []
   #name: string
   #status: SpanStatus | undefined
   #ended = false
 
-  /** @param isWanted asked once, at the end */
+  /** @param isWanted called once, at the end */
   constructor (tracer: Tracer, name: string, options: SpanOptions, parent: Context, isWanted: (span: DeferredSpan) => boolean) {
     this.#tracer = tracer
     this.#name = name
@@ -90,7 +90,7 @@ export class DeferredSpan implements Span {
     const span = this.#tracer.startSpan(this.#name, { ...this.#options, attributes, links: this.#links, startTime }, this.#parent)
     for (const act of this.#later) act(span)
     if (this.#status !== undefined) span.setStatus(this.#status)
-    // Of a higher resolution than the clock.
+    // performance.now() has a higher resolution than Date.
     span.end(endTime ?? this.#startTime + (performance.now() - this.#startedAt))
   }
 }

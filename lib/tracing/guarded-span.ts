@@ -1,4 +1,4 @@
-/** A span → the same span, whose methods throw nothing, whatever they are given, and take what can be taken of it. */
+/** A span → the same span with methods that never throw, and that keep the readable part of bad arguments. */
 import { type Attributes, type Exception, type Link, type Span, type SpanStatus, type TimeInput } from '@opentelemetry/api'
 import { attempt, isArray, isObject, readProperty, readText, textOf } from '../rows/hostile'
 
@@ -6,10 +6,10 @@ type Methods = Pick<Span, 'setAttribute' | 'setAttributes' | 'addEvent' | 'addLi
 
 const MAX_ATTRIBUTES = 1_000
 const kGuarded = Symbol('fastify-app-insights.guarded')
-// By prototype of span. Methods on each span would take longer than starting one.
+// Keyed by the span's prototype: adding methods to each span would take longer than starting one.
 const prototypes = new WeakMap<object, object>()
 
-/** Only spans that the app asks for are guarded. */
+/** Guards only the spans that the app asks for. */
 export function guardSpan (span: Span): Span {
   if (kGuarded in span || !span.isRecording()) return span
   const prototype = Object.getPrototypeOf(span) as Span
@@ -29,7 +29,7 @@ function descriptors (methods: Methods): Record<keyof Methods, PropertyDescripto
   return Object.fromEntries(Object.entries(methods).map(([name, value]) => [name, { value, writable: true, configurable: true, enumerable: true }])) as Record<keyof Methods, PropertyDescriptor>
 }
 
-/** @param base has the methods as they are now */
+/** @param base has the unguarded methods */
 function guardMethods (base: Methods): Methods {
   const { setAttribute, addEvent, addLink, setStatus, updateName, recordException, end } = base
   return {
@@ -77,7 +77,7 @@ function guardMethods (base: Methods): Methods {
   }
 }
 
-/** A copy of what can be read; the SDK leaves out what is no attribute. */
+/** Copies the readable entries. The SDK drops values that aren't valid attributes. */
 export function readableAttributes (attributes: unknown): Attributes {
   const readable: Attributes = {}
   if (!isObject(attributes)) return readable
@@ -92,7 +92,7 @@ export function readableAttributes (attributes: unknown): Attributes {
   return readable
 }
 
-/** undefined where it is no point in time: that is now. */
+/** Undefined if it isn't a valid time, which means now. */
 export function validTime (time: unknown): TimeInput | undefined {
   let valid = false
   attempt(() => {
@@ -119,7 +119,7 @@ function readableStatus (status: unknown): SpanStatus | undefined {
   return message === undefined ? { code } : { code, message }
 }
 
-/** What the SDK reads of an exception, as texts. */
+/** The fields of an exception that the SDK reads, as strings. */
 function readableException (exception: Exception): Exception {
   const code = readProperty(exception, 'code')
   const readable = { name: readText(exception, 'name') ?? 'Error', message: readText(exception, 'message') ?? '', stack: readText(exception, 'stack') ?? '' }

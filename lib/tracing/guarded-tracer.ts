@@ -1,4 +1,4 @@
-/** The app's tracer → the same without anything that it throws by itself; what the app's own function throws is rethrown. */
+/** The app's tracer → a tracer that never throws itself. Errors of the app's function are rethrown. */
 import { type Context, type Span, type SpanOptions, type Tracer, INVALID_SPAN_CONTEXT, trace } from '@opentelemetry/api'
 import { context } from './context'
 import { attempt, isArray, isObject, nameOf, readProperty } from '../rows/hostile'
@@ -20,7 +20,7 @@ function createGuard (tracer: Tracer): Tracer {
     return guardSpan(span ?? trace.wrapSpanContext(INVALID_SPAN_CONTEXT))
   }
 
-  // OpenTelemetry's four forms: the function is the last one given.
+  // In all of OpenTelemetry's forms, the function is the last argument.
   function startActiveSpan (name: string, ...given: unknown[]): unknown {
     const work = given.slice(0, 3).findLast(argument => typeof argument === 'function') as ((span: Span) => unknown) | undefined
     if (work === undefined) return undefined

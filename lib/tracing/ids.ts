@@ -1,6 +1,6 @@
 /**
- * Random ids of traces and spans, a thousand at a time: the SDK's generator makes a buffer and two strings for each, which
- * costs a request 4 µs of the 24 that its rows take (Node.js 24).
+ * Random bytes → ids of traces and spans, a thousand at a time: the SDK's generator makes a buffer and two strings for
+ * each, which takes 4 of the 24 µs that a request's rows cost (Node.js 24).
  */
 import type { IdGenerator } from '@opentelemetry/sdk-trace-base'
 

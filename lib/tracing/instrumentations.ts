@@ -1,4 +1,4 @@
-/** The app's OpenTelemetry instrumentations → our providers, for modules loaded before them too. */
+/** The app's OpenTelemetry instrumentations → connected to our providers and enabled. */
 import type { Context, MeterProvider, SpanOptions, Tracer, TracerProvider } from '@opentelemetry/api'
 import type { Instrumentation } from '../options'
 import { ignoreRejection } from '../options/guarded'
@@ -6,7 +6,7 @@ import { type Warn, messageOf } from '../warnings'
 import { context } from './context'
 import { DeferredSpan } from './deferred-span'
 
-/** They stay enabled afterwards: they are the app's. */
+/** They stay enabled after close, because they belong to the app. */
 export function register (instrumentations: readonly Instrumentation[], tracerProvider: TracerProvider, meterProvider: (() => MeterProvider) | undefined, warn: Warn): void {
   for (const instrumentation of instrumentations) {
     try {
@@ -21,7 +21,7 @@ export function register (instrumentations: readonly Instrumentation[], tracerPr
 
 const POOL_CONNECT = 'pg-pool.connect'
 
-/** Whether the app has not said what it wants: `ignoreConnectSpans: false` brings a row for each time a pool is asked. */
+/** Whether to drop pool spans, which is the default: with `ignoreConnectSpans: false`, each use of a pool gets a row. */
 function isPoolNoise (instrumentation: Instrumentation): boolean {
   if (instrumentation.instrumentationName !== '@opentelemetry/instrumentation-pg') return false
   const { getConfig } = instrumentation as { getConfig?: () => { ignoreConnectSpans?: boolean } }
@@ -29,8 +29,8 @@ function isPoolNoise (instrumentation: Instrumentation): boolean {
 }
 
 /**
- * Each query of a pool would be two rows, of which the first says nothing: the pool had a connection. It is a row where
- * there was none to be had.
+ * Otherwise each query through a pool would be two rows, and the first only says that the pool had a connection. If the
+ * pool couldn't provide one, the row is kept.
  */
 function withoutPoolNoise (provider: TracerProvider): TracerProvider {
   return {

@@ -1,7 +1,7 @@
-/** Which of these packages were loaded as ES modules: Node keeps no list of those, but its inspector tells of every script. */
+/** Package names → those loaded as ES modules. Node has no list of them, but its inspector reports every script. */
 import type { Session as InspectorSession } from 'node:inspector'
 
-/** @returns their names; empty where Node was built without an inspector */
+/** @returns their names; empty if Node was built without an inspector */
 export function loadedEsModules (names: readonly string[]): Set<string> {
   const found = new Set<string>()
   try {
@@ -13,12 +13,12 @@ export function loadedEsModules (names: readonly string[]): Set<string> {
       const inPackage = url.slice(url.lastIndexOf('/node_modules/') + '/node_modules/'.length)
       for (const name of names) if (inPackage.startsWith(`${name}/`)) found.add(name)
     })
-    // Told at once, of all that is loaded.
+    // Reports all loaded scripts at once.
     session.post('Debugger.enable')
     session.post('Debugger.disable')
     session.disconnect()
   } catch {
-    // Without an inspector nothing is known.
+    // Node was built without an inspector.
   }
   return found
 }

@@ -1,4 +1,4 @@
-/** Modules that were loaded before an instrumentation → patched afterwards where that helps, and told where it does not. */
+/** Modules that were loaded before an instrumentation → patched now, with a warning if that is too late. */
 import { readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { join, sep } from 'node:path'
@@ -9,26 +9,26 @@ import { loadedEsModules } from './loaded-es-modules'
 interface Target { name: string, moduleExports?: unknown, patch?: unknown }
 interface Definition extends Target { files: Target[] }
 
-// What a require hook of theirs would call; there is no public way for a module that is loaded already.
+// The functions that an instrumentation's require hook calls. There is no public API for modules that are already loaded.
 interface Patching {
   _modules: Definition[]
   _onRequire: (definition: Definition, exports: unknown, name: string, baseDir: string) => unknown
 }
 
-/** A loaded module file that an instrumentation has something to do with. */
+/** A loaded file that an instrumentation patches. */
 interface LoadedFile {
   readonly module: NodeModule
   /** The package's folder. */
   readonly folder: string
-  /** As the instrumentation names it: the package, or a file in it. */
+  /** The instrumentation's name for it: the package, or a file in it. */
   readonly name: string
 }
 
-/** What became of one instrumentation. */
+/** The result of patching for one instrumentation. */
 interface Outcome {
-  /** Packages in their folder that it wanted to patch and could not, because it does not know their version. */
+  /** Folders of packages that it could not patch, because it does not support their version. */
   readonly unsupported: Set<string>
-  /** What those who have imported it before still have as it was: a package, or functions of it. */
+  /** Packages or functions that earlier importers still have in their unpatched form. */
   readonly late: Set<string>
   applied: boolean
 }
@@ -45,7 +45,7 @@ export class LoadedModules {
     for (const instrumentation of instrumentations) this.#outcomes.set(instrumentation, { unsupported: new Set(), late: new Set(), applied: false })
   }
 
-  /** An import of an ES module comes before everything, so before the instrumentation. May be called again. */
+  /** ES module imports run before any code, so also before the instrumentation. May be called again. */
   patch (): void {
     const files = Object.keys(require.cache)
     for (const [instrumentation, outcome] of this.#outcomes) {
@@ -70,7 +70,7 @@ export class LoadedModules {
     const targets = name === definition.name ? [definition] : definition.files.filter(target => join(target.name) === name)
     let done = this.#patched.get(module)
     if (done?.has(definition) === true) return
-    // Their hook has seen it, when it was loaded.
+    // The instrumentation's hook already patched it when it was loaded.
     if (targets.some(({ moduleExports }) => moduleExports === module.exports)) {
       outcome.applied = true
       return
@@ -86,11 +86,11 @@ export class LoadedModules {
     }
     outcome.applied = true
     if (module.exports !== original) outcome.late.add(definition.name)
-    // A method of a class is found by everybody; a function only by those who ask the package for it from now on.
+    // A patched class method works for everyone, but a replaced function only for code that reads it from the package from now on.
     else for (const replaced of publicAmong(replacedIn(original, before), file)) outcome.late.add(`${replaced} of ${definition.name}`)
   }
 
-  /** Once all is loaded that is loaded at start. */
+  /** Call it when all modules of the start-up are loaded. */
   report (): void {
     this.patch()
     const missing = this.#instrumentations.filter(instrumentation => this.#outcomes.get(instrumentation)!.applied === false)
@@ -104,7 +104,7 @@ export class LoadedModules {
   }
 }
 
-/** An instrumentation may be made of others: that of redis is made of one for old and one for new versions. */
+/** An instrumentation may contain others: redis has one for old and one for new versions. */
 function partsOf (instrumentation: object): Patching[] {
   const own = Object.values(Object.getOwnPropertyDescriptors(instrumentation)).map(({ value }): unknown => value)
   const candidates = [instrumentation, ...own.flat()]
@@ -114,7 +114,7 @@ function partsOf (instrumentation: object): Patching[] {
   })
 }
 
-// They are private: another version may have them otherwise.
+// These fields are private, and may differ in other versions.
 function isDefinition (value: unknown): value is Definition {
   const { name, files } = (value ?? {}) as Partial<Definition>
   return typeof name === 'string' && Array.isArray(files) && files.every(file => typeof file?.name === 'string')
@@ -125,7 +125,7 @@ function filesOf (definition: Definition, files: readonly string[]): LoadedFile[
   const found: LoadedFile[] = []
   for (const file of files) {
     const at = file.lastIndexOf(inPackages)
-    // A package within this one's own node_modules is another one.
+    // A package in this one's node_modules is a different package.
     if (at < 0 || file.includes(`${sep}node_modules${sep}`, at + inPackages.length)) continue
     const module = require.cache[file]
     if (module?.loaded !== true) continue
@@ -148,7 +148,7 @@ function isMain (name: string, folder: string, file: string): boolean {
   })
 }
 
-/** Getters stay untouched: pg's loads native code. */
+/** Skips getters, because pg has one that loads native code. */
 function functionsOf (exports: unknown): Map<string, unknown> {
   if (exports === null || (typeof exports !== 'object' && typeof exports !== 'function')) return new Map()
   const descriptors = Object.entries(Object.getOwnPropertyDescriptors(exports))
@@ -160,7 +160,7 @@ function replacedIn (exports: unknown, before: Map<string, unknown>): Map<string
   return new Map([...after].filter(([name, value]) => before.has(name) && before.get(name) !== value))
 }
 
-/** Names of those functions that the package itself exports: what only its own files share, they ask for each time. */
+/** The functions that the package exports itself. Its internal files read shared functions each time, so those work. */
 function publicAmong (replaced: Map<string, unknown>, { folder, name, module }: LoadedFile): string[] {
   if (replaced.size === 0) return []
   const main = Object.values(require.cache).find(other => other?.filename?.startsWith(folder + sep) === true && isMain(name.startsWith('@') ? name.split(sep, 2).join('/') : name.split(sep, 1)[0]!, folder, other.filename))

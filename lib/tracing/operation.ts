@@ -1,4 +1,4 @@
-/** What all rows of one operation share; requests and logs meet here, through the request and the OpenTelemetry context. */
+/** Request, logger or OpenTelemetry context → the operation, which holds what all its rows share. */
 import { type Attributes, type Context, type Span, INVALID_SPAN_CONTEXT, ROOT_CONTEXT, SpanKind, SpanStatusCode, trace } from '@opentelemetry/api'
 import type { ReadableSpan } from '@opentelemetry/sdk-trace-base'
 import { context } from './context'
@@ -15,7 +15,7 @@ import { guardSpan } from './guarded-span'
 /** The operation of a request, a reply's raw response, or a logger. */
 export const kOperation = Symbol('fastify-app-insights.operation')
 
-/** What becomes of an operation's rows. */
+/** What happens to an operation's rows. */
 export const enum RowDecision {
   /** Sent. */
   Keep,
@@ -25,61 +25,61 @@ export const enum RowDecision {
   Pending
 }
 
-/** The plugin's instance that an operation belongs to: as much of it as an operation needs. */
+/** The part of the plugin's instance that its operations need. */
 export interface Owner {
   readonly redactor: Pick<Redactor, 'text'>
-  /** Rows that sampling kept from being sent. */
+  /** Rows not sent because of sampling. */
   sampledOut: number
-  /** Rows that `ignore` kept from being sent. */
+  /** Rows not sent because of `ignore`. */
   ignored: number
   startSpan: (name: string, kind: SpanKind, parent: Context) => Span
   event: (context: Context, name: string, properties?: Properties, measurements?: Record<string, number>) => void
   trackException: (context: Context, error: unknown, properties?: Properties) => void
 }
 
-/** An instrumentation has recorded a text or a copy of an error, which is thrown or logged a moment later, or is not. */
+/** A text or copy of an error that an instrumentation recorded. The error itself may be thrown or logged later. */
 export interface RecordedText {
   readonly span: Span
   readonly message: string
   readonly report: () => void
 }
 
-// A pending operation may log without end. What is beyond this is dropped and counted.
+// A pending operation may log endlessly. Rows above this limit are dropped and counted.
 const MAX_BUFFERED = 200
 
-/** A span → the operation that it belongs to; held by its attributes, whose symbols nobody sends. */
+/** A span holds its operation under a symbol in its attributes, because symbols are never sent. */
 interface OperationSpan extends Span { readonly attributes?: Attributes & { [kOperation]?: Operation }, readonly name?: string }
 
-// A client must not be able to fill the charts with names.
+// Limits the names that clients can add to the charts.
 const MAX_NAMES = 500
 const names = new Set<string>()
 
 export class Operation {
   readonly owner: Owner
-  /** The name that it began with. */
+  /** The name at the start. */
   readonly #firstName: string
   readonly span: Span
   readonly context: Context
   decision: RowDecision
   readonly ignored: boolean
-  /** What the app has set for the later rows of this operation. */
+  /** Attributes that the app set for later rows of this operation. */
   attributes: Attributes | undefined = undefined
-  /** Rows that wait for the decision: finished spans and log records, each as the call that sends it. */
+  /** Finished spans and log records that wait for the decision, each as a function that sends it. */
   buffered: Array<() => void> | undefined = undefined
-  /** Kept whatever the sampler said, so that each of its rows counts once. */
+  /** Kept regardless of the sampler, so each of its rows counts once. */
   forceKeep = false
-  /** Errors seen by onError and not yet reported: the request's end or a log line does. */
+  /** Thrown errors that are not reported yet. A log line or the end of the request reports them. */
   errors: Set<unknown> | undefined = undefined
-  /** Texts given to `recordException` that wait for the error they tell of. */
+  /** Texts passed to `recordException` that wait for the error they describe. */
   recorded: RecordedText[] | undefined = undefined
-  /** Nothing waits for its end any longer. */
+  /** The operation has ended, so nothing may be buffered for its end. */
   hasEnded = false
-  /** What the app sees of this operation, when it has asked for it. */
+  /** The app's view of this operation, created on first use. */
   visible: object | undefined = undefined
-  /** Of the request: tells how its errors are to be written where nobody logs them. */
+  /** The request's logger, which decides how errors are serialized if they aren't logged. */
   logger: object | undefined = undefined
 
-  /** @param ignored a request that the app's `ignore`, or its route, leaves out, unless it fails */
+  /** @param ignored whether `ignore` or the route excludes this request, unless it fails and failures are kept */
   constructor (owner: Owner, name: string, span: Span, context: Context, decision: RowDecision, ignored = false) {
     this.owner = owner
     this.#firstName = name
@@ -89,7 +89,7 @@ export class Operation {
     this.context = new OperationContext(context, this, span)
   }
 
-  /** `ai.operation.name` of every row: what the app has called the span by now. */
+  /** `ai.operation.name` of every row: the span's current name, which the app may have changed. */
   get name (): string {
     const { name: given } = this.span as OperationSpan
     if (given === undefined || given === this.#firstName) return this.#firstName
@@ -100,18 +100,18 @@ export class Operation {
     return name
   }
 
-  /** Whether the app has given it another name. */
+  /** Whether the app has renamed it. */
   get isRenamed (): boolean {
     return this.name !== this.#firstName
   }
 
-  /** Nothing of this operation is ever sent: there is nothing to collect either. */
+  /** Nothing of this operation is ever sent, so nothing needs to be collected. */
   get silent (): boolean {
     return this.decision === RowDecision.Drop
   }
 
   set (key: string, value: PropertyValue): void {
-    // Whoever is not signed in, for example, has no plan to tell.
+    // Apps pass undefined for values they don't have, such as the plan of a user who isn't signed in.
     if (this.decision === RowDecision.Drop || value === undefined || value === null) return
     this.attributes ??= {}
     this.attributes[propertyName(textOf(key))] = propertyValue(value, propertyBytes(textOf(key)))
@@ -149,7 +149,7 @@ export class Operation {
     return typeof work !== 'function' ? span : within(span, trace.setSpan(parent, span), work)
   }
 
-  /** @returns whether the row is buffered; if not, the caller drops it */
+  /** @returns whether the row was buffered; if not, the caller drops it */
   buffer (send: () => void): boolean {
     if (this.decision !== RowDecision.Pending) return false
     this.buffered ??= []
@@ -158,21 +158,21 @@ export class Operation {
     return true
   }
 
-  /** Rows of it are not sent. */
+  /** Counts rows that are not sent. */
   leaveOut (count = 1): void {
     if (this.ignored) this.owner.ignored += count
     else this.owner.sampledOut += count
   }
 
-  /** Whatever the sampler said: then each of its rows counts once. */
+  /** Keeps the operation regardless of the sampler. Each of its rows then counts once. */
   keepAnyway (): void {
     this.forceKeep = true
-    // The attribute is for other destinations.
+    // This attribute is for other destinations.
     this.span.setAttribute(SAMPLE_RATE, 100)
     markSampleRate((this.span as OperationSpan).attributes, 100)
   }
 
-  /** The end of a pending operation: its rows are sent or dropped. */
+  /** Sends or drops the buffered rows of a pending operation at its end. */
   decide (keep: boolean): void {
     if (this.decision !== RowDecision.Pending) return
     this.decision = keep ? RowDecision.Keep : RowDecision.Drop
@@ -184,7 +184,7 @@ export class Operation {
   }
 }
 
-/** The error, if any, is for whoever catches it to report. */
+/** Does not report the error: the code that catches it does. */
 function within<T> (span: Span, where: Context, work: (span: Span) => T): T {
   const fail = (error: unknown): never => {
     span.setStatus({ code: SpanStatusCode.ERROR })
@@ -217,7 +217,7 @@ export function bindSpan (span: Span | ReadableSpan, operation: Operation): void
   if (attributes !== undefined) attributes[kOperation] = operation
 }
 
-/** In percent, where a row of the operation stands for more than itself. */
+/** The sample rate in percent, if a row of the operation represents several. */
 export function rateOf (operation: Operation | undefined): number | undefined {
   if (operation === undefined || operation.forceKeep) return undefined
   const rate = sampleRateOf((operation.span as OperationSpan).attributes)
@@ -228,7 +228,7 @@ export function operationOf (context: Context): Operation | undefined {
   return context.getValue(kContextOperation) as Operation | undefined
 }
 
-/** Stands where there is no telemetry: before the hooks ran, or with `enabled: false`. */
+/** Used when there is no telemetry: before the hooks ran, or with `enabled: false`. */
 export const SILENT_REQUEST = Object.freeze({
   span: trace.wrapSpanContext(INVALID_SPAN_CONTEXT),
   context: ROOT_CONTEXT,

@@ -1,11 +1,11 @@
-/** Span → whether one of our providers has made it. Others may trace the same request, and decide for themselves. */
+/** Span → whether one of our providers made it. Others may trace the same request with their own sampling. */
 import { type Context, type Span, trace } from '@opentelemetry/api'
 import type { ReadableSpan } from '@opentelemetry/sdk-trace-base'
 import { type Operation, operationOf } from './operation'
 
-// Every instance has a resource of its own, which all its spans point to.
+// Each instance has its own resource, which all its spans point to.
 const resources = new WeakSet<object>()
-// What is sampled out is no more than its ids.
+// Spans that are sampled out have only ids, and no resource.
 const dropped = new WeakSet<Span>()
 
 export function addOwnResource (resource: object): void {
@@ -22,13 +22,13 @@ export function isOwn (span: Span | undefined): span is Span {
   return resource === undefined ? dropped.has(span) : resources.has(resource)
 }
 
-/** The span that a row of this operation belongs to: never another tracer's, whose trace may be another one. */
+/** The span that a row of this operation belongs to. Never another tracer's, which may be in a different trace. */
 export function ownSpan (where: Context, operation: Operation): Span {
   const active = trace.getSpan(where)
   return isOwn(active) && active.spanContext().traceId === operation.span.spanContext().traceId ? active : operation.span
 }
 
-/** `where` with a parent of ours, where it is within an operation. */
+/** `where` with one of our spans as the parent, if it is inside an operation. */
 export function withOwnSpan (where: Context): Context {
   const operation = operationOf(where)
   if (operation === undefined) return where

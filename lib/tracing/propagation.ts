@@ -1,4 +1,4 @@
-/** Headers ↔ context: W3C Trace Context always, and whatever propagator the app or its environment asks for. */
+/** Headers ↔ context: always W3C Trace Context, plus the propagator that the app or the environment chooses. */
 import { type Context, type TextMapGetter, type TextMapPropagator, type TextMapSetter, isSpanContextValid, propagation, trace } from '@opentelemetry/api'
 import { CompositePropagator, W3CBaggagePropagator, W3CTraceContextPropagator, getStringListFromEnv } from '@opentelemetry/core'
 import { appRequire } from '../app'
@@ -14,17 +14,17 @@ const GETTER: TextMapGetter<Headers> = {
   get: (headers, name) => headers[name.toLowerCase()]
 }
 
-// Of OTEL_PROPAGATORS, beside the two that OpenTelemetry's core has.
+// The values of OTEL_PROPAGATORS, except the two that are part of OpenTelemetry's core.
 const PACKAGES: Readonly<Record<string, { name: string, create: (loaded: Record<string, new (options?: object) => TextMapPropagator>) => TextMapPropagator }>> = {
   b3: { name: '@opentelemetry/propagator-b3', create: ({ B3Propagator }) => new B3Propagator!() },
   b3multi: { name: '@opentelemetry/propagator-b3', create: ({ B3Propagator, B3InjectEncoding }) => new B3Propagator!({ injectEncoding: (B3InjectEncoding as unknown as { MULTI_HEADER: number }).MULTI_HEADER }) },
   jaeger: { name: '@opentelemetry/propagator-jaeger', create: ({ JaegerPropagator }) => new JaegerPropagator!() }
 }
 
-/** What we register with OpenTelemetry's API where the app has registered none. */
+/** The propagator that we register with OpenTelemetry's API if the app has registered none. */
 interface Own {
   readonly propagator: TextMapPropagator
-  /** OTEL_PROPAGATORS=none: the app wants neither headers read nor written. */
+  /** OTEL_PROPAGATORS=none: headers are neither read nor written. */
   readonly off: boolean
   readonly writesTraceContext: boolean
   readonly readsBaggage: boolean
@@ -32,7 +32,7 @@ interface Own {
 
 const DEFAULT: Own = { propagator: new CompositePropagator({ propagators: [traceContext, baggage] }), off: false, writesTraceContext: true, readsBaggage: true }
 
-// One per process, as the API's is.
+// One per process, like the API's.
 let own = DEFAULT
 let isRegistered = false
 
@@ -42,7 +42,7 @@ export function createPropagator (warn: Warn): TextMapPropagator {
   return own.propagator
 }
 
-/** @param registered whether the API has taken ours */
+/** @param registered whether the API accepted our propagator */
 export function usePropagator (registered: boolean): void {
   isRegistered = registered
 }
@@ -79,8 +79,8 @@ function loaded (name: string, warn: Warn): TextMapPropagator[] {
 }
 
 /**
- * The caller's context: its `traceparent`; where there is no valid one, what the registered propagator finds.
- * Baggage comes along.
+ * The caller's context: its `traceparent`, or without a valid one, what the registered propagator finds. Includes
+ * baggage.
  */
 export function incomingContext (active: Context, headers: Headers): Context {
   if (own.off) return active
@@ -94,7 +94,7 @@ export function incomingContext (active: Context, headers: Headers): Context {
   if (!known && !(isRegistered && own === DEFAULT)) {
     const found = isRegistered ? own.propagator.extract(active, headers, GETTER) : extractRegistered(active, headers)
     const span = trace.getSpanContext(found)
-    // A propagator may hand out a trace of its own making where there is no caller.
+    // Without a caller, some propagators make up a trace.
     if (span !== undefined && isSpanContextValid(span) && span !== trace.getSpanContext(active)) where = found
   }
   if (headers.baggage === undefined || propagation.getBaggage(where) !== undefined) return where
@@ -110,7 +110,7 @@ function extractRegistered (active: Context, headers: Headers): Context {
   }
 }
 
-/** `traceparent` always, and whatever the registered propagator adds. */
+/** Always writes `traceparent`, plus the headers of the registered propagator. */
 export function injectContext<Carrier> (where: Context, carrier: Carrier, setter: TextMapSetter<Carrier>): void {
   if (own.off) return
   if (isRegistered) {
@@ -120,7 +120,7 @@ export function injectContext<Carrier> (where: Context, carrier: Carrier, setter
     try {
       propagation.inject(where, carrier, setter)
     } catch {
-      // The app's propagator is no reason for its call to fail.
+      // A failing propagator must not make the app's call fail.
     }
   }
   traceContext.inject(where, carrier, setter)

@@ -1,4 +1,4 @@
-/** Processors and a sampler → OpenTelemetry's providers of one instance. All its spans and records come from them. */
+/** Processors and a sampler → one instance's OpenTelemetry providers, which create all its spans and records. */
 import { getNumberFromEnv } from '@opentelemetry/core'
 import { type Resource, resourceFromAttributes } from '@opentelemetry/resources'
 import { type LogRecordProcessor, LoggerProvider } from '@opentelemetry/sdk-logs'
@@ -18,10 +18,10 @@ export interface Limits {
   readonly valueLength: number
 }
 
-// Above what a row may hold, so that no default of the SDK's drops a field without a word.
+// More than a row can hold, so that the SDK's default limit never drops a field silently.
 const MOST_ATTRIBUTES = 512
 
-/** Of the environment's, the one for this signal first, then the general one, as the SDK reads them. */
+/** From the environment: the limit for this signal, or else the general one, as in the SDK. */
 export function limitsOf (signal: 'SPAN' | 'LOGRECORD'): Limits {
   return {
     count: getNumberFromEnv(`OTEL_${signal}_ATTRIBUTE_COUNT_LIMIT`) ?? getNumberFromEnv('OTEL_ATTRIBUTE_COUNT_LIMIT') ?? MOST_ATTRIBUTES,
@@ -34,7 +34,7 @@ export function createProviders ({ attributes }: Role, sampler: Sampler, spanPro
   const [spans, records] = [limitsOf('SPAN'), limitsOf('LOGRECORD')]
   return {
     resource,
-    // Its other limits it reads itself.
+    // The SDK reads its other limits itself.
     tracerProvider: new BasicTracerProvider({
       resource,
       sampler,

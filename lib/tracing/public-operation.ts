@@ -1,4 +1,4 @@
-/** An operation → what the app sees of it: `request.appInsights`, and what work in the background is given. Never throws. */
+/** An operation → the app's view of it: `request.appInsights`, or the argument of background work. Never throws. */
 import type { Span } from '@opentelemetry/api'
 import type { Properties, PropertyValue } from '../options'
 import { textOf } from '../rows/hostile'
@@ -43,7 +43,7 @@ export class PublicOperation {
   }
 }
 
-/** Made when the app first asks for it, which most requests never do. */
+/** Created on first use, because most requests never need it. */
 export function publicOperation (operation: Operation): PublicOperation {
   operation.visible ??= new PublicOperation(operation)
   return operation.visible as PublicOperation

@@ -1,4 +1,4 @@
-/** `recordException` of our spans → the Error object itself: a span's event has only texts of it. */
+/** `recordException` on our spans → the Error object itself, because a span's event only has its texts. */
 import type { Exception, Span, TimeInput } from '@opentelemetry/api'
 import type { ReadableSpan } from '@opentelemetry/sdk-trace-base'
 import { attempt } from '../rows/hostile'
@@ -8,10 +8,10 @@ type RecordException = (this: Span & ReadableSpan, exception: Exception, time?: 
 /** Called while the span is recording. */
 export type ExceptionHandler = (span: Span & ReadableSpan, exception: Exception) => void
 
-// By the resource that all spans of an instance point to.
+// Keyed by the resource that all spans of an instance point to.
 const handlers = new WeakMap<object, ExceptionHandler>()
 const prototypes = new WeakSet<object>()
-// Nearly always the same: asked with every span.
+// Looked up for every span, and nearly always the same.
 let last: object | undefined
 
 export function onRecordedException (resource: object, handler: ExceptionHandler): void {
@@ -19,8 +19,8 @@ export function onRecordedException (resource: object, handler: ExceptionHandler
 }
 
 /**
- * No processor is told of it, the SDK does not export its class, and a method of each span's own costs more than the
- * span itself. So it is one method, of the class that the SDK makes spans of; other providers' spans pass through.
+ * Processors don't see the call, the SDK doesn't export its span class, and adding a method to each span costs more than
+ * the span. So we replace the method once, on the SDK's span class. Other providers' spans pass through unchanged.
  */
 export function interceptExceptions (span: Span): void {
   const prototype = Object.getPrototypeOf(span) as { recordException: RecordException }
@@ -35,7 +35,7 @@ export function interceptExceptions (span: Span): void {
       original.call(this, exception, time)
       return
     }
-    // The SDK throws at null and undefined, and at objects whose getters do.
+    // The SDK throws for null, undefined and objects with throwing getters.
     attempt(() => original.call(this, exception, time))
     if (this.isRecording()) handler(this, exception)
   }

@@ -1,9 +1,9 @@
-/** Environment → who we are: role, instance and version of every row. */
+/** Environment → role, instance and version of every row. */
 import { readFileSync } from 'node:fs'
 import { hostname } from 'node:os'
 import { dirname, join } from 'node:path'
 
-/** What OpenTelemetry calls a resource, as far as we need one. */
+/** The part of an OpenTelemetry resource that we need. */
 export interface Role {
   readonly attributes: Readonly<Record<string, string>>
 }
@@ -15,20 +15,20 @@ const ATTR_SERVICE_NAMESPACE = 'service.namespace'
 const ATTR_SERVICE_INSTANCE_ID = 'service.instance.id'
 
 /**
- * Role: the option, OTEL_SERVICE_NAME, OTEL_RESOURCE_ATTRIBUTES, the name that App Service, Functions or Container
- * Apps gave the app, the Kubernetes deployment, package.json's name. Instance: the platform's id of it, else the host's name.
+ * Role, first match: the option, OTEL_SERVICE_NAME, OTEL_RESOURCE_ATTRIBUTES, the app's name in App Service, Functions or
+ * Container Apps, the Kubernetes deployment, the name in package.json. Instance: the platform's id, or else the host name.
  * @see https://learn.microsoft.com/azure/azure-monitor/app/opentelemetry-configuration#set-the-cloud-role-name-and-the-cloud-role-instance
  */
 export function detectRole (serviceName: string | undefined, env: NodeJS.ProcessEnv): Role {
   const given = resourceAttributes(env.OTEL_RESOURCE_ATTRIBUTES)
   const manifest = ownPackage()
-  // The name is meant to be the whole of it.
+  // The option is the complete name.
   if (serviceName !== undefined) delete given[ATTR_SERVICE_NAMESPACE]
   const attributes = {
     ...given,
     [ATTR_SERVICE_NAME]: serviceName ?? filled(env.OTEL_SERVICE_NAME) ?? given[ATTR_SERVICE_NAME] ??
       filled(env.WEBSITE_SITE_NAME) ?? filled(env.CONTAINER_APP_NAME) ?? deploymentOf(env) ?? manifest.name ?? 'unknown_service:node',
-    // Without it the exporter asks the system for the host's name once per row.
+    // Without it, the exporter asks the system for the host name once per row.
     [ATTR_SERVICE_INSTANCE_ID]: given[ATTR_SERVICE_INSTANCE_ID] ??
       filled(env.WEBSITE_INSTANCE_ID) ?? filled(env.CONTAINER_APP_REPLICA_NAME) ?? podOf(env) ?? hostname(),
     ...(given[ATTR_SERVICE_VERSION] === undefined && manifest.version !== undefined ? { [ATTR_SERVICE_VERSION]: manifest.version } : {})
@@ -36,17 +36,17 @@ export function detectRole (serviceName: string | undefined, env: NodeJS.Process
   return { attributes }
 }
 
-/** Kubernetes names a container's host like its pod. */
+/** In Kubernetes, a container's host name is the name of its pod. */
 function podOf (env: NodeJS.ProcessEnv): string | undefined {
   return filled(env.KUBERNETES_SERVICE_HOST) === undefined ? undefined : filled(env.HOSTNAME)
 }
 
-/** A deployment's pods are `<deployment>-<hash of its template>-<5 characters>`, of an alphabet that spells no words. */
+/** A deployment's pods are named `<deployment>-<hash of its template>-<5 characters>`, in an alphabet without vowels. */
 function deploymentOf (env: NodeJS.ProcessEnv): string | undefined {
   return /^(.+)-[bcdf-hj-np-tv-z2456789]{6,10}-[bcdf-hj-np-tv-z2456789]{5}$/.exec(podOf(env) ?? '')?.[1]
 }
 
-/** `cloud_RoleName` as the exporter makes it of a resource. */
+/** `cloud_RoleName`, by the exporter's rules. */
 export function roleOf ({ attributes }: Role): string {
   const kubernetes = ['deployment', 'replicaset', 'statefulset', 'job', 'cronjob', 'daemonset'].map(kind => attributes[`k8s.${kind}.name`])
   const [name, namespace] = [String(attributes[ATTR_SERVICE_NAME]), attributes[ATTR_SERVICE_NAMESPACE]]
@@ -75,12 +75,12 @@ function filled (value: string | undefined): string | undefined {
   return value === undefined || value.trim() === '' ? undefined : value
 }
 
-/** The manifest nearest to the program that was started. */
+/** The package.json nearest to the main file. */
 function ownPackage (): { name?: string, version?: string } {
   for (let folder = process.argv[1] === undefined ? process.cwd() : dirname(process.argv[1]); ; folder = dirname(folder)) {
     try {
       const { name, version } = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8')) as Record<string, unknown>
-      // One without a name only says how its folder's modules are read.
+      // A package.json without a name only sets the module type of its folder.
       if (typeof name === 'string' && name !== '') return { name, ...(typeof version === 'string' ? { version } : {}) }
     } catch {}
     if (dirname(folder) === folder) return {}

@@ -1,21 +1,21 @@
-/** Trace id → kept or not, the same in every service that samples as Application Insights does. */
+/** Trace id → kept or not, with the same result in every service that uses Application Insights' sampling. */
 import { type Attributes, type Context, type Link, type Span, type SpanKind, TraceFlags, createContextKey, trace } from '@opentelemetry/api'
 import { type Sampler, SamplingDecision, type SamplingResult } from '@opentelemetry/sdk-trace-base'
 import { NOT_FOR_AZURE, SAMPLE_RATE } from '../rows/attribute-names'
 import { sampleRateOf } from '../rows/marks'
 import { isOwn } from './own-spans'
 
-/** Set in the context of a request that must be recorded, because whether it is kept is decided at its end. */
+/** Set in the context of a request that must be recorded, because its end decides whether it is kept. */
 export const kBuffer = createContextKey('fastify-app-insights.buffer')
 
-/** Set in the context of a request whose route has a ratio of its own: a RateSampler. */
+/** Set in the context of a request whose route has its own ratio: a RateSampler. */
 export const kRouteSampler = createContextKey('fastify-app-insights.route-sampler')
 
-/** How many in a hundred are kept now. Called once for each new trace. */
+/** The percentage kept now. Called once per new trace. */
 export type Rate = () => number
 
 /**
- * The hash of Application Insights' SDKs: a trace is kept where it is below the percentage.
+ * The hash of Application Insights' SDKs: a trace is kept if its hash is below the percentage.
  * @see https://learn.microsoft.com/azure/azure-monitor/app/sampling
  */
 export function samplingHash (traceId: string): number {
@@ -33,8 +33,8 @@ export function fixedRate (samplingRatio: number): Rate {
 }
 
 /**
- * As many traces a second as given, whatever the load: the rate of arrival is an average over about a second,
- * in which older arrivals weigh less. Rounded to 100/n, so that itemCount is whole.
+ * Keeps about this many traces per second under any load. The arrival rate is an average over about a second, in which
+ * older arrivals weigh less. The result is rounded to 100/n, so that itemCount is a whole number.
  */
 export function adaptiveRate (tracesPerSecond: number, now: () => number = () => performance.now()): Rate {
   const memory = 1_000 // milliseconds
@@ -54,7 +54,7 @@ export function adaptiveRate (tracesPerSecond: number, now: () => number = () =>
   }
 }
 
-/** By the hash of the trace id alone, whatever a caller has decided: what is kept then stands for a known number. */
+/** Uses only the hash of the trace id, not the caller's decision, so that each kept row represents a known number. */
 export class RateSampler implements Sampler {
   readonly #rate: Rate
 
@@ -74,16 +74,16 @@ export class RateSampler implements Sampler {
   }
 }
 
-/** Decides for the first span of an operation here; the others follow it. */
+/** Decides for the first span of an operation in this process; the other spans follow it. */
 export class OperationSampler implements Sampler {
   readonly #first: Sampler
   readonly #buffers: boolean
   readonly #azureOnly: boolean
 
   /**
-   * @param first decides where there is no parent of ours
-   * @param buffers what is sampled out is recorded all the same, until its end is known
-   * @param azureOnly what is sampled out is so for Azure only
+   * @param first decides if the parent isn't one of our spans
+   * @param buffers records spans that are sampled out too, until their operation ends
+   * @param azureOnly sampling applies only to rows for Azure
    */
   constructor (first: Sampler, buffers: boolean, azureOnly: boolean) {
     this.#first = first
@@ -94,7 +94,7 @@ export class OperationSampler implements Sampler {
   shouldSample (context: Context, traceId: string, name: string, kind: SpanKind, attributes: Attributes, links: Link[]): SamplingResult {
     const result = this.#sample(context, traceId, name, kind, attributes, links)
     if (attributes[SAMPLE_RATE] === undefined || result.attributes?.[SAMPLE_RATE] !== undefined) return result
-    // Who starts a span may give it any attribute, but not a rate.
+    // Code that starts a span may set any attribute except the sample rate.
     return { ...result, attributes: { ...result.attributes, [SAMPLE_RATE]: undefined } }
   }
 
@@ -114,7 +114,7 @@ export class OperationSampler implements Sampler {
   }
 }
 
-/** A child's row stands for as many as its parent's. */
+/** A child's row represents as many as its parent's. */
 function followed (parent: Span): SamplingResult {
   if ((parent.spanContext().traceFlags & TraceFlags.SAMPLED) === 0) {
     return { decision: parent.isRecording() ? SamplingDecision.RECORD : SamplingDecision.NOT_RECORD }

@@ -1,4 +1,4 @@
-/** A span starts → what its operation gives it; it ends → delivery, at once or when its operation is decided. */
+/** Started span → gets its operation's attributes; finished span → delivery, at once or when its operation is decided. */
 import { type Attributes, type Context, type Span as ApiSpan, SpanKind, TraceFlags, trace } from '@opentelemetry/api'
 import type { ReadableSpan, Span, SpanProcessor } from '@opentelemetry/sdk-trace-base'
 import { NOT_FOR_AZURE, OPERATION_NAME, SAMPLE_RATE } from '../rows/attribute-names'
@@ -8,30 +8,30 @@ import type { RowSpan } from '../rows/span'
 import { RowDecision, type Operation, bindSpan, operationOf, operationOfSpan } from './operation'
 import { interceptExceptions } from './recorded-exceptions'
 
-/** Live Metrics, as much of them as spans need. */
+/** The part of Live Metrics that spans need. */
 export interface SpanCounter {
   readonly isWatched: boolean
   span: (span: ReadableSpan, weight: number) => void
 }
 
 export interface SpanTarget {
-  /** Of an attribute's value, in characters. */
+  /** Maximum length of an attribute's value, in characters. */
   readonly longest: number
-  /** Of every row. */
+  /** Added to every row. */
   readonly properties: Attributes
   readonly redactor: Redactor
   deliver: (span: RowSpan) => void
-  /** An event of a span, which is a row of its own. */
+  /** Reports a span's event as a separate row. */
   event: (event: ReadableSpan['events'][number], span: ReadableSpan, operation: Operation | undefined) => void
-  /** What is counted for Live Metrics. */
+  /** Counts spans for Live Metrics. */
   readonly live: SpanCounter | undefined
-  /** Spans that are sampled out come here too. */
+  /** Whether the processor also gets spans that are sampled out. */
   readonly seesAll: boolean
-  /** Sampling has kept a row from being sent. */
+  /** Counts a row that sampling or `ignore` excludes. */
   leaveOut: (operation: Operation | undefined) => void
 }
 
-// The second level of Trace Context: the trace id's last 56 bits are random.
+// Trace Context Level 2: the last 56 bits of the trace id are random.
 const RANDOM_FLAG = 2
 
 /** @see https://www.w3.org/TR/trace-context-2/#random-trace-id-flag */
@@ -39,7 +39,7 @@ export function keepRandomFlag (span: ApiSpan, parent: Context): void {
   const caller = trace.getSpanContext(parent)
   if (caller === undefined || (caller.traceFlags & RANDOM_FLAG) === 0) return
   const own = span.spanContext()
-  // The SDK sets the sampled flag alone.
+  // The SDK only sets the sampled flag.
   if (own.traceId === caller.traceId) own.traceFlags |= RANDOM_FLAG
 }
 
@@ -47,11 +47,11 @@ export function createSpanProcessor ({ longest, properties, redactor, deliver, e
   function onStart (span: Span, parent: Context): void {
     interceptExceptions(span)
     keepRandomFlag(span, parent)
-    // Straight into the attributes: known to be right, and at every span.
+    // Written directly, because this runs for every span and the values are already checked.
     const { attributes } = span
-    // Now it is the sampler's; later the attribute may be anybody's.
+    // The attribute still comes from the sampler here. Later, any code may set it.
     markSampleRate(attributes, attributes[SAMPLE_RATE] as number | undefined)
-    // A request begins an operation of its own, even within another.
+    // A request starts a separate operation, even inside another one.
     const operation = span.kind === SpanKind.SERVER ? undefined : operationOf(parent)
     if (operation === undefined) {
       Object.assign(attributes, properties)
@@ -77,20 +77,20 @@ export function createSpanProcessor ({ longest, properties, redactor, deliver, e
   }
 
   function send (span: ReadableSpan, operation?: Operation): void {
-    // A row that is always kept counts once, whatever the sampler said at its start.
+    // A row that is always kept counts once, regardless of the sampler.
     if (operation?.forceKeep === true) markSampleRate(span.attributes, undefined)
-    // The app may have named the operation since; by an attribute it cannot.
+    // The app may have renamed the operation since. It can't do so with an attribute.
     if (operation !== undefined && (span.kind !== SpanKind.SERVER || operation.isRenamed)) span.attributes[OPERATION_NAME] = operation.name
     else if (operation !== undefined && span.attributes[OPERATION_NAME] !== undefined) delete span.attributes[OPERATION_NAME]
     if (span.events.length === 0) {
       deliver(span)
       return
     }
-    // The exporter's rows of events have no operation name. Other destinations keep the span as it is.
+    // The exporter's rows for events have no operation name, so we make them. Other destinations keep the span unchanged.
     const { name, kind, parentSpanContext, startTime, duration, status, attributes, links } = span
     deliver({ spanContext: () => span.spanContext(), name, kind, parentSpanContext, startTime, duration, status, attributes, links, events: [] })
     for (const each of span.events) {
-      // recordException has reported it.
+      // recordException has already reported it.
       if (each.name !== 'exception') event(each, span, operation)
     }
   }
@@ -98,7 +98,7 @@ export function createSpanProcessor ({ longest, properties, redactor, deliver, e
   return { onStart, onEnd, forceFlush: async () => {}, shutdown: async () => {} }
 }
 
-/** What was written straight into them. */
+/** Shortens values that were written directly, past the SDK's limit. */
 function shorten (attributes: Attributes, longest: number): void {
   for (const [name, value] of Object.entries(attributes)) {
     if (typeof value === 'string' && value.length > longest) attributes[name] = value.slice(0, longest)

@@ -1,10 +1,10 @@
-/** OpenTelemetry's tracer, whose spans belong to the active operation, whoever else traces in it. */
+/** OpenTelemetry's tracer → a tracer whose spans belong to the active operation, even if another tracer's span is active. */
 import { type Context, type Span, type SpanOptions, type Tracer, SpanKind, trace } from '@opentelemetry/api'
 import { context } from './context'
 import { addDropped, withOwnSpan } from './own-spans'
 import { keepRandomFlag } from './span-processor'
 
-/** The forms of `startActiveSpan`, in terms of `startSpan`. */
+/** Implements all forms of `startActiveSpan` with `startSpan`. */
 export abstract class ActiveTracer implements Tracer {
   abstract startSpan (name: string, options?: SpanOptions, parent?: Context): Span
 
@@ -26,7 +26,7 @@ export class OperationTracer extends ActiveTracer {
   }
 
   startSpan (name: string, options: SpanOptions = {}, parent: Context = context.active()): Span {
-    // A message may belong to the trace of whoever sent it.
+    // A message may belong to its sender's trace.
     const isMessage = options.kind === SpanKind.CONSUMER && trace.getSpanContext(parent)?.isRemote === true
     const where = isMessage || options.kind === SpanKind.SERVER ? parent : withOwnSpan(parent)
     const span = this.#tracer.startSpan(name, options, where)

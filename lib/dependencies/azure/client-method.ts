@@ -1,11 +1,11 @@
-/** The method of an Azure SDK client that a context belongs to. */
+/** Context → the method of an Azure SDK client that it belongs to. */
 import { type Context, createContextKey } from '@opentelemetry/api'
 
-/** A method of a client that is running. */
+/** A running method of a client. */
 export interface ClientMethod {
   readonly name: string
   readonly outer: ClientMethod | undefined
-  /** It has made HTTP calls, which are rows already. */
+  /** Whether it has made HTTP calls, which already have rows. */
   callsHttp: boolean
 }
 
@@ -15,7 +15,7 @@ export function innermostMethod (where: Context): ClientMethod | undefined {
   return where.getValue(kMethod) as ClientMethod | undefined
 }
 
-/** An HTTP call begins: that is the row, for the whole of the method. */
+/** An HTTP call begins. Its row stands for the whole method. */
 export function markHttpCall (where: Context): void {
   for (let method = innermostMethod(where); method !== undefined; method = method.outer) method.callsHttp = true
 }

@@ -1,4 +1,4 @@
-/** The Azure SDK's tracing ↔ our instances: one instrumenter in each copy of `@azure/core-tracing` that the process has. */
+/** The Azure SDK's tracing → our instances, through one instrumenter in each loaded copy of `@azure/core-tracing`. */
 import type * as CoreTracing from '@azure/core-tracing'
 import { createRequire } from 'node:module'
 import { join, sep } from 'node:path'
@@ -14,10 +14,10 @@ const instrumenter = createInstrumenter((where: Context) => {
   const telemetry = instanceOf(where)
   return telemetry === undefined ? undefined : members.get(telemetry)
 })
-// An instrumenter is one per process and copy: each keeps its own in a module that its CommonJS and its ES modules share.
+// Each copy has one instrumenter per process, in a module that its CommonJS and ES builds share.
 const instrumented = new Set<Copy>()
 
-/** @returns the call that undoes it */
+/** @returns a function that undoes it */
 export function traceAzureSdk (member: Member): () => void {
   members.set(member.telemetry, member)
   instrumentCopies()
@@ -29,17 +29,17 @@ export function traceAzureSdk (member: Member): () => void {
   }
 }
 
-/** Those that are loaded by now; may be called again. */
+/** Instruments the copies loaded so far. May be called again. */
 export function instrumentCopies (): void {
   for (const copy of findCopies()) {
-    // Somebody else's stays: Azure's own instrumentation makes the same spans.
+    // Keep an existing instrumenter: Azure's own makes the same spans.
     if (instrumented.has(copy) || isTaken(copy)) continue
     copy.useInstrumenter(instrumenter)
     instrumented.add(copy)
   }
 }
 
-/** Ours, which the app's clients nearly always share, and whatever else there is. */
+/** Our copy, which the app's clients nearly always share, and any others. */
 function findCopies (): Copy[] {
   const inPackage = `${sep}@azure${sep}core-tracing${sep}`
   const folders = new Set(Object.keys(require.cache).filter(file => file.includes(inPackage)).map(file => file.slice(0, file.lastIndexOf(inPackage) + inPackage.length)))
@@ -52,7 +52,7 @@ function findCopies (): Copy[] {
     try {
       return [load()]
     } catch {
-      // There is none, or none that could be used.
+      // There is no usable copy.
       return []
     }
   })
@@ -66,7 +66,7 @@ function isOurs (copy: Copy): boolean {
   return clientOf(copy).parseTraceparentHeader(PROBE) === ROOT_CONTEXT
 }
 
-/** The one that does nothing, which every copy begins with, understands no header. */
+/** Whether the copy has a real instrumenter. The default one does nothing, so it can't parse a `traceparent`. */
 function isTaken (copy: Copy): boolean {
   return clientOf(copy).parseTraceparentHeader('00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01') !== undefined
 }

@@ -1,4 +1,4 @@
-/** Spans of the Azure SDK's clients → ours: AMQP calls, messages that are sent, and messages that are processed. */
+/** Spans of the Azure SDK's clients → ours: AMQP calls, sent messages and processed messages. */
 import type { Instrumenter, InstrumenterSpanOptions, TracingContext, TracingSpan, TracingSpanLink } from '@azure/core-tracing'
 import { type Attributes, type Context, type Link, ROOT_CONTEXT, SpanKind, trace } from '@opentelemetry/api'
 import { context } from '../../tracing/context'
@@ -12,16 +12,16 @@ import { inject, parseTraceContext } from '../spans'
 import { type ClientMethod, innermostMethod, markHttpCall, withMethod } from './client-method'
 import { NOT_RECORDING, attributesOf, messageSpan, operationSpan, wrapSpan } from './tracing-span'
 
-/** An instance of the plugin, and what its options say of calls. */
+/** An instance of the plugin, and its options for calls. */
 export interface Member {
   readonly telemetry: Instance
   readonly isIgnored: MatchesCall
   readonly isPropagated: MatchesCall
-  /** Whether ours traces node:http, or an instrumentation of the app's. */
+  /** Whether we trace node:http. If not, one of the app's instrumentations does. */
   readonly tracesHttp: boolean
 }
 
-/** What only this instrumenter takes for a header. */
+/** A header value that only this instrumenter accepts. */
 export const PROBE = 'fastify-app-insights'
 const PIPELINE = '@azure/core-rest-pipeline'
 const KINDS = { client: SpanKind.CLIENT, internal: SpanKind.INTERNAL, producer: SpanKind.PRODUCER, consumer: SpanKind.CONSUMER, server: SpanKind.SERVER }
@@ -36,7 +36,7 @@ export function createInstrumenter (memberOf: (where: Context) => Member | undef
       const member = isTracingSuppressed(where) ? undefined : memberOf(where)
       if (member === undefined) return { span: NOT_RECORDING, tracingContext: where }
       if (options.packageName === PIPELINE) {
-        // It is traced as a call of node:http.
+        // It is already traced as a call of node:http.
         if (!member.tracesHttp) markHttpCall(where)
         return { span: NOT_RECORDING, tracingContext: where }
       }
@@ -67,18 +67,18 @@ function startCall (member: Member, name: string, options: InstrumenterSpanOptio
     return { span: messageSpan(span, carries), tracingContext: trace.setSpan(where, span) }
   }
   const method: ClientMethod = { name, outer: innermostMethod(where), callsHttp: false }
-  // What a model was asked and has answered is more than its HTTP call tells.
+  // Prompts and completions of a model aren't part of its HTTP call's row.
   const isWanted = (span: DeferredSpan): boolean => !method.callsHttp || Object.keys(span.attributes).some(key => key.startsWith('gen_ai.'))
   const span = new DeferredSpan(tracer, name, started, where, isWanted)
   return { span: wrapSpan(span), tracingContext: withMethod(where, method) }
 }
 
-/** Messages that the app has asked for itself, and processes in the operation that it is in. */
+/** Whether the app pulled the messages itself, and processes them in its current operation. */
 function isPulling (name: string): boolean {
   return name.startsWith('BatchingReceiver')
 }
 
-/** Messages that a receiver hands to the app: an operation of its own, whichever it was that began to receive. */
+/** Messages that a receiver passes to the app: a separate operation, not part of the one that started the receiver. */
 function startProcessing ({ telemetry }: Member, name: string, { spanAttributes, spanLinks }: InstrumenterSpanOptions): Started {
   const running = beginOperation(telemetry, name, linksOf(spanLinks), attributesOf(spanAttributes))
   return { span: operationSpan(running), tracingContext: running.operation.context }
@@ -91,7 +91,7 @@ function linksOf (links: TracingSpanLink[] = []): Link[] {
   })
 }
 
-/** As `dependencies.ignore` and `propagate` have it. */
+/** The URL that `dependencies.ignore` and `propagate` match. */
 function targetOf (attributes: Attributes): string {
   const host = attributes['server.address'] ?? attributes['net.peer.name'] ?? attributes['peer.address'] ?? ''
   const entity = attributes['messaging.destination.name'] ?? attributes['messaging.source.name'] ?? ''

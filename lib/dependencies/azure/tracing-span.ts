@@ -1,4 +1,4 @@
-/** What the Azure SDK holds of a span: a TracingSpan around one of OpenTelemetry's. */
+/** OpenTelemetry span → the Azure SDK's TracingSpan around it. */
 import type { TracingSpan } from '@azure/core-tracing'
 import { type AttributeValue, type Attributes, type Span, SpanStatusCode } from '@opentelemetry/api'
 import type { RunningOperation } from '../../tracing/background'
@@ -25,7 +25,7 @@ function isPlain (value: unknown): boolean {
   return typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean'
 }
 
-/** A failed call is no exception of its own: what the app makes of it may become one. */
+/** A failed call isn't reported as an exception, unless the app throws or logs the error. */
 export function wrapSpan (span: Span): TracingSpan {
   return {
     setStatus (status) {
@@ -47,16 +47,16 @@ export function wrapSpan (span: Span): TracingSpan {
 }
 
 /**
- * Of a message that is sent. The SDK gives it trace context only where it is recording, but a receiver has to know of
- * an operation that was sampled out as well.
- * @param span undefined where it is no row
- * @param carries whether the message is to carry trace context
+ * For a sent message. The SDK only adds trace context if the span is recording, but a receiver must also learn of
+ * operations that are sampled out.
+ * @param span undefined if the message gets no row
+ * @param carries whether the message gets trace context
  */
 export function messageSpan (span: Span | undefined, carries: boolean): TracingSpan {
   return { ...span === undefined ? NOT_RECORDING : wrapSpan(span), isRecording: () => carries }
 }
 
-/** Of messages that are processed. What the app has thrown there is an exception, as it is in a request. */
+/** For processed messages. Errors that the app throws there are reported as exceptions, as in a request. */
 export function operationSpan (running: RunningOperation): TracingSpan {
   let failed = false
   return {
@@ -71,7 +71,7 @@ export function operationSpan (running: RunningOperation): TracingSpan {
   }
 }
 
-/** An answer that says "as you have it" comes as an error. */
+/** The SDK reports a 304 Not Modified response as an error. */
 function isNotModified (error: unknown): boolean {
   return (error as { statusCode?: unknown } | undefined)?.statusCode === 304
 }

@@ -1,4 +1,4 @@
-/** The Live view's side: who reads the stream is who watches. */
+/** Requests of the Live view → its stream and settings. An open stream counts as a watcher. */
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { HttpError, sendJson } from '../http-error'
 import { readBody } from '../ingestion'
@@ -8,7 +8,7 @@ import type { LiveService } from '.'
 
 const MAX_WATCHERS = 16
 const SHOWN_DOCUMENTS = 60
-/** Shortest time between two signals, in milliseconds. */
+/** Minimum time between two signals, in milliseconds. */
 const SIGNAL_EVERY = 250
 
 export class LiveApi {
@@ -22,7 +22,7 @@ export class LiveApi {
     this.#unlisten = service.listen(() => { this.#signal ??= setTimeout(() => this.#tell(), SIGNAL_EVERY).unref() })
   }
 
-  /** False where there is nothing under this path. @throws HttpError */
+  /** @returns false if the path is unknown. @throws HttpError */
   async handle (request: IncomingMessage, response: ServerResponse, url: URL): Promise<boolean> {
     if (url.pathname === '/api/live-metrics' && request.method === 'GET') this.#watch(request, response)
     else if (url.pathname === '/api/live-metrics/filters' && request.method === 'PUT') await this.#configure(request, response)
@@ -67,7 +67,7 @@ export class LiveApi {
     this.#signal = undefined
     const text = `data: ${JSON.stringify(this.#state())}\n\n`
     for (const watcher of this.#watchers) {
-      // A window that does not read would make its backlog ours.
+      // The backlog of a page that doesn't read would fill our memory.
       if (watcher.writableLength > 1_000_000) watcher.destroy()
       else watcher.write(text)
     }

@@ -1,4 +1,4 @@
-/** Filters that somebody has set → what the servers are told to collect. */
+/** Filters of the Live view → the collection configuration for the servers. */
 
 export const TELEMETRY_TYPES = ['Request', 'Dependency', 'Exception', 'Trace', 'Event'] as const
 export type TelemetryType = typeof TELEMETRY_TYPES[number]
@@ -14,15 +14,15 @@ export interface LiveFilter {
 }
 
 export interface LiveConfiguration {
-  /** All filters of one type must hold; without any of its type, everything of it is shown. Empty: a sample of everything. */
+  /** All filters of one type must match. Items of a type without filters are all shown. Empty: a sample of everything. */
   filters: LiveFilter[]
-  /** What is charted of the items that match: how many there are a second, or `Duration`, or `CustomDimensions.<name>`. @default 'Count()' */
+  /** What the chart shows of matching items: their number per second, `Duration`, or `CustomDimensions.<name>`. @default 'Count()' */
   projection?: string
   /** @default 'Sum' */
   aggregation?: 'Sum' | 'Avg' | 'Min' | 'Max'
 }
 
-/** The form in which the service tells it. */
+/** In the form that the service sends. */
 export function collectionOf ({ filters, projection = 'Count()', aggregation = 'Sum' }: LiveConfiguration, etag: string): object {
   const types = [...new Set(filters.map(filter => filter.telemetryType))]
   const groupOf = (type: string): object => ({
@@ -47,7 +47,7 @@ export function chartId (type: string): string {
 const MAX_FILTERS = 20
 const MAX_TEXT = 500
 
-/** @returns undefined where it is none */
+/** @returns undefined if it isn't a valid configuration */
 export function readConfiguration (given: unknown): LiveConfiguration | undefined {
   if (typeof given !== 'object' || given === null) return undefined
   const { filters, projection, aggregation } = given as Record<string, unknown>

@@ -1,4 +1,4 @@
-/** The service's side of Live Metrics: servers ask whether somebody watches, and post while somebody does. */
+/** Pings and posts of servers → Live Metrics: servers ask whether someone is watching, and post while someone is. */
 import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http'
 import { HttpError } from '../http-error'
 import { decompress, readBody } from '../ingestion'
@@ -8,12 +8,12 @@ import { LiveServers, type LiveDocument, type LiveServer } from './servers'
 export type { LiveConfiguration, LiveFilter, TelemetryType } from './configuration'
 export type { LiveDocument, LivePoint, LiveServer } from './servers'
 
-/** How one ping or post is answered, instead of the usual way. */
+/** A custom answer to one ping or post. */
 export interface LiveAnswer {
   /** @default 200 */
   status?: number
   headers?: Record<string, string>
-  /** The connection is cut. @default false */
+  /** Resets the connection. @default false */
   reset?: boolean
 }
 
@@ -25,31 +25,31 @@ export interface LiveCall {
   instrumentationKey: string
   status: number
   headers: IncomingHttpHeaders
-  /** Whether it brought a bearer token. */
+  /** Whether it had a bearer token. */
   hasToken: boolean
 }
 
-/** What a test, or the page, sees of Live Metrics. */
+/** Live Metrics, as tests and the page see them. */
 export interface Live {
-  /** Servers that have asked or posted within two minutes. */
+  /** Servers that sent a ping or post in the last two minutes. */
   readonly servers: readonly LiveServer[]
-  /** The latest sample of what they do, oldest first, 200 at most. */
+  /** The latest sampled items, oldest first, at most 200. */
   readonly documents: readonly LiveDocument[]
-  /** The latest pings and posts, oldest first, 1,000 at most. */
+  /** The latest pings and posts, oldest first, at most 1,000. */
   readonly calls: readonly LiveCall[]
   readonly isWatched: boolean
   readonly configuration: LiveConfiguration
-  /** Somebody watches from now on, until the function that is returned is called. */
+  /** Starts watching. The returned function stops it. */
   watch (configuration?: LiveConfiguration): () => void
-  /** Which items are shown, for everybody who watches. */
+  /** Sets which items are shown to all watchers. */
   configure (configuration: LiveConfiguration): void
-  /** Raw, as the service would send it: for filters that the page does not make. */
+  /** Sets a raw configuration, as the service would send it, for filters that the page can't create. */
   collect (collection: object | undefined): void
-  /** How the next pings and posts are answered, one each. */
+  /** Answers the next pings and posts with these, one each. */
   respondWith (...answers: LiveAnswer[]): void
 }
 
-/** How often servers are to ask, in milliseconds: a developer does not wait for five seconds. */
+/** How often servers ping, in milliseconds. The service's five seconds are too long for a developer. */
 const POLLING_INTERVAL = 1_000
 const MAX_BODY = 4_000_000
 const MAX_CALLS = 1_000
@@ -102,7 +102,7 @@ export class LiveService implements Live {
     this.#answers = answers
   }
 
-  /** Called after every post. @returns how to stop */
+  /** Calls `listener` after every post. @returns a function that stops it */
   listen (listener: () => void): () => void {
     this.#listeners.add(listener)
     return () => { this.#listeners.delete(listener) }
@@ -134,7 +134,7 @@ export class LiveService implements Live {
   }
 
   #take (kind: LiveCall['kind'], given: unknown): void {
-    // A ping may have no body: all that it says is in its headers too.
+    // A ping may have no body, because its headers contain the same.
     if (kind === 'ping') this.#servers.see(given)
     else for (const point of Array.isArray(given) ? given.slice(0, 10) : [given]) this.#servers.post(point)
     for (const listener of this.#listeners) listener()
@@ -149,7 +149,7 @@ export class LiveService implements Live {
       if (this.isWatched) response.setHeader('x-ms-qps-configuration-etag', etag)
     }
     for (const [name, value] of Object.entries(headers)) response.setHeader(name, value)
-    // Azure's clients take a body for new filters, and an empty object for a mistake.
+    // Azure's clients treat any body as new filters, and an empty object as an error.
     if (status !== 200 || !this.isWatched || request.headers['x-ms-qps-configuration-etag'] === etag) {
       response.end()
       return

@@ -1,18 +1,18 @@
-/** Posts of Live Metrics → each server's last minute, and a sample of what it does. Everything in it is bounded. */
+/** Posts of Live Metrics → each server's last minute and a sample of its items, all bounded. */
 import type { LiveConfiguration } from './configuration'
 
 export interface LiveDocument {
-  /** Milliseconds since 1970, when it came. */
+  /** When it arrived, in milliseconds since 1970. */
   at: number
   server: string
   type: string
-  /** What the server has sent of it, by the names of the protocol. */
+  /** The fields that the server sent, by the protocol's names. */
   fields: Record<string, string>
   properties: Record<string, string>
 }
 
 export interface LivePoint {
-  /** Milliseconds since 1970, by the server's own clock: from one point to the next is what its rates are of. */
+  /** Milliseconds since 1970 on the server's clock. Its rates cover the time between two points. */
   at: number
   /** Values by the protocol's names. */
   metrics: Record<string, number>
@@ -25,18 +25,18 @@ export interface LiveServer {
   machine: string
   version: string
   invariantVersion: number
-  /** When it was heard of last, in milliseconds since 1970. */
+  /** Time of its last ping or post, in milliseconds since 1970. */
   seenAt: number
-  /** The last 60. */
+  /** The last 60 points. */
   points: LivePoint[]
-  /** What it cannot do of the filters. */
+  /** Errors in the filters that the server reported. */
   errors: string[]
 }
 
-/** What the page gets at every change. */
+/** Sent to the page on every change. */
 export interface LiveState {
   servers: LiveServer[]
-  /** The latest first. */
+  /** Latest first. */
   documents: LiveDocument[]
   configuration: LiveConfiguration
 }
@@ -51,7 +51,7 @@ const MAX_ERRORS = 20
 const FORGET_AFTER = 120_000
 
 export class LiveServers {
-  /** The latest, oldest first. */
+  /** Oldest first. */
   documents: LiveDocument[] = []
   readonly #servers = new Map<string, LiveServer>()
 
@@ -64,7 +64,7 @@ export class LiveServers {
     this.documents = []
   }
 
-  /** A ping, or the head of a post. @returns undefined where it is neither */
+  /** Handles a ping, or the header of a post. @returns undefined if it is neither */
   see (given: unknown): LiveServer | undefined {
     if (!isObject(given)) return undefined
     const streamId = text(given.StreamId)
@@ -90,7 +90,7 @@ export class LiveServers {
     return added
   }
 
-  /** @returns whether it is a point */
+  /** @returns whether it is a valid point */
   post (given: unknown): boolean {
     const server = this.see(given)
     if (server === undefined || !isObject(given)) return false
