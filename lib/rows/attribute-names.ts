@@ -1,16 +1,16 @@
-/** Attributes that become a column, or steer how a row is made, and are no custom dimension of it. */
+/** Names of attributes that become a column or control how a row is made, instead of becoming custom dimensions. */
 
-/** Of every row of an operation. */
+/** Every row of an operation has it. */
 export const OPERATION_NAME = 'ai.operation.name'
 
-/** From which the exporter takes a row's sampleRate, in percent (itemCount = 100 / rate). */
+/** The exporter takes a row's sampleRate from it, in percent (itemCount = 100 / rate). */
 export const SAMPLE_RATE = 'microsoft.sample_rate'
 
-/** Stops Azure from counting a row that one of our metrics has counted. */
+/** Stops Azure from counting a row that one of our metrics has already counted. */
 export const PROCESSED = '_MS.ProcessedByMetricExtractors'
 
-/** What an SDK for the older API puts before a record whose body is the row. */
+/** SDKs for the older API set it on a record whose body is the whole row. */
 export const BASE_TYPE = '_MS.baseType'
 
-/** The rate of a span that other destinations get, and Azure does not. */
+/** The sample rate of a span that goes to other destinations but not to Azure. */
 export const NOT_FOR_AZURE = 0

@@ -1,6 +1,6 @@
 /**
- * Attributes of a span or a record, before the exporter maps them → those that it maps rightly. What it would cut without a
- * word is cut here, with the mark; what it would make no row of is completed.
+ * Attributes of a span or a record → attributes that the exporter maps correctly. We cut and mark what it would cut
+ * silently, and complete what it would drop.
  */
 import { OPERATION_NAME } from './attribute-names'
 import { cut, cutBytes } from './cut'
@@ -8,15 +8,15 @@ import { NAME, propertyBytes } from './limits'
 
 type Attributes = Record<string, unknown>
 
-/** No text of this length, in characters, is too long for a property. */
+/** In characters. Texts up to this length always fit into a property, because a character takes 3 bytes at most. */
 const CERTAINLY_FITS = 2_730
-/** Nor is a route for the name of an operation. */
+/** In characters. Routes up to this length fit into the name of an operation. */
 const SHORT_ROUTE = 1_000
 
 const EXCEPTION_TYPE = 'exception.type'
 const EXCEPTION_MESSAGE = 'exception.message'
 const EXCEPTION_STACK = 'exception.stacktrace'
-/** They have their own limits, behind the exporter; numbers as JSON cannot be cut. */
+/** The gate cuts messages and stacks, after the exporter. Measurements are JSON, which can't be cut. */
 const NOT_PROPERTIES = new Set([EXCEPTION_MESSAGE, EXCEPTION_STACK, 'microsoft.custom_measurements'])
 
 export function fitAttribute (name: string, value: string): string {
@@ -24,10 +24,10 @@ export function fitAttribute (name: string, value: string): string {
   return cutBytes(value, propertyBytes(name))
 }
 
-/** The exporter makes a request's name of the operation's, or of method and route: it is to be the name that the other rows have. */
+/** The exporter takes a request's name from the operation's name, or from method and route. It must equal the name on the other rows. */
 export function fitNames (attributes: Attributes): void {
   const name = attributes[OPERATION_NAME]
-  // It chokes on a name that is no text.
+  // The exporter fails if the name isn't a string.
   if (name !== undefined && (typeof name !== 'string' || name.length > NAME)) attributes[OPERATION_NAME] = cut(String(name), NAME)
   const route = attributes['http.route']
   if (typeof route !== 'string' || route.length <= SHORT_ROUTE) return
@@ -35,7 +35,7 @@ export function fitNames (attributes: Attributes): void {
   attributes['http.route'] = cut(`${method} ${route}`, NAME).slice(method.length + 1)
 }
 
-/** A record with a type but no stack would vanish in the exporter; one without a message would be refused by Azure. */
+/** The exporter drops a record that has a type but no stack. Azure refuses one that has no message. */
 export function completeException (attributes: Attributes): void {
   const type = textOr(attributes[EXCEPTION_TYPE], 'Error')
   const message = textOr(attributes[EXCEPTION_MESSAGE], type)

@@ -1,10 +1,10 @@
-/** A text that is too long → its beginning, and how long it was. There is one mark for all that is cut. */
+/** Text that is too long → its beginning, and a mark with its original length. All texts are cut with the same mark. */
 
 const MARKED = /…\(cut from ((?:over )?\d{1,15})\)$/
-/** Where nobody could tell the mark from the text, ids above all, there is none. */
+/** In characters. If less than this is allowed, no mark is added: in an id, for example, it would look like part of the text. */
 const SHORTEST_MARKED = 64
 
-/** `text` within `max` characters. */
+/** Cuts `text` to `max` characters. */
 export function cut (text: string, max: number): string {
   if (text.length <= max) return text.toWellFormed()
   const mark = max < SHORTEST_MARKED ? '' : markOf(text)
@@ -12,13 +12,13 @@ export function cut (text: string, max: number): string {
 }
 
 /**
- * `text` within `max` bytes of UTF-8.
- * @param isWhole false where it was not written to its end, because it had become too long
+ * Cuts `text` to `max` bytes of UTF-8.
+ * @param isWhole false if the text was not written to its end, because it was already too long
  */
 export function cutBytes (text: string, max: number, isWhole = true): string {
-  // No character of UTF-16 takes more than three bytes, so most values need no count.
+  // A UTF-16 character takes three bytes at most, so most values don't have to be counted.
   if (text.length * 3 <= max) return text
-  // Of a megabyte, no more is looked at than may be sent.
+  // Don't encode a whole megabyte if only a few kilobytes may be sent.
   const bytes = Buffer.from(text.length > max ? text.slice(0, max + 1) : text)
   if (bytes.length <= max) return text
   const mark = isWhole ? markOf(text) : `…(cut from over ${text.length})`
@@ -27,7 +27,7 @@ export function cutBytes (text: string, max: number, isWhole = true): string {
   return bytes.toString('utf8', 0, end) + mark
 }
 
-/** `text` within `max` bytes of JSON, its quotes included. */
+/** Cuts `text` to `max` bytes of JSON, including the quotes. */
 export function cutJson (text: string, max: number): string {
   const mark = markOf(text)
   const room = max - 2 - Buffer.byteLength(mark)
@@ -39,12 +39,12 @@ export function cutJson (text: string, max: number): string {
   return text
 }
 
-/** What a text takes as JSON, in bytes, its quotes included. */
+/** Size of a text as JSON, in bytes, including the quotes. */
 export function jsonBytes (text: string): number {
   return Buffer.byteLength(JSON.stringify(text))
 }
 
-/** Of the character at `at`; half of a surrogate pair takes half. */
+/** Size of the character at `at`. Each half of a surrogate pair counts half. */
 function jsonBytesAt (text: string, at: number): number {
   const code = text.charCodeAt(at)
   if (code < 0x20) return code === 0x0a || code === 0x0d || code === 0x09 || code === 0x08 || code === 0x0c ? 2 : 6
@@ -62,7 +62,7 @@ function isBetween (code: number, low: number, high: number): boolean {
   return code >= low && code <= high
 }
 
-/** What was cut before says how long it was in the beginning. */
+/** If the text has been cut before, the mark keeps the original length. */
 function markOf (text: string): string {
   const known = text.endsWith(')') ? MARKED.exec(text.slice(-40))?.[1] : undefined
   return `…(cut from ${known ?? text.length})`

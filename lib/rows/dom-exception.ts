@@ -1,10 +1,10 @@
-/** A serialized DOMException → the same without the class's constants, which `for…in` finds on every instance. */
+/** A serialized DOMException → the same without the class's constants. `for…in` finds them on every instance. */
 import { type Fields, define, isArray, isObject } from './hostile'
 
 const CONSTANTS = new Map(Object.entries(DOMException).filter(([name, value]) => name.endsWith('_ERR') && typeof value === 'number'))
 const MAX_DEPTH = 10
 
-/** `value` itself where there are none, which is the usual case. */
+/** @returns `value` itself if it has no constants, which is the usual case */
 export function withoutConstants (value: unknown, depth = 0): unknown {
   if (!isObject(value) || depth > MAX_DEPTH) return value
   const hasConstants = value.INDEX_SIZE_ERR === 1 && value.DATA_CLONE_ERR === 25

@@ -1,17 +1,17 @@
-/** JSON text → values and back, with numbers keeping the digits that were written where a double cannot hold them. */
+/** JSON text → values and back. Numbers with more digits than a double can hold keep all of them. */
 
 import { randomUUID } from 'node:crypto'
 
-// Random, so that no text in the data can pass for a number.
+// Random, so that no text in the data can look like a marked number.
 const MARK = `number-${randomUUID()}:`
 const MARKED = new RegExp(`"${MARK}([^"]+)"`, 'g')
-// A double holds any number of fewer characters.
+// In characters. A double can hold all digits of a shorter number.
 const LONG = 16
 const NUMBER = /-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?/g
 
 let isWritingExactly = false
 
-/** A number of more digits than a double holds: behaves as the nearest double, and shows what was written. */
+/** A number with more digits than a double can hold. It behaves like the nearest double, but prints all its digits. */
 export class ExactNumber {
   readonly text: string
 
@@ -33,9 +33,9 @@ export class ExactNumber {
 }
 
 /**
- * `JSON.parse`, but for numbers that it would change: they are an ExactNumber. Texts without a long run of digits,
- * which is nearly all of them, pay for one look.
- * @throws SyntaxError where the text is not JSON
+ * Like `JSON.parse`, but a number that `JSON.parse` would change becomes an ExactNumber. Nearly all texts have no long
+ * run of digits, and cost only one quick scan.
+ * @throws SyntaxError if the text is not JSON
  */
 export function parseExactly (text: string): unknown {
   const marked = hasLongNumber(text) ? markNumbers(text) : text
@@ -43,7 +43,7 @@ export function parseExactly (text: string): unknown {
   return JSON.parse(marked, (_name, value: unknown) => typeof value === 'string' && value.startsWith(MARK) ? new ExactNumber(value.slice(MARK.length)) : value)
 }
 
-/** `JSON.stringify` for what `parseExactly` gave. */
+/** `JSON.stringify` for values from `parseExactly`. */
 export function stringifyExactly (value: unknown): string {
   isWritingExactly = true
   try {
@@ -54,7 +54,7 @@ export function stringifyExactly (value: unknown): string {
   }
 }
 
-/** Looks at one character of sixteen, and further only where that is a digit. A pattern takes as long as half the parsing. */
+/** Checks every 16th character, and its neighbors only if it's a digit. A regular expression would take half as long as the parsing. */
 function hasLongNumber (text: string): boolean {
   for (let at = LONG - 1; at < text.length; at += LONG) {
     if (!isDigit(text, at)) continue
@@ -66,13 +66,13 @@ function hasLongNumber (text: string): boolean {
   return false
 }
 
-/** A digit, or the point between digits. */
+/** Whether it's a digit or a decimal point. */
 function isDigit (text: string, at: number): boolean {
   const code = text.charCodeAt(at)
   return (code >= 48 && code <= 57) || code === 46
 }
 
-/** Makes texts of the numbers that a double would change. */
+/** Turns the numbers that a double would change into marked strings. */
 function markNumbers (text: string): string {
   let marked = ''
   let copied = 0
@@ -85,7 +85,7 @@ function markNumbers (text: string): string {
   return copied === 0 ? text : marked + text.slice(copied)
 }
 
-/** Tells whether a place in JSON is outside its strings; asked in ascending order. */
+/** Returns a function that tells whether an index in the JSON is outside its strings. Call it with ascending indexes. */
 function createStringCheck (text: string): (at: number) => boolean {
   let quote = text.indexOf('"')
   let isOutside = true
@@ -98,14 +98,14 @@ function createStringCheck (text: string): (at: number) => boolean {
   }
 }
 
-/** The quote that ends the string which begins at `start`. */
+/** @returns the index of the quote that ends the string at `start`, or -1 */
 function endOfString (text: string, start: number): number {
   let end = text.indexOf('"', start + 1)
   while (end !== -1 && isEscaped(text, end)) end = text.indexOf('"', end + 1)
   return end
 }
 
-/** An odd number of backslashes stands before it. */
+/** True if an odd number of backslashes precedes it. */
 function isEscaped (text: string, at: number): boolean {
   let slashes = 0
   while (text.charCodeAt(at - slashes - 1) === 92) slashes++

@@ -1,12 +1,12 @@
 /**
- * Every row, of every kind and whoever made it, as the exporter has mapped it → the row that Azure takes. Works on the
- * exporter's objects, before they are JSON: nothing is parsed for it.
+ * A row of any kind and origin, as mapped by the exporter → a row that Azure accepts. Works on the exporter's objects
+ * before they become JSON, so nothing has to be parsed.
  */
 import { isIP } from 'node:net'
 import { cut } from './cut'
 import { DURATION, LARGE_PROPERTIES, MESSAGE, METRIC_NAME, PROPERTY_NAME, STACK, TABLES, TAGS, TYPE_NAME } from './limits'
 
-/** The exporter's form of an envelope, as far as it matters here. */
+/** The parts of the exporter's envelope that matter here. */
 export interface Item {
   time: Date
   sampleRate?: number
@@ -27,7 +27,7 @@ const NO_TYPE = 'Error'
 const TIME_SPAN = /^(?:\d{1,3}\.)?(?:[01]\d|2[0-3])(?::[0-5]\d){2}(?:\.\d{1,7})?$/
 const WITH_DURATION = new Set(['RequestData', 'RemoteDependencyData', 'AvailabilityData'])
 
-/** Nothing where no row can be made of it: the number of a metric is none. */
+/** @returns undefined if Azure can't accept it, for example a metric whose value is NaN */
 export function fit<T extends Item> (item: T): T | undefined {
   const { data } = item
   const base = data?.baseData
@@ -55,7 +55,7 @@ function fitTags (tags: Record<string, unknown>): void {
   if (ip !== undefined) tags['ai.location.ip'] = addressOf(ip as string)
 }
 
-/** An address without its port or zone, or nothing. */
+/** @returns the IP address without port and zone; undefined if it isn't one */
 export function addressOf (text: string): string | undefined {
   if (text.length > 100) return undefined
   if (isIP(text) === 0) {
@@ -79,7 +79,7 @@ function fitFields (baseType: string, base: BaseData): void {
   if (base.duration !== undefined || WITH_DURATION.has(baseType)) base.duration = timeSpan(base.duration)
 }
 
-/** `d.hh:mm:ss.fffffff`, also of a number of milliseconds, or of a time span that is not quite one: 60 seconds, 1,000 days. */
+/** Formats as `d.hh:mm:ss.fffffff`. Also takes milliseconds, and time spans that Azure would refuse: 60 seconds, 1,000 days. */
 function timeSpan (duration: unknown): string {
   if (typeof duration === 'string' && TIME_SPAN.test(duration)) return duration
   const parts = typeof duration === 'string' ? /^(?:(\d+)\.)?(\d+):(\d+):(\d+(?:\.\d+)?)$/.exec(duration) : null
@@ -92,7 +92,7 @@ function timeSpan (duration: unknown): string {
   return `${days > 0 ? `${days}.` : ''}${two(whole / 3_600_000 % 24)}:${two(whole / 60_000 % 60)}:${two(whole / 1_000 % 60)}.${String(whole % 1_000).padStart(3, '0')}0000`
 }
 
-/** "Field 'message' on type 'ExceptionDetails' is required but missing or empty": the type stands for a message. */
+/** Azure refuses a blank message ("Field 'message' on type 'ExceptionDetails' is required but missing or empty"), so the type replaces it. */
 function fitExceptions (given: unknown): unknown[] {
   const details = (Array.isArray(given) ? given : []).filter(isObject)
   if (details.length === 0) details.push({})
@@ -105,7 +105,7 @@ function fitExceptions (given: unknown): unknown[] {
   return details
 }
 
-/** False where the number is NaN or infinite: Azure would refuse the row, and 0 would not be true. */
+/** @returns false if there is no value, or one is NaN or infinite: Azure would refuse the row, and 0 would be wrong */
 function fitMetrics (base: BaseData): boolean {
   const points = (Array.isArray(base.metrics) ? base.metrics : []).filter(isObject)
   for (const point of points) {
@@ -121,9 +121,9 @@ function fitProperties (properties: Record<string, unknown>): Record<string, unk
   let large: Record<string, unknown> | undefined
   for (const name in properties) {
     if (name.length > PROPERTY_NAME || LARGE_PROPERTIES.has(name)) {
-      // A large one is put behind the others, of which Azure would store nothing else.
+      // Large properties come last. Otherwise Azure would store nothing of the others.
       define(large ??= {}, shortName(name), properties[name])
-      // The exporter's object: no name is inherited.
+      // The loop needs no check for inherited names: this is the exporter's own object.
       delete properties[name]
     } else if (typeof properties[name] !== 'string') {
       define(properties, name, textOf(properties[name]))

@@ -1,11 +1,11 @@
-/** Reading values that may be hostile: any getter, proxy or conversion of theirs may throw, and must not throw here. */
+/** Hostile values → safe reads. Any getter, proxy or conversion may throw, but these functions don't. */
 
-/** Of an event, a metric or a span that was given none. */
+/** For an event, a metric or a span without a name. */
 const NO_NAME = '(no name)'
 
 export type Fields = Record<string, unknown>
 
-/** Reads a property; undefined where that throws. */
+/** Reads a property. @returns undefined if that throws */
 export function readProperty (object: unknown, name: string): unknown {
   if (!isReference(object)) return undefined
   try {
@@ -20,7 +20,7 @@ export function readText (object: unknown, name: string): string | undefined {
   return typeof value === 'string' ? value : undefined
 }
 
-/** `String(value)`, or `otherwise` where there is no such text. */
+/** `String(value)`, or `otherwise` if that throws. */
 export function textOf (value: unknown, otherwise = ''): string {
   if (typeof value === 'string') return value
   try {
@@ -30,7 +30,7 @@ export function textOf (value: unknown, otherwise = ''): string {
   }
 }
 
-/** The name of something that must have one. */
+/** The name of something that must have one. A blank name is replaced. */
 export function nameOf (value: unknown): string {
   const name = value === undefined || value === null ? '' : textOf(value)
   return name.trim() === '' ? NO_NAME : name
@@ -40,12 +40,12 @@ export function isReference (value: unknown): value is object {
   return (typeof value === 'object' && value !== null) || typeof value === 'function'
 }
 
-/** An object that is no array. */
+/** Whether it's an object but not an array. */
 export function isObject (value: unknown): value is Fields {
   try {
     return typeof value === 'object' && value !== null && !Array.isArray(value)
   } catch {
-    // A revoked proxy.
+    // Array.isArray() throws on a revoked proxy.
     return false
   }
 }
@@ -66,7 +66,7 @@ export function isError (value: unknown): value is Error {
   }
 }
 
-/** The name of an object's class; undefined where it has none. */
+/** The name of an object's class. @returns undefined if it has none */
 export function constructorName (object: unknown): string | undefined {
   const name = readText(readProperty(object, 'constructor'), 'name')
   return name === undefined || name.trim() === '' ? undefined : name
@@ -78,12 +78,11 @@ export function define (fields: Fields, name: string, value: unknown): void {
   else fields[name] = value
 }
 
-/** Something to wait for. */
 export function isThenable (value: unknown): value is Promise<unknown> {
   return typeof readProperty(value, 'then') === 'function'
 }
 
-/** @returns whether nothing was thrown */
+/** @returns false if the call threw */
 export function attempt (call: () => unknown): boolean {
   try {
     call()

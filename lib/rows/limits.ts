@@ -1,24 +1,24 @@
 /**
- * What Azure's tables take: a row that holds more, or lacks what is required, is refused as a whole, and lost.
+ * Limits of Azure's tables. If a field is too long, or a required one is missing, Azure refuses the whole row, and it is lost.
  *
- * Lengths are in characters, as the endpoint's own messages count ("is too long. Expected: 1024 characters, Actual: 1169").
- * Where the public contracts and later documentation differ, this is the smaller number.
+ * Lengths are in characters, as in the endpoint's own messages ("is too long. Expected: 1024 characters, Actual: 1169").
+ * If the public contracts and later documentation differ, we use the smaller number.
  * @see https://github.com/microsoft/ApplicationInsights-Home/tree/master/EndpointSpecs/Schemas/Docs
  * @see https://github.com/microsoft/ApplicationInsights-Java/issues/1180 (session), ApplicationInsights-JS/issues/1107 (operation name)
  */
 
-/** Of one row, as JSON, in bytes of UTF-8: "Telemetry item length must not exceed 65536". */
+/** Size of one row as JSON, in bytes of UTF-8: "Telemetry item length must not exceed 65536". */
 export const ROW_BYTES = 65_536
 
-/** Properties: names in characters, values in bytes of UTF-8, which is the stricter reading of 8,192. */
+/** Names of properties in characters, values in bytes of UTF-8, which is the stricter way to read 8,192. */
 export const PROPERTY_NAME = 150
 export const PROPERTY_BYTES = 8_192
-/** Fields of a log line that become properties. */
+/** Maximum number of a log line's fields that become properties. */
 export const PROPERTIES = 100
 
 /**
- * What a model was asked and has answered, in bytes. Azure's exporters send as much of these alone, and such rows arrive: they do
- * not count for the size of the row. Azure stores the first 64 KB of all properties together, so these come last.
+ * Prompts and answers of language models, in bytes. Azure's exporters allow this size only for these properties, and such rows
+ * arrive, so they don't count toward the row's size. Azure stores the first 64 KB of all properties together, so these come last.
  * @see https://github.com/Azure/azure-sdk-for-js/pull/37950
  * @see https://github.com/Azure/azure-sdk-for-python/issues/47345
  */
@@ -32,22 +32,22 @@ export const MESSAGE = 32_768
 export const STACK = 32_768
 export const TYPE_NAME = 1_024
 export const METRIC_NAME = 1_024
-/** Of a request, an operation, a dependency. */
+/** For names of requests, operations and dependencies. */
 export const NAME = 1_024
 export const EVENT_NAME = 512
 export const URL = 2_048
 
-/** A thousand days, in milliseconds: a duration must be shorter. */
+/** 1,000 days, in milliseconds. A duration must be shorter. */
 export const DURATION = 1_000 * 86_400_000
 
 export interface TableLimits {
-  /** Longest texts. */
+  /** Maximum length of each text. */
   readonly longest: Readonly<Record<string, number>>
-  /** Must not be blank; what stands there where it is. */
+  /** Fields that must not be blank, and the text that replaces a blank one. */
   readonly required: Readonly<Record<string, string>>
 }
 
-/** By `baseType`. */
+/** Keyed by `baseType`. */
 export const TABLES: Readonly<Record<string, TableLimits>> = Object.freeze({
   RequestData: {
     longest: { id: 512, name: NAME, url: URL, responseCode: 1_024, source: 1_024 },
@@ -95,7 +95,7 @@ export const TAGS: Readonly<Record<string, number>> = Object.freeze({
   'ai.user.userAgent': 2_048
 })
 
-/** What a property may hold, in bytes. */
+/** Maximum size of a property's value, in bytes. */
 export function propertyBytes (name: string): number {
   return LARGE_PROPERTIES.has(name) ? LARGE_PROPERTY_BYTES : PROPERTY_BYTES
 }

@@ -1,4 +1,4 @@
-/** A line's text → its message, its time and its fields. Any thread can do it: it needs nothing but what was written. */
+/** A line's text → its message and its fields. Works on any thread, because it needs only the text and the logger's format. */
 import { type Attributes } from '@opentelemetry/api'
 import { withoutConstants } from './dom-exception'
 import { parseExactly } from './exact-json'
@@ -6,26 +6,26 @@ import { type Fields, define, isObject } from './hostile'
 import { LIMITS, cut, fieldValue, propertyName } from './properties'
 import { propertyBytes } from './limits'
 
-/** How a logger names the parts of its lines, and what it writes into each of them. */
+/** The keys that a logger uses in its lines, and the values that it writes on every line. */
 export interface LineFormat {
   readonly messageKey: string
   readonly errorKey: string
   readonly nestedKey: string | undefined
-  /** Level names to values, custom ones included. */
+  /** Level names to values, including custom levels. */
   readonly levels: Readonly<Record<string, number>>
   readonly pid: number
   readonly hostname: string
 }
 
-/** What a line says, apart from where it belongs. */
+/** A line's data, without what its row has in a column. */
 export interface Content {
   message: string | undefined
   fields: Fields
 }
 
 /**
- * @param time the line's time as it stands in it, parsed; undefined where it has none
- * @param paths redaction on top of the logger's own
+ * @param time the parsed value of the line's time field; undefined if it has none
+ * @param paths redaction in addition to the logger's own
  */
 export function parseLine (text: string, level: number, time: unknown, format: LineFormat, paths?: (fields: Fields) => unknown): Content {
   let parsed: unknown
@@ -65,7 +65,7 @@ export function parseLine (text: string, level: number, time: unknown, format: L
   }
 }
 
-/** The row has it in a column: severity, role instance. */
+/** Whether the row already has it in a column, such as the severity or the role instance. */
 function isImplied (name: string, value: unknown, level: number, { levels, pid, hostname }: LineFormat): boolean {
   switch (name) {
     case 'level': return value === level || (typeof value === 'string' && levels[value.toLowerCase()] === level)
@@ -87,22 +87,22 @@ export function fieldsToAttributes (fields: Fields): Attributes {
   return attributes
 }
 
-/** What is there already stays. */
+/** Existing attributes keep their values. */
 export function addMissing (attributes: Attributes, more: Attributes): void {
   for (const name in more) if (!Object.hasOwn(attributes, name)) attributes[name] = more[name]
 }
 
 /**
- * A row without a text says what the line was about.
- * @param error the line's error as the app has it, if it has one
- * @param isGiven whether a field came with this line, not with its logger
+ * The row's text. If the line has no message, its error or its fields say what it is about.
+ * @param errorText the message of the line's error object, if it has one
+ * @param isGiven whether a field was passed with this line, and not bound to its logger
  */
 export function bodyOf ({ message, fields }: Content, { errorKey }: LineFormat, errorText?: unknown, isGiven?: (name: string) => boolean): string {
   if (message !== undefined && message !== '') return cut(message, LIMITS.message)
   const error = fields[errorKey]
   if (typeof error === 'string' && error !== '') return cut(error, LIMITS.message)
   if (typeof errorText === 'string' && errorText !== '') return cut(errorText, LIMITS.message)
-  // The bindings are the same for every line of a logger.
+  // Bindings are the same on every line of a logger, so they say nothing about this one.
   const given = isGiven === undefined ? [] : Object.entries(fields).filter(([name]) => isGiven(name))
   const shown = given.length > 0 ? Object.fromEntries(given.slice(0, 20)) : fields
   return Object.keys(shown).length === 0 ? '(no message)' : cut(fieldValue(shown), 256)

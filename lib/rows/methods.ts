@@ -2,7 +2,7 @@
 
 export const OTHER = '_OTHER'
 
-// The ones that the conventions know: any other would let a client make up names.
+// The methods of the semantic conventions. If others were allowed, clients could invent names.
 export const METHODS: readonly string[] = Object.freeze(['GET', 'HEAD', 'POST', 'PUT', 'DELETE', 'CONNECT', 'OPTIONS', 'TRACE', 'PATCH', 'QUERY', OTHER])
 const known = new Set(METHODS)
 

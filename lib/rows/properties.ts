@@ -1,4 +1,4 @@
-/** A name and a value → a custom dimension: a name the exporter keeps, a readable value, Azure's limits. */
+/** A name and a value → a custom dimension: a name that the exporter keeps and a readable value, within Azure's limits. */
 
 import type { Attributes } from '@opentelemetry/api'
 import { cutBytes } from './cut'
@@ -9,17 +9,17 @@ import { serialize } from './serialize'
 
 export { cut } from './cut'
 
-/** In characters, but for `property`, which is in bytes of UTF-8. */
+/** In characters, except `property`, which is in bytes of UTF-8, and `properties`, which is a count. */
 export const LIMITS = Object.freeze({ propertyName: PROPERTY_NAME, property: PROPERTY_BYTES, message: MESSAGE, stack: STACK, properties: PROPERTIES })
 
 /** Names that the exporter drops or moves to another column. */
 const SWALLOWED = /^(?:microsoft|_MS\.|ai\.operation\.name$|client\.(?:address|port)$|server\.(?:address|port)$|url\.(?:full|path|query|scheme)$|error\.type$|az\.namespace$|network\.(?:local\.address|local\.port|peer\.address|peer\.port|protocol\.name|protocol\.version|transport)$|user_agent\.(?:original|synthetic\.type)$|http\.(?:request\.method|response\.status_code|user_agent|method|url|status_code|status_text|route|host|scheme|target|flavor|client_ip)$|exception\.(?:type|message|stacktrace)$|enduser\.(?:id|pseudo\.id)$|session\.id$|net\.(?:peer|host)\.(?:ip|name|port)$|net\.transport$|peer\.service$|db\.(?:system|statement|operation|name|system\.name|namespace|query\.text|operation\.name)$|rpc\.(?:system|grpc\.status_code)$|__proto__$)/
 
-// The names of an app are few; a client's that are not must not fill the memory.
+// An app has few names. A client may invent many, which must not fill the memory.
 const MAX_NAMES = 2_000
 const names = new Map<string, string>()
 
-/** The name under which a field arrives: its own, or with a prefix where the exporter would swallow it. */
+/** The name that a field has in Azure: its own, with a prefix if the exporter would swallow it. */
 export function propertyName (name: string): string {
   let safe = names.get(name)
   if (safe !== undefined) return safe
@@ -30,8 +30,8 @@ export function propertyName (name: string): string {
 }
 
 /**
- * A value of the app's as customDimensions show it: strings as they are, numbers and booleans readable, the rest as
- * JSON, which KQL reads with `todynamic()`. Not flattened: the number of names stays what the app's author wrote.
+ * A value as customDimensions show it: strings unchanged, numbers and booleans as text, everything else as JSON, which
+ * KQL reads with `todynamic()`. Objects aren't flattened, so the app's author decides how many names there are.
  */
 export function propertyValue (value: unknown, max: number = LIMITS.property): string {
   switch (typeof value) {
@@ -48,13 +48,13 @@ function serializedValue (value: unknown, max: number): string {
   return cutBytes(text, max, json.length <= max)
 }
 
-/** The same for a value that was parsed from JSON. */
+/** Like `propertyValue`, for a value that was parsed from JSON. */
 export function fieldValue (value: unknown, max: number = LIMITS.property): string {
   if (typeof value !== 'object' || value === null) return propertyValue(value, max)
   return cutBytes(asText(stringifyExactly(value)).toWellFormed(), max)
 }
 
-/** What the app gave as properties: one that cannot be read does not take the others along, `undefined` is left out. */
+/** The app's properties as attributes. An unreadable one doesn't affect the others; `undefined` is left out. */
 export function toAttributes (properties: unknown): Attributes {
   const attributes: Attributes = {}
   let count = 0
@@ -74,13 +74,13 @@ export function toAttributes (properties: unknown): Attributes {
   return attributes
 }
 
-/** A number that Azure takes; undefined for any other value. */
+/** A number that Azure accepts. @returns undefined for any other value */
 export function toMeasurement (value: unknown): number | undefined {
   const number = typeof value === 'bigint' ? Number(value) : value
   return typeof number === 'number' && Number.isFinite(number) ? number : undefined
 }
 
-/** As JSON; undefined where there are none. */
+/** @returns JSON; undefined if there are no measurements */
 export function toMeasurements (measurements: unknown): string | undefined {
   const numbers: Record<string, number> = {}
   for (const name of namesOf(measurements).slice(0, LIMITS.properties)) {
@@ -98,7 +98,7 @@ function namesOf (properties: unknown): string[] {
   }
 }
 
-/** A text alone needs no quotes. */
+/** Removes the quotes if the JSON is a single string. */
 function asText (json: string): string {
   return json.startsWith('"') && json.endsWith('"') ? JSON.parse(json) as string : json
 }

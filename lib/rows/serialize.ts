@@ -1,17 +1,17 @@
-/** Any value of the app's → JSON text, bounded in depth, width and length: what cannot be read is marked, the rest arrives. */
+/** Any value → JSON text, limited in depth, width and length. Unreadable parts are marked, and the rest still arrives. */
 import { types } from 'node:util'
 import { ExactNumber } from './exact-json'
 import { constructorName, isArray, isError, isReference, readProperty, readText, textOf } from './hostile'
 
 const MAX_DEPTH = 20
-// Values, of one property: an object of undefined fields adds nothing to the text, and may have millions.
+// Maximum number of values in one property. An object may have millions of undefined fields, which don't make the text longer.
 const MAX_VALUES = 20_000
 const MAX_CAUSES = 5
 const UNREADABLE = '"[unreadable]"'
 const UNREADABLE_ITEM = Symbol('unreadable')
 const ERROR_FIELDS = new Set(['name', 'message', 'stack', 'code', 'cause', 'errors'])
 
-/** @param max characters: a longer text is not finished */
+/** @param max in characters; writing stops once the text is longer */
 export function serialize (value: unknown, max: number): string {
   return new Writer(max).write(value)
 }
@@ -70,7 +70,7 @@ class Writer {
     }
   }
 
-  /** @throws what a hostile object throws */
+  /** @throws whatever a hostile object throws */
   #object (value: object): void {
     if (typeof value === 'function') this.#text += quote(describeFunction(value), this.#max)
     else if (value instanceof ExactNumber) this.#text += value.text
@@ -84,7 +84,7 @@ class Writer {
     else if (!this.#json(value)) this.#fields(value)
   }
 
-  /** @returns false where the object has no `toJSON`, or one that fails */
+  /** @returns false if `toJSON` is missing, throws, or returns the object itself */
   #json (value: object): boolean {
     const toJson = readProperty(value, 'toJSON')
     if (typeof toJson !== 'function') return false
@@ -95,7 +95,7 @@ class Writer {
       return false
     }
     if (json === value) return false
-    // As JSON.stringify does, the result is taken as it is.
+    // Like JSON.stringify, don't call toJSON on the result.
     if (isReference(json) && !isArray(json) && !types.isDate(json)) this.#fields(json)
     else this.#value(json)
     return true
@@ -113,7 +113,7 @@ class Writer {
     this.#entries(names, name => (value as Record<string, unknown>)[name])
   }
 
-  /** `undefined` and methods are left out, as in JSON. */
+  /** Leaves out `undefined` and functions, as JSON does. */
   #entries (names: Iterable<string>, read: (name: string) => unknown): void {
     this.#text += '{'
     let separator = ''
@@ -169,7 +169,7 @@ class Writer {
     else this.#list(Map.prototype.entries.call(map))
   }
 
-  /** A Buffer as Node writes it, any other array of numbers as an array. */
+  /** Writes a Buffer as Node does, and any other binary data as an array of numbers. */
   #bytes (value: ArrayBufferView | ArrayBufferLike): void {
     const numbers = types.isTypedArray(value)
       ? value
@@ -183,7 +183,7 @@ class Writer {
     this.#text += '}'
   }
 
-  /** As pino writes an error, without objects that hang on it: a client's error may carry its whole request. */
+  /** Writes an error as pino does, but without the objects attached to it: a client's error may contain its whole request. */
   #error (error: object): void {
     const fields = new Map<string, unknown>([
       ['type', errorType(error)],
@@ -212,7 +212,7 @@ function * itemsOf (array: unknown[]): Generator {
   }
 }
 
-/** The class's name, where the app has not given the error a name of its own. */
+/** The name that the error was given, or else the name of its class. */
 export function errorType (error: object): string {
   const name = readText(error, 'name')
   // Some drivers set `error`, which says nothing.
@@ -229,7 +229,7 @@ function describeDate (date: Date): string {
   return Number.isNaN(Date.prototype.getTime.call(date)) ? 'Invalid Date' : Date.prototype.toISOString.call(date)
 }
 
-/** What an object without fields says of itself, a RegExp for example; undefined where that is nothing. */
+/** The text of an object without fields, such as a RegExp. @returns undefined if it has no useful text */
 function ownText (value: object): string | undefined {
   if (types.isProxy(value) || readProperty(value, 'toString') === Object.prototype.toString) return undefined
   const text = textOf(value)

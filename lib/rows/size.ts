@@ -1,4 +1,4 @@
-/** An envelope whose JSON is too long → one that fits: what is longest is cut first; ids, names and types stay. */
+/** An envelope whose JSON is too long → one that fits. The longest texts are cut first; ids, names and types stay unchanged. */
 import { cutJson, jsonBytes } from './cut'
 import { LARGE_PROPERTIES, ROW_BYTES } from './limits'
 
@@ -6,21 +6,21 @@ interface Envelope {
   data?: { baseData?: Record<string, unknown> }
 }
 
-/** A text that may be cut, where it stands. */
+/** A text that may be cut, and where to find it. */
 interface Place {
   readonly holder: Record<string, unknown>
   readonly name: string
-  /** As JSON, in bytes. */
+  /** In bytes, as JSON. */
   readonly size: number
 }
 
 /** Fields that may be cut. The others are ids, names and types. */
 const FIELDS = ['message', 'data', 'url', 'referrerUri']
 const DETAILS = ['message', 'stack']
-/** No text is cut to less, in bytes of JSON: of thousands of short ones some are left out instead. */
+/** In bytes of JSON. No text is cut shorter: if there are thousands of short texts, some are left out instead. */
 const SHORTEST = 64
 
-/** Its JSON, or nothing where it cannot be made to fit. */
+/** @returns its JSON; undefined if it can't be made to fit */
 export function fitSize (envelope: Envelope): string | undefined {
   const text = JSON.stringify(envelope)
   const excess = bytesThatCount(text, envelope) - ROW_BYTES
@@ -34,7 +34,7 @@ function fitting (envelope: Envelope): string | undefined {
   return bytesThatCount(text, envelope) <= ROW_BYTES ? text : undefined
 }
 
-/** What may be large does not count. */
+/** Properties that may be large don't count. */
 function bytesThatCount (text: string, { data }: Envelope): number {
   let bytes = Buffer.byteLength(text)
   const { properties } = data?.baseData ?? {}
@@ -57,7 +57,7 @@ function placesOf (base: Record<string, unknown>): Place[] {
   return places
 }
 
-/** The longest are cut to one length, that which makes all of them fit together. */
+/** Cuts the longest texts to one common length, so that all of them fit together. */
 function cutLongest (places: Place[], excess: number): void {
   places.sort((a, b) => b.size - a.size)
   let sum = 0
@@ -70,7 +70,7 @@ function cutLongest (places: Place[], excess: number): void {
   }
 }
 
-/** Where many short parts are too much together: the last of them go, and are counted. */
+/** If many short parts are too long together, drops the last ones and notes how many. */
 function withoutLast (envelope: Envelope): string | undefined {
   const base = envelope.data?.baseData
   if (base === undefined) return undefined

@@ -1,10 +1,10 @@
-/** A finished span → what its row takes from it, and the table that it goes to. */
+/** A finished span → the parts that its row needs, and the table that it belongs to. */
 import { SpanKind } from '@opentelemetry/api'
 import type { ReadableSpan } from '@opentelemetry/sdk-trace-base'
 
 export type RowSpan = Pick<ReadableSpan, 'spanContext' | 'parentSpanContext' | 'name' | 'kind' | 'startTime' | 'duration' | 'status' | 'attributes' | 'events' | 'links'>
 
-/** SERVER and CONSUMER spans are requests, all others dependencies: the exporter's rule. */
+/** The exporter's rule: SERVER and CONSUMER spans are requests, all others are dependencies. */
 export function isRequestKind (kind: SpanKind): boolean {
   return kind === SpanKind.SERVER || kind === SpanKind.CONSUMER
 }
