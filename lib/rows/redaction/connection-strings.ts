@@ -1,10 +1,10 @@
-/** Connection strings, `Server=db;Password=…;Port=1`, → the same without their secrets. */
+/** Connection strings, such as `Server=db;Password=…;Port=1` → the same without their secrets. */
 import { type IsSecret, REDACTED } from './names'
 
-// `Server=db; Password=…`: after a space only names that no sentence has there.
+// `Server=db; Password=…`: after a space, only names that wouldn't follow a semicolon in a sentence.
 const SPACED = /;[ \t]{1,8}(?:password|pwd|passwd|passphrase|accountkey|sharedaccesskey|sharedaccesssignature|client_?secret)[ \t]{0,4}=[ \t]{0,4}/gi
 
-/** Without a space in it; a value in quotes may hold a semicolon. */
+/** For a list without spaces. A quoted value may contain a semicolon. */
 export function redactList (list: string, isSecret: IsSecret): string {
   const isList = list.indexOf('=') < list.lastIndexOf(';') && list.indexOf('=', list.indexOf(';')) >= 0
   let output = ''
@@ -12,7 +12,7 @@ export function redactList (list: string, isSecret: IsSecret): string {
   let name = isList ? 0 : list.indexOf(';') + 1
   for (let equals = list.indexOf('=', name); equals >= 0; equals = list.indexOf('=', name)) {
     const end = endOfItem(list, equals + 1)
-    // What is before a semicolon has no value.
+    // An item without a value may precede this one.
     const begin = list.lastIndexOf(';', equals) + 1
     if (end > equals + 1 && isSecret(list.slice(Math.max(begin, name), equals))) {
       output += list.slice(copied, equals + 1) + REDACTED
@@ -30,7 +30,7 @@ function endOfItem (list: string, from: number): number {
   return end < 0 ? list.length : end
 }
 
-/** With spaces after the semicolons. */
+/** For lists with spaces after the semicolons. */
 export function redactSpacedLists (text: string): string {
   if (!text.includes(';')) return text
   let output = ''

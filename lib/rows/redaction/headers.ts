@@ -1,11 +1,11 @@
-/** Text with headers in it, as dumps and messages of clients have them → the same without the values of those that carry credentials. */
+/** Text that contains headers, such as dumps and error messages of clients → the same without the values of headers that carry credentials. */
 import { REDACTED, SECRET_HEADERS } from './names'
 
 const HEADERS: ReadonlySet<string> = new Set(SECRET_HEADERS)
 const LONGEST = Math.max(...SECRET_HEADERS.map(name => name.length))
-// One look decides for most texts that there is none of them in it. Each of SECRET_HEADERS matches it.
+// A quick check, because most texts contain no such header. Each of SECRET_HEADERS matches it.
 const HINT = /-(?:key|token|principal)|cookie|authoriz|client-?cert/i
-// The longest first: `x-api-key` is no `api-key`.
+// Longest first, so that a name doesn't match only as part of a longer one, such as `api-key` in `x-api-key`.
 const NAME = new RegExp([...SECRET_HEADERS].sort((a, b) => b.length - a.length).join('|'), 'gi')
 const BEARER = /\b(Bearer )(?=[^\s"'\\]{0,64}[\d._])[\w.~+/-]{8,}=*/gi
 
@@ -22,8 +22,8 @@ export function redactBearer (text: string): string {
 }
 
 /**
- * `"cookie":"…"` and `"Cookie","…"` with quotes of any kind, escaped ones too; `{ cookie: '…' }`; and `Cookie: …` where a
- * line or a quote begins, up to the line's end.
+ * Finds `"cookie":"…"` and `"Cookie","…"` with any kind of quotes, escaped or not; `{ cookie: '…' }`; and `Cookie: …` at the
+ * start of a line or after a quote, up to the end of the line.
  */
 export function redactHeaders (text: string): string {
   let output = ''
@@ -41,7 +41,7 @@ export function redactHeaders (text: string): string {
 
 interface Value { from: number, to: number, replacement: string }
 
-/** The value of the name that stands there; undefined where it is only a word. */
+/** The value that follows the name. @returns undefined if the name is only a word in a text */
 function valueOf (text: string, start: number, end: number): Value | undefined {
   const quote = quoteBefore(text, start)
   if (quote !== '' && text.startsWith(quote, end)) {
@@ -54,7 +54,7 @@ function valueOf (text: string, start: number, end: number): Value | undefined {
   const colon = text[end] === ' ' ? end + 1 : end
   if (text[colon] !== ':') return undefined
   const from = skipSpace(text, colon + 1, ' \t')
-  // In an object as util.inspect() shows it, a name has no quotes, but a value has.
+  // util.inspect() shows names without quotes, but values with quotes.
   if (/["'`[{]/.test(text[from] ?? '') && /[\s{,]/.test(text[start - 1] ?? ' ')) {
     return { from, to: endOfValue(text, from), replacement: `'${REDACTED}'` }
   }
@@ -63,7 +63,7 @@ function valueOf (text: string, start: number, end: number): Value | undefined {
   return to === from ? undefined : { from, to, replacement: REDACTED }
 }
 
-/** The quote just before, with the backslashes that escape it. */
+/** The quote just before `at`, with the backslashes that escape it. */
 function quoteBefore (text: string, at: number): string {
   const quote = text[at - 1]
   if (quote !== '"' && quote !== "'" && quote !== '`') return ''
@@ -86,7 +86,7 @@ function endOfLine (text: string, from: number): number {
   return text.length
 }
 
-/** What has no end goes to the end of the text. */
+/** If a value has no end, it extends to the end of the text. */
 function endOfValue (text: string, from: number): number {
   let i = from
   let depth = 0
@@ -103,7 +103,7 @@ function endOfValue (text: string, from: number): number {
   return Math.min(i, text.length)
 }
 
-/** A quote ends with the next one that has as many backslashes before it. */
+/** A quoted text ends at the next quote of the same kind with the same number of backslashes before it. */
 function endOfQuoted (text: string, from: number): number {
   let open = from
   while (text[open] === '\\') open++

@@ -1,4 +1,4 @@
-/** What a row may not hold → `REDACTED`: secrets in urls and texts, userinfo, credentials in headers. */
+/** Secrets in URLs and texts, userinfo, and credentials in headers → `REDACTED`. */
 import { SECRET_QUERY_NAMES, createNameCheck } from './names'
 import type { Redactor } from './redactor'
 import { createTextRedaction } from './text'
@@ -8,7 +8,7 @@ export { SECRET_HEADERS, SECRET_QUERY_NAMES } from './names'
 export type { Redactor } from './redactor'
 export { redactAttributes, redactMetrics, redactRecord, redactSpan } from './rows'
 
-/** @param names the parameters to redact, in lower case, or true for every one */
+/** @param names the parameters to redact, in lower case, or true for all of them */
 export function createRedactor (names: ReadonlySet<string> | true): Redactor {
   const urls = createUrlRedaction(createNameCheck(names))
   const ofLists = createNameCheck(names === true ? new Set(SECRET_QUERY_NAMES) : names)

@@ -1,4 +1,4 @@
-/** Valid JSON → the same, still valid, with every text in it redacted, and the values of credential headers as a whole. */
+/** Valid JSON → valid JSON with every string redacted, and the values of credential headers replaced as a whole. */
 import { isSecretHeader, mayHoldHeader } from './headers'
 import { REDACTED } from './names'
 
@@ -16,14 +16,14 @@ export function isJson (text: string): boolean {
 }
 
 /**
- * @param redact of a text's content, unescaped; gives the same string where there is nothing to hide
- * @param interesting finds, from its `lastIndex` on, what a text with a secret has in it
+ * @param redact gets a string's content, unescaped; returns the same string if there is nothing to hide
+ * @param interesting finds, from its `lastIndex` on, something that every text with a secret contains
  */
 export function redactJson (json: string, redact: (text: string) => string, interesting: RegExp): string {
   return mayHoldHeader(json) ? redactWithHeaders(json, redact) : redactTexts(json, redact, interesting)
 }
 
-/** Most texts are only passed over. */
+/** Skips most strings without looking into them. */
 function redactTexts (json: string, redact: (text: string) => string, interesting: RegExp): string {
   let output = ''
   let copied = 0
@@ -48,7 +48,7 @@ function find (what: RegExp, text: string, from: number): number {
   return what.exec(text)?.index ?? text.length
 }
 
-/** @returns undefined where there is nothing to hide */
+/** @returns undefined if there is nothing to hide */
 function redactString (json: string, from: number, to: number, redact: (text: string) => string): string | undefined {
   const content = json.slice(from + 1, to - 1)
   const plain = content.includes('\\') ? JSON.parse(json.slice(from, to)) as string : content
@@ -59,18 +59,18 @@ function redactString (json: string, from: number, to: number, redact: (text: st
 function redactWithHeaders (json: string, redact: (text: string) => string): string {
   let output = ''
   let copied = 0
-  /** Of the arrays and objects around: whether it is an array. */
+  /** The enclosing arrays and objects: true for an array. */
   const around: boolean[] = []
-  /** `{"name":"Cookie","value":"…"}`: how deep the object is whose value is to be hidden. */
+  /** `{"name":"Cookie","value":"…"}`: the depth of the object whose value must be hidden. */
   let named = -1
 
-  /** Whether the value after the text is to be hidden. */
+  /** Whether the value after this string must be hidden. */
   function isName (content: string, separator: number): boolean {
     const isHeader = isSecretHeader(content)
     if (json[separator] === ':') return isHeader || (named === around.length && content === 'value')
     if (!isHeader) return false
     if (around.at(-1) === false) named = around.length
-    // `rawHeaders` lists names and values in turns.
+    // In `rawHeaders`, names and values alternate.
     return around.at(-1) === true && json[separator] === ',' && json[skipSpace(json, separator + 1)] === '"'
   }
 
@@ -104,7 +104,7 @@ function redactWithHeaders (json: string, redact: (text: string) => string): str
   return output + json.slice(copied)
 }
 
-/** null, true and false hide nothing. */
+/** null, true and false contain no secrets. */
 function isEmpty (json: string, at: number): boolean {
   return json[at] === 'n' || json[at] === 't' || json[at] === 'f'
 }
@@ -115,7 +115,7 @@ function skipSpace (json: string, from: number): number {
   return i
 }
 
-/** @returns the place after the closing quote, or the end of the text */
+/** @returns the index after the closing quote, or the end of the text */
 export function endOfString (json: string, from: number): number {
   for (let at = json.indexOf('"', from + 1); at >= 0; at = json.indexOf('"', at + 1)) {
     let start = at
@@ -125,7 +125,7 @@ export function endOfString (json: string, from: number): number {
   return json.length
 }
 
-/** @returns the place after the text, array, object or number; the end of the text where it has no end */
+/** @returns the index after the string, array, object or number; the end of the text if it isn't closed */
 export function endOfValue (json: string, from: number): number {
   let depth = 0
   let i = from

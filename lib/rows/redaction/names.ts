@@ -1,8 +1,8 @@
-/** Name of a parameter or header → whether its value is a secret, however a framework has dressed the name up. */
+/** Name of a parameter or header → whether its value is a secret, in any spelling that frameworks use. */
 
 export const REDACTED = 'REDACTED'
 
-/** Parameters whose values are secrets wherever they appear, in lower case; `-` and `_` in them do not matter. */
+/** Parameters whose values are secret wherever they appear, in lower case. `-` and `_` are ignored. */
 export const SECRET_QUERY_NAMES: readonly string[] = Object.freeze([
   'sig', 'signature', 'x-amz-signature', 'x-goog-signature', 'x-amz-credential', 'x-amz-security-token',
   'awsaccesskeyid', 'x-goog-credential', 'sharedaccesssignature', 'sharedaccesskey', 'accountkey',
@@ -17,7 +17,7 @@ export const SECRET_QUERY_NAMES: readonly string[] = Object.freeze([
   'csrf_middleware_token', 'request_verification_token'
 ])
 
-/** Headers that carry credentials: they are never collected, and are blanked where a logged object holds them. */
+/** Headers that carry credentials. They are never collected, and their values are redacted in logged objects. */
 export const SECRET_HEADERS: readonly string[] = Object.freeze([
   'authorization', 'proxy-authorization', 'cookie', 'set-cookie', 'x-api-key', 'api-key', 'x-functions-key',
   'x-auth-token', 'x-access-token', 'x-csrf-token', 'x-xsrf-token', 'x-amz-security-token', 'ocp-apim-subscription-key',
@@ -27,12 +27,12 @@ export const SECRET_HEADERS: readonly string[] = Object.freeze([
 
 export type IsSecret = (name: string) => boolean
 
-// The names of an app are few; a client's that are not must not fill the memory.
+// An app has few names. A client may invent many, which must not fill the memory.
 const MAX_KNOWN = 1_000
 const LONGEST_KNOWN = 64
 
 /**
- * `token`, and also `Token[]`, `user[password]`, `user.password`, `%74oken`, `%2574oken`, ` token `, `accessToken`.
+ * Recognizes `token`, and also `Token[]`, `user[password]`, `user.password`, `%74oken`, `%2574oken`, ` token `, `accessToken`.
  * @param names in any case, or true for every name
  */
 export function createNameCheck (names: ReadonlySet<string> | true): IsSecret {
@@ -56,12 +56,12 @@ export function createNameCheck (names: ReadonlySet<string> | true): IsSecret {
   }
 }
 
-/** Without what nobody sees: spaces, control characters, letters of other widths. */
+/** Ignores case, `-`, `_`, spaces, control characters and the width of letters. */
 function canonical (name: string): string {
   return name.normalize('NFKC').toLowerCase().replaceAll(/[-_\s\p{C}]/gu, '')
 }
 
-/** As a form's value: `+` is a space. What cannot be decoded stays. */
+/** Decodes as in a form, where `+` is a space. Text that can't be decoded stays unchanged. */
 function decoded (name: string): string {
   return percentDecoded(name.includes('+') ? name.replaceAll('+', ' ') : name)
 }
@@ -72,7 +72,7 @@ export function percentDecoded (text: string): string {
     try {
       return decodeURIComponent(run)
     } catch {
-      // No UTF-8: byte by byte, so that what is ASCII in it is seen.
+      // It isn't UTF-8. Decode byte by byte, so that ASCII characters in it are still found.
       return run.replaceAll(/%../g, byte => String.fromCharCode(Number.parseInt(byte.slice(1), 16)))
     }
   })

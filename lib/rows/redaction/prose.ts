@@ -1,4 +1,4 @@
-/** Text that is no JSON → the same without secrets: between two spaces there is a url, a connection string, or a word. */
+/** Text that isn't JSON → the same without secrets. The text between two spaces is a URL, a connection string or a word. */
 import { redactList, redactSpacedLists } from './connection-strings'
 import { mayHoldHeader, redactBearer, redactHeaders } from './headers'
 import type { IsSecret } from './names'
@@ -7,14 +7,14 @@ import { type UrlRedaction, mayHoldSecret } from './url'
 const SIGN_OF_PAIR = /[=@]|%(?:25)*(?:3d|40)/gi
 const CLOSING: Readonly<Record<string, string>> = Object.freeze({ '"': '"', "'": "'", '`': '`', '(': ')', '[': ']', '{': '}', '<': '>' })
 
-/** @param isSecret of a connection string's names, which are no query's */
+/** @param isSecret for names in connection strings; `urls` has its own check for queries */
 export function redactProse (input: string, urls: UrlRedaction, isSecret: IsSecret): string {
   let output = redactBearer(input)
   if (mayHoldHeader(output)) output = redactHeaders(output)
   return redactSpacedLists(redactRuns(output, urls, isSecret))
 }
 
-/** What has no space in it, and a sign of a url, pair by pair. */
+/** Redacts each run of characters without spaces that contains a `=` or `@`, plain or encoded. */
 function redactRuns (input: string, urls: UrlRedaction, isSecret: IsSecret): string {
   let output = ''
   let copied = 0
@@ -35,7 +35,7 @@ function redactRun (run: string, { url, query }: UrlRedaction, isSecret: IsSecre
   if (!isTarget(run)) return run.includes(';') ? redactList(run, isSecret) : run
   const [from, to] = boundsOf(run)
   const target = run.slice(from, to)
-  // A form as it is posted begins with a pair, and so does a connection string with a url in it; an assignment does not.
+  // A posted form begins with a pair, and so does a connection string that contains a URL. An assignment does not.
   const safe = /^[^=&?#;/]+=[^?#]*[&;][^=&;]+=/.test(target) ? query(target) : url(target)
   return safe === target ? run : run.slice(0, from) + safe + run.slice(to)
 }
@@ -44,17 +44,17 @@ export function isSpace (char: number): boolean {
   return char === 32 || (char >= 9 && char <= 13)
 }
 
-/** A url, a request target or a form, not a connection string or a word with an `=` or `@` in it. */
+/** Whether it's a URL, a request target or a form, and not a connection string or a word with a `=` or `@` in it. */
 function isTarget (run: string): boolean {
   if (/[?&#]|\/\/|\\\/|:\\\\/.test(run) || !/[=@]/.test(run)) return mayHoldSecret(run)
   const slash = run.indexOf('/')
   return (slash >= 0 && slash < run.indexOf(';')) || /%(?:25)*(?:3d|40)/i.test(run)
 }
 
-/** Where the url in it begins and ends: without the quotes or brackets just around it, and what is punctuation then. */
+/** Where the URL begins and ends, without the quotes or brackets around it and the punctuation after those. */
 function boundsOf (run: string): [from: number, to: number] {
   const scheme = run.indexOf('://')
-  // A url may stand in the query of what begins before it.
+  // The URL may be in the query of another URL that begins before it.
   const isInner = scheme < 0 || /[?&;#]/.test(run.slice(0, scheme))
   const from = isInner ? Math.max(0, run.search(/[^"'`([{<\\]/)) : beginOfScheme(run, scheme)
   let closing = ''

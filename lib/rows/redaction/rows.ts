@@ -1,4 +1,4 @@
-/** Spans, log records and metrics → the same, in place, without what the app, its instrumentations or a client have given away. */
+/** Spans, log records and metrics → the same objects without the secrets that the app, its instrumentations or a client put into them. */
 import type { Attributes } from '@opentelemetry/api'
 import type { Redactor } from './redactor'
 
@@ -32,7 +32,7 @@ export function redactRecord (record: { body?: unknown, readonly attributes: obj
 
 interface Metrics { readonly scopeMetrics: ReadonlyArray<{ readonly metrics: ReadonlyArray<{ readonly dataPoints: ReadonlyArray<{ attributes: Attributes }> }> }> }
 
-/** Their attributes belong to instruments, which know a series by them: they are copied. */
+/** Copies the attributes, because instruments identify a series by the originals. */
 export function redactMetrics ({ scopeMetrics }: Metrics, redactor: Redactor): void {
   for (const { metrics } of scopeMetrics) {
     for (const { dataPoints } of metrics) {
@@ -45,7 +45,7 @@ export function redactMetrics ({ scopeMetrics }: Metrics, redactor: Redactor): v
   }
 }
 
-/** A query stands there without its question mark. */
+/** `url.query` has no question mark, but the redaction of a URL needs one. */
 function redactUrl (name: string, value: string, { url }: Redactor): string {
   return name === 'url.query' && !value.startsWith('?') ? url(`?${value}`).slice(1) : url(value)
 }

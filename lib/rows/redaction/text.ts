@@ -1,26 +1,26 @@
-/** Free text (messages, stacks, properties, log lines) → the same without secrets: urls and JSON are found first, then treated by their structure. */
+/** Free text (messages, stacks, properties, log lines) → the same without secrets. Finds URLs and JSON first, then redacts them by their structure. */
 import { endOfValue, isJson, redactJson } from './json'
 import type { IsSecret } from './names'
 import { isSpace, redactProse } from './prose'
 import type { UrlRedaction } from './url'
 
-// For most texts, this one look is all.
+// A quick check, because most texts contain none of these.
 const QUICK = /[=@]|%(?:25)*(?:3d|40)|bearer |-(?:key|token|principal)|cookie|authoriz|client-?cert/i
 const INTERESTING = /[=@]|%(?:25)*(?:3d|40)|bearer /gi
-// Nothing but a url or a request target, as most fields with an `=` are.
+// A whole text that is a URL or a request target, like most fields with a `=`.
 const TARGET = /^(?:[a-z][a-z0-9+.-]{0,20}:\/)?\/\S*$/i
 const JSON_START = /[{[]\s{0,8}["{[]/g
-/** How often it is tried to read what only looks like JSON. */
+/** Stop looking for JSON after this many parts that only look like it. */
 const MAX_FAILURES = 4
 const URL_CHARACTERS = '=?&;@%/#'
 
 export interface TextRedaction {
   text: (text: string) => string
-  /** The same, where most texts are JSON. */
+  /** The same, for texts that are usually JSON. */
   line: (line: string) => string
 }
 
-/** @param isSecret of a connection string's names, which are no query's */
+/** @param isSecret for names in connection strings; `urls` has its own check for queries */
 export function createTextRedaction (urls: UrlRedaction, isSecret: IsSecret): TextRedaction {
   function text (input: string): string {
     if (!QUICK.test(input)) return input
@@ -28,7 +28,7 @@ export function createTextRedaction (urls: UrlRedaction, isSecret: IsSecret): Te
     return input.includes('"') ? redactMixed(input) : redactProse(input, urls, isSecret)
   }
 
-  /** What is JSON in a text, by its structure; what is not, as prose. */
+  /** Redacts JSON in a text by its structure, and the rest as prose. */
   function redactMixed (input: string): string {
     let output = ''
     let copied = 0
@@ -39,7 +39,7 @@ export function createTextRedaction (urls: UrlRedaction, isSecret: IsSecret): Te
     for (let found = JSON_START.exec(input); found !== null && failures < MAX_FAILURES; found = JSON_START.exec(input)) {
       const start = found.index
       JSON_START.lastIndex = start + 1
-      // In a url it is a value, and treated with it.
+      // JSON in a URL is a value, and is redacted with the URL.
       for (; seen < start; seen++) isPlain = isSpace(input.charCodeAt(seen)) || (isPlain && !URL_CHARACTERS.includes(input[seen]!))
       if (!isPlain) continue
       const end = endOfValue(input, start)

@@ -1,12 +1,12 @@
-/** Url or request target → the same without secrets, by its structure: userinfo, path parameters, query, fragment. */
+/** URL or request target → the same without secrets, by its structure: userinfo, path parameters, query, fragment. */
 import { type IsSecret, REDACTED, percentDecoded } from './names'
 
-// Without one of these, plain or encoded any number of times, a url has neither pairs nor userinfo.
+// A URL without one of these, plain or encoded any number of times, has neither pairs nor userinfo.
 const MAY_HOLD_SECRET = /[=@]|%(?:25)*(?:3d|40)/i
 const HIDDEN = /%(?:25)*(?:3d|40)/i
-/** How often a url within a url is decoded. What is nested deeper is replaced as a whole. */
+/** How many levels of nested URLs are decoded. Deeper ones are replaced as a whole. */
 const MAX_DEPTH = 5
-// Where an authority begins: also where JSON has escaped the slashes, and with the backslashes that browsers take.
+// The start of an authority. JSON may have escaped the slashes, and browsers accept backslashes instead.
 const AUTHORITY = /(?:^|[:=]|%3a)(?:\/\/|\\\/\\\/|\\\\)/gi
 const JSON_START = /[[{]|%(?:25)*[57]b/iy
 const JSON_NAME = /"([^"\\]{1,64})"\s{0,8}:/g
@@ -15,9 +15,9 @@ const [PERCENT, AMPERSAND, SLASH, COLON, SEMICOLON, EQUALS, QUESTION, AT, HASH, 
   [number, number, number, number, number, number, number, number, number, number, number]
 
 export interface UrlRedaction {
-  /** The whole text is a url or a request target. */
+  /** For a text that is a URL or a request target as a whole. */
   url: (url: string) => string
-  /** The whole text is a query without its `?`, or the value of one: a pair begins at its begin. */
+  /** For a text that is a query without its `?`, or a query's value, as a whole: it begins with a pair. */
   query: (query: string) => string
 }
 
@@ -33,16 +33,16 @@ export function createUrlRedaction (isSecret: IsSecret): UrlRedaction {
 }
 
 /**
- * One pass from left to right. A pair begins after each of `?&;#=`, so that a url within the query is seen as well; a
- * secret ends at the next `&`, in the path at the `?`, and at no other character, however odd.
+ * One pass from left to right. A pair begins after each of `?&;#=`, so that URLs within the query are covered as well. A
+ * secret ends only at the next `&`, or at the `?` if it's in the path, whatever other characters it contains.
  */
 function redactPairs (text: string, isSecret: IsSecret, startsWithPair: boolean, depth: number): string {
   let output = ''
   let copied = 0
   let inQuery = startsWithPair
-  /** Where a name begins; -1 in a path that has no parameters here. */
+  /** Where a name begins; -1 in a path segment without parameters. */
   let pair = startsWithPair ? 0 : -1
-  /** What lies between two delimiters may be encoded, and a url of its own. */
+  /** Where the text after the last delimiter begins. It may be an encoded URL. */
   let piece = 0
   let isEncoded = false
   let jsonEnd = 0
@@ -55,14 +55,14 @@ function redactPairs (text: string, isSecret: IsSecret, startsWithPair: boolean,
     const hidden = isEncoded ? redactHidden(text.slice(piece, i), isSecret, depth) : undefined
     if (hidden !== undefined) {
       output += text.slice(copied, piece) + hidden
-      // A secret that is encoded may go on in plain text.
+      // An encoded secret may continue in plain text.
       if (hidden.endsWith(REDACTED)) i = endOfValue(text, i, inQuery)
       char = i < text.length ? text.charCodeAt(i) : AMPERSAND
       copied = i
     }
     if (char === EQUALS && pair >= 0) {
       let end = isSecret(text.slice(pair, i)) ? endOfValue(text, i + 1, inQuery) : 0
-      // Of a JSON in a JSON, the outer one is looked through as a whole.
+      // JSON within JSON needs no search: the outer one is searched as a whole.
       if (end === 0 && i >= jsonEnd && isJson(text, i + 1)) {
         jsonEnd = endOfValue(text, i + 1, inQuery)
         if (holdsSecretName(text.slice(i + 1, jsonEnd), isSecret)) end = jsonEnd
@@ -87,7 +87,7 @@ function endOfValue (text: string, from: number, inQuery: boolean): number {
   return end < 0 ? text.length : end
 }
 
-/** @returns undefined where there is nothing to hide */
+/** @returns undefined if there is nothing to hide */
 function redactHidden (piece: string, isSecret: IsSecret, depth: number): string | undefined {
   if (!HIDDEN.test(piece)) return undefined
   if (depth === MAX_DEPTH) return REDACTED
@@ -102,7 +102,7 @@ function isJson (text: string, at: number): boolean {
   return JSON_START.test(text)
 }
 
-/** `filter={"password":"…"}` */
+/** Whether a value is JSON with a secret in it, as in `filter={"password":"…"}`. */
 function holdsSecretName (json: string, isSecret: IsSecret): boolean {
   for (const { 1: name } of percentDecoded(percentDecoded(json)).matchAll(JSON_NAME)) if (isSecret(name!)) return true
   return false
@@ -124,7 +124,7 @@ function redactUserinfo (url: string): string {
   return output + url.slice(copied)
 }
 
-/** The last `@` of the authority that begins at `start`, or where the text was cut off before it; else -1. */
+/** @returns the last `@` of the authority that begins at `start`, or the place where the text was cut off before it, or -1 */
 function endOfUserinfo (url: string, start: number, lastAt: number): number {
   const end = endOfAuthority(url, start)
   let colon = -1
@@ -135,7 +135,7 @@ function endOfUserinfo (url: string, start: number, lastAt: number): number {
     if (char === CLOSE_BRACKET && url.charCodeAt(start) === OPEN_BRACKET) isIPv6 = true
     if (char === COLON && colon < 0 && !isIPv6) colon = i
   }
-  // What is no port is a password with a `/`, `?` or `#` in it, which the url should have encoded.
+  // If the text after the colon isn't a port, it's a password with a `/`, `?` or `#` that should have been encoded.
   if (end > lastAt) return endOfCutUserinfo(url, start, end)
   if (colon < 0 || isNumber(url, colon + 1, end)) return -1
   const first = url.indexOf('@', end)
@@ -144,7 +144,7 @@ function endOfUserinfo (url: string, start: number, lastAt: number): number {
   return at
 }
 
-/** A client leaves a fragment out, and a limit may be anywhere: `next=https://user:pass` is what is left then. */
+/** A client drops the fragment, and a limit may cut the text anywhere. `next=https://user:pass` may be all that is left. */
 function endOfCutUserinfo (url: string, start: number, end: number): number {
   if (end < url.length || url.charCodeAt(start) === OPEN_BRACKET) return -1
   let colon = -1
