@@ -1,4 +1,4 @@
-/** What `trackAvailability` was given → a log record that becomes a row of `availabilityResults`. */
+/** Arguments of `trackAvailability` → a log record that becomes a row of `availabilityResults`. */
 import { randomUUID } from 'node:crypto'
 import { type Attributes, type Context, ROOT_CONTEXT, trace } from '@opentelemetry/api'
 import type { LogRecord } from '@opentelemetry/api-logs'
@@ -11,22 +11,22 @@ import { Severity } from '../rows/severity'
 
 /** The result of a synthetic check of your own. */
 export interface AvailabilityResult {
-  /** Of the check, the same every time: the portal's Availability page has one entry per name. */
+  /** Name of the check. Always use the same one: the portal's Availability page has one entry per name. */
   name: string
   success: boolean
   /** How long the check took, in milliseconds. */
   duration: number
-  /** Of this one result. @default a random UUID */
+  /** Identifies this result. @default a random UUID */
   id?: string
   /** Where the check ran from. @default the instance, as in `cloud_RoleInstance` */
   runLocation?: string
-  /** Why it failed, for example. */
+  /** For example, why the check failed. */
   message?: string
   properties?: Properties
   measurements?: Record<string, number>
 }
 
-/** @param instance where the check ran from if nothing else is given */
+/** @param instance the default of `runLocation` */
 export function availabilityRecord (where: Context, given: unknown, instance: string): LogRecord {
   const attributes: Attributes = toAttributes(readProperty(given, 'properties'))
   const measurements = toMeasurements(readProperty(given, 'measurements'))
@@ -45,7 +45,7 @@ export function availabilityRecord (where: Context, given: unknown, instance: st
   return { severityNumber: Severity.INFO, attributes, context: idsOnly(where) }
 }
 
-/** The operation's ids without the operation: a check stands for itself alone, whatever is sampled. */
+/** The operation's ids without the operation: a check is always sent and represents only itself, whatever the sampling. */
 function idsOnly (where: Context): Context {
   const ids = trace.getSpanContext(where)
   return ids === undefined ? ROOT_CONTEXT : trace.setSpanContext(ROOT_CONTEXT, ids)
@@ -56,7 +56,7 @@ function textGiven (given: unknown, name: string): string | undefined {
   return text === undefined || text.trim() === '' ? undefined : text
 }
 
-/** `hh:mm:ss.fffffff`; more than a day is a broken clock, not a check. */
+/** Formats as `hh:mm:ss.fffffff`, limited to one day. A longer check must come from a broken clock. */
 function timeSpan (milliseconds: number): string {
   const ticks = Math.round(Math.min(Math.max(milliseconds, 0), 86_399_999) * 10_000)
   const two = (part: number): string => String(Math.floor(part)).padStart(2, '0')

@@ -1,4 +1,4 @@
-/** `console.log` and its like → trace rows, and exception rows where `console.error` is given an error. */
+/** `console.log` and similar calls → trace rows, or exception rows if `console.error` gets an error. */
 import { formatWithOptions } from 'node:util'
 import type { Attributes, Context } from '@opentelemetry/api'
 import type { LogRecord, SeverityNumber } from '@opentelemetry/api-logs'
@@ -13,24 +13,24 @@ import { type Warn, messageOf } from '../warnings'
 const METHODS = { debug: Severity.DEBUG, log: Severity.INFO, info: Severity.INFO, warn: Severity.WARN, error: Severity.ERROR } as const
 type Method = keyof typeof METHODS
 
-/** An instance of the plugin: as much of it as a line needs. */
+/** The parts of a plugin instance that a line needs. */
 export interface ConsoleTarget {
   emit: (record: LogRecord) => void
-  /** undefined where errors are no rows of their own. */
+  /** Undefined if errors don't become exception rows. */
   readonly exceptions: { report: (occurrence: { error: unknown, context: Context, severity: SeverityNumber, attributes: Attributes, message: string | undefined }) => unknown } | undefined
 }
 
 interface Follower { readonly target: ConsoleTarget, readonly warn: Warn }
 
-// The console is one for the whole process, however many apps there are.
+// All apps of a process share one console.
 const followers: Follower[] = []
 let restore: (() => void) | undefined
-// A destination that writes to the console itself must not make rows of what rows have caused.
+// If handling a row writes to the console, that must not cause another row.
 let isBusy = false
 
 /**
- * What is written still appears where it did. A line belongs to the app whose operation is active, else to the first.
- * Returns how to stop, which puts the methods back where nobody has replaced them meanwhile.
+ * The console still prints everything. A line belongs to the app whose operation is active, or else to the first app.
+ * @returns a function that stops it, and restores the methods that haven't been replaced since
  */
 export function followConsole (target: ConsoleTarget, warn: Warn): () => void {
   const follower = { target, warn }
@@ -79,7 +79,7 @@ function report (target: ConsoleTarget, severityNumber: SeverityNumber, given: u
   const error = severityNumber >= Severity.ERROR ? given.find(isError) : undefined
   const attributes: Attributes = { logger: 'console' }
   if (error !== undefined && target.exceptions !== undefined) {
-    // The error alone is its own message.
+    // If the error is the only argument, it brings its own message.
     const message = given.length > 1 ? textOf(given.map(value => isError(value) ? messageOf(value) : value)) : undefined
     target.exceptions.report({ error, context: where, severity: severityNumber, attributes, message })
     return

@@ -1,15 +1,15 @@
-/** Lines of a request's logger that are written before the request has its operation → buffered until it has, or for a while. */
+/** Lines that a request's logger writes before the request has its operation → buffered until it has one, for a limited time. */
 import { type Context } from '@opentelemetry/api'
 import { context } from '../tracing/context'
 import type { Line } from './pino'
 import { bindingsOf } from './pino/internals'
 
 export interface EarlyLines {
-  /** @returns false if the line needs no buffering, or there is no more room */
+  /** @returns false if the line needs no buffering, or the buffer is full */
   readonly buffer: (line: Line) => boolean
-  /** The request of this logger has its operation, whose context is given. */
+  /** Reports the lines of a request's logger, now that the request has an operation, in that operation's context. */
   readonly release: (requestLogger: object, where: Context) => void
-  /** Nothing waits any longer. */
+  /** Reports all buffered lines. */
   readonly releaseAll: () => void
 }
 
@@ -20,13 +20,13 @@ const LONGEST_WAIT = 5_000 // milliseconds
 const MAX_LINES = 1_000
 
 /**
- * @param appLogger from which Fastify makes the loggers of requests
- * @param label the field with the request's id
+ * @param appLogger the logger that Fastify creates requests' loggers from
+ * @param label the name of the field with the request's id
  * @param record must not throw
  */
 export function createEarlyLines (appLogger: object, label: string, record: (line: Line) => void): EarlyLines {
   const buffered = new Map<object, BufferedLine[]>()
-  // Loggers that have such a field and belong to no request.
+  // Loggers that have this field but don't belong to a request.
   const others = new WeakSet<object>()
   const binding = `${JSON.stringify(label)}:`
   let count = 0
@@ -43,7 +43,7 @@ export function createEarlyLines (appLogger: object, label: string, record: (lin
     return true
   }
 
-  /** Fastify's loggers of requests are children of the app's, and their children those of the app's code. */
+  /** A request's logger is a child of the app's logger, and may have children that the app has created. */
   function requestLoggerOf (logger: object): object | undefined {
     for (let child = logger; child !== appLogger;) {
       const parent = Object.getPrototypeOf(child) as object | null

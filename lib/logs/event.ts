@@ -1,4 +1,4 @@
-/** What `trackEvent` was given → a log record that becomes a row of `customEvents`. */
+/** Arguments of `trackEvent` → a log record that becomes a row of `customEvents`. */
 import type { Attributes, Context } from '@opentelemetry/api'
 import type { LogRecord } from '@opentelemetry/api-logs'
 import type { Properties } from '../options'
@@ -12,7 +12,7 @@ export function eventRecord (context: Context, name: string, properties?: Proper
   const attributes: Attributes = toAttributes(properties)
   const numbers = toMeasurements(measurements)
   if (numbers !== undefined) attributes['microsoft.custom_measurements'] = numbers
-  // Without a name it would be a trace.
+  // Without a name, it would become a trace.
   attributes['microsoft.custom_event.name'] = cut(nameOf(name), MAX_NAME)
   return { severityNumber: Severity.INFO, attributes, context }
 }

@@ -1,13 +1,13 @@
-/** A record that a library has written by OpenTelemetry's own API → the same as a row can hold it. */
+/** A record that a library wrote with OpenTelemetry's own API → a copy that a row can hold. */
 import type { Attributes } from '@opentelemetry/api'
 import type { ReadableLogRecord } from '@opentelemetry/sdk-logs'
 import { propertyName, propertyValue } from '../rows/properties'
 import type { Redactor } from '../rows/redaction'
 
-// These become columns, or say which table a row belongs to.
+// These become columns or decide which table a row belongs to.
 const COLUMNS = new Set(['exception.type', 'exception.message', 'exception.stacktrace', 'enduser.id', 'session.id', 'microsoft.custom_event.name', 'ai.operation.name'])
 
-/** Other destinations keep the record as it is. */
+/** Copies the record, because other destinations need the original. */
 export function foreignRecord (record: ReadableLogRecord, redactor: Redactor): ReadableLogRecord {
   const { resource, instrumentationScope, hrTime, hrTimeObserved, spanContext, severityNumber, eventName, droppedAttributesCount } = record
   const attributes: Attributes = {}
@@ -16,7 +16,7 @@ export function foreignRecord (record: ReadableLogRecord, redactor: Redactor): R
     const text = redactor.text(propertyValue(value))
     attributes[COLUMNS.has(name) ? name : propertyName(name)] = text
   }
-  // Without a type it would be a trace, and its stack would be lost.
+  // Without a type, it would become a trace and lose its stack.
   if (attributes['exception.message'] !== undefined || attributes['exception.stacktrace'] !== undefined) attributes['exception.type'] ??= 'Error'
   let body = record.body === undefined || record.body === null ? undefined : redactor.text(propertyValue(record.body))
   if (eventName !== undefined) {

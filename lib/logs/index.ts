@@ -1,4 +1,4 @@
-/** The app's logger → the lines that are wanted, each reported once, in the operation that it belongs to. */
+/** The app's logger → the lines to report, each one once and in the operation that it belongs to. */
 import type { FastifyBaseLogger } from 'fastify'
 import { FAI_ERR_OPTION_INVALID } from '../errors'
 import type { LogsConfig } from '../options'
@@ -14,15 +14,15 @@ import { streamHook } from './pino/render'
 import type { Redaction } from './pino/serialized-error'
 
 export interface LogCollector extends Tap {
-  /** A request has its operation: its earlier lines are reported now. */
+  /** Reports a request's earlier lines, now that it has its operation. */
   readonly release: EarlyLines['release']
-  /** The process or the app ends: nothing waits any longer. */
+  /** Reports all waiting lines, because the process or the app is ending. */
   readonly releaseAll: () => void
 }
 
 export interface LogSources {
   readonly logger: FastifyBaseLogger
-  /** The field in which Fastify's loggers of requests carry the request's id. */
+  /** The field with the request's id in the lines of Fastify's request loggers. */
   readonly requestIdLabel: string
   readonly telemetry: LineSink & Owner
   readonly exceptions: ErrorSink | undefined
@@ -31,9 +31,9 @@ export interface LogSources {
 }
 
 /**
- * @param logs `false` reports nothing but errors
- * @returns undefined where the logger is off or not pino
- * @throws FAI_ERR_OPTION_INVALID where `logs.level` is no level of this logger
+ * @param logs `false` reports only errors
+ * @returns undefined if the logger is off or not pino
+ * @throws FAI_ERR_OPTION_INVALID if `logs.level` is not a level of this logger
  */
 export function collectLogs (logs: LogsConfig | false, { logger, requestIdLabel, telemetry, exceptions, redaction, warn }: LogSources): LogCollector | undefined {
   const isWanted = createThreshold(logger, logs)
@@ -41,7 +41,7 @@ export function collectLogs (logs: LogsConfig | false, { logger, requestIdLabel,
   const reporter = new LineReporter({ format: formatOf(logger), logs, telemetry, exceptions, redaction, mustParse: streamHook(logger) !== undefined })
   const early = createEarlyLines(logger, requestIdLabel, line => guarded(line, reportNow))
 
-  // Whatever goes wrong here must not reach the app's log call.
+  // An error in here must not reach the app's log call.
   function guarded (line: Line, report: (line: Line) => void): void {
     try {
       report(line)
@@ -78,7 +78,7 @@ function createThreshold (logger: FastifyBaseLogger, options: LogsConfig | false
   if (options === false || options.level === undefined) return () => true
   const levels = levelsOf(logger)
   const names = Object.keys(levels)
-  // Without a logger there are no levels, and no lines to choose from.
+  // A logger that is off has no levels, and writes no lines.
   if (names.length === 0) return () => true
   if (options.level === 'silent') return () => false
   if (!names.includes(options.level)) throw new FAI_ERR_OPTION_INVALID('logs.level', `a level of the app's logger (${names.join(', ')})`)

@@ -1,4 +1,4 @@
-/** A line → the error that it brings, if any, and which of Fastify's own lines it is. */
+/** A line → its error, if it has one, and whether Fastify itself wrote the line. */
 import { types } from 'node:util'
 import type { SeverityNumber } from '@opentelemetry/api-logs'
 import { isObject, readProperty } from '../rows/hostile'
@@ -7,8 +7,8 @@ import type { Line } from './pino'
 import { Severity } from '../rows/severity'
 
 /**
- * Which of Fastify's own lines about a request this is: the request's row says the same. A prefix or a hook may have added
- * to the message, and the app's objects are not touched for any other line.
+ * Which of Fastify's own lines about a request this is. The request's row already says the same. A prefix or a hook may have
+ * added to the message. For other lines, the app's objects aren't touched.
  */
 export function fastifyLine ({ message, object, logger }: Line): 'incoming' | 'completed' | undefined {
   if (message === undefined) return undefined
@@ -17,14 +17,14 @@ export function fastifyLine ({ message, object, logger }: Line): 'incoming' | 'c
   return undefined
 }
 
-/** Whether Fastify's error handler wrote it. */
+/** Whether Fastify's error handler wrote the line. */
 export function isOfErrorHandler ({ message, object, logger }: Line, error: unknown): boolean {
   if (readProperty(readProperty(object, 'res'), 'log') !== logger) return false
   const text = readProperty(error, 'message')
   return message === undefined || (typeof text === 'string' && message.includes(text))
 }
 
-/** The error of a line, by identity. Its text comes from the line alone. */
+/** The error object of a line, only to identify it. Its text is always taken from the line. */
 export function liveError ({ object }: Line, { errorKey }: LineFormat, severity: SeverityNumber, expected: ReadonlySet<unknown> | undefined): { key: string, error: unknown } | undefined {
   if (!isObject(object)) return undefined
   const error = readProperty(object, errorKey)
@@ -37,7 +37,7 @@ export function liveError ({ object }: Line, { errorKey }: LineFormat, severity:
   return undefined
 }
 
-/** `{ err: false }` is no error, `throw false` is one. */
+/** `{ err: false }` is not an error, but `throw false` is. */
 export function isReportable (error: unknown, expected: ReadonlySet<unknown> | undefined): boolean {
   return Boolean(error) || expected?.has(error) === true
 }

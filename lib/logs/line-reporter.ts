@@ -1,4 +1,4 @@
-/** Log line → a trace row, or an exception row where the line brings an error. */
+/** Log line → a trace row, or an exception row if the line has an error. */
 import type { Attributes, Context } from '@opentelemetry/api'
 import type { LogRecord, SeverityNumber } from '@opentelemetry/api-logs'
 import { isTracingSuppressed } from '@opentelemetry/core'
@@ -17,37 +17,35 @@ import type { LineNotes } from './record-processor'
 import { Severity } from '../rows/severity'
 import { createSeverities } from './severity'
 
-// In characters. What is longer is cut to what a row may hold before it travels.
+// In characters. A longer line is parsed here, so that it is cut to the limits of a row before it is handed on.
 const LONGEST_WHOLE = 32_768
 
-/** A line that is not parsed here. */
+/** A line that isn't parsed here. */
 export interface WholeLine extends LineNotes {
   readonly message: string
   readonly severityNumber: SeverityNumber
 }
 
-/** Where lines go. */
 export interface LineSink {
-  /** Whether lines may go by `line()`: nobody else wants their fields. */
+  /** Whether `line()` may be used, because no other destination needs a line's fields. */
   readonly takesLines: boolean
-  /** A line that is parsed where it is sent from. */
+  /** Takes a line unparsed. Delivery parses it. */
   line: (line: WholeLine, where: Context) => void
   emit: (record: LogRecord) => void
 }
 
-/** Where errors go. */
 export interface ErrorSink {
   /** Whether errors answered with 4xx are reported too. */
   readonly clientErrors: boolean
-  /** The errors of this operation that nobody has reported yet. */
+  /** The errors of this operation that haven't been reported yet. */
   pendingOf: (operation: Operation | undefined) => ReadonlySet<unknown> | undefined
-  /** @returns false if this error has its row already */
+  /** @returns false if this error already has its row */
   report: (error: LoggedError) => boolean
 }
 
 export interface LoggedError {
   readonly error: unknown
-  /** The field it was logged in. */
+  /** The field that it was logged in. */
   readonly key: string
   readonly serialized: SerializedError
   readonly context: Context
@@ -59,13 +57,13 @@ export interface LoggedError {
 
 export interface LineReporterOptions {
   readonly format: LineFormat
-  /** `false` reports nothing but errors. */
+  /** `false` reports only errors. */
   readonly logs: LogsConfig | false
   readonly telemetry: LineSink
-  /** undefined where errors are no rows of their own. */
+  /** Undefined if errors don't become exception rows. */
   readonly exceptions: ErrorSink | undefined
   readonly redaction: Redaction
-  /** A hook of the logger's may have made anything of a line: what it says is known only once it is parsed. */
+  /** The logger has a hook that may rewrite lines, so a line must be parsed to know what it says. */
   readonly mustParse: boolean
 }
 
@@ -85,9 +83,9 @@ export class LineReporter {
     const active = context.active()
     const operation = operationOfLogger(line.logger) ?? operationOf(active)
     if (operation?.silent === true) return operation.leaveOut()
-    // Diagnostics of an export that somebody logs would cause another export.
+    // If an export's diagnostics were logged and reported, they would cause another export.
     if (operation === undefined && isTracingSuppressed(active)) return
-    // The active context may hold a span below the request's.
+    // The active context may hold a child of the request's span.
     const where: Context = operation === undefined || operationOf(active) === operation ? active : operation.context
     const severity = this.#severityOf(line.logger, line.level)
     const live = liveError(line, format, severity, exceptions?.pendingOf(operation))
@@ -106,7 +104,7 @@ export class LineReporter {
     if (!this.#isKept(line, content)) return
     const ofFastify = isOfErrorHandler(line, error)
     const pending = exceptions?.pendingOf(operation)
-    // Fastify logs a 4xx error at `info`: where those are reported, that line is the report.
+    // Fastify logs a 4xx error at `info`. If those errors are reported, this line reports them.
     const isException = severity >= Severity.ERROR || (ofFastify && exceptions?.clientErrors === true && pending?.has(error) === true)
     if (exceptions !== undefined && isException && isReportable(error, pending)) {
       const isReported = exceptions.report({
@@ -119,28 +117,28 @@ export class LineReporter {
         attributes: fieldsToAttributes(otherFields(content, key, ofFastify)),
         message: content.message
       })
-      // What Fastify's handler says a second time, the exception row has said.
+      // The exception row already says what the line of Fastify's handler repeats.
       if (isReported || ofFastify) return
     }
     if (logs !== false) this.#emit(line, content, severity, where)
   }
 
-  /** Most lines need no look into them on this thread: whoever sends them parses them. @returns false where this one does */
+  /** Hands on most lines without reading them on this thread, because delivery parses them. @returns false if this one must be parsed here */
   #sendWhole (line: Line, severityNumber: SeverityNumber, where: Context): boolean {
     const { format, redaction, telemetry } = this.#options
     const { text, time, level, message, logger } = line
     if (!this.#sendsWhole || message === undefined || message === '' || levelsOf(logger) !== format.levels) return false
     const timestamp = Number(time)
-    // Any other form of time has to be read first.
+    // Any other time format must be parsed first.
     if (!(timestamp >= 1e11 && timestamp < 1e14)) return false
     if (typeof text !== 'string' || text.length > LONGEST_WHOLE || text.indexOf('\n') !== text.length - 1 || text.includes(LINE_SEPARATOR)) return false
-    // What has to be redacted in the line may stand in its message too.
+    // If the line contains a secret, its message may contain it too.
     if (redaction.line(text) !== text) return false
     telemetry.line({ text, message, timestamp, level, severityNumber, format }, where)
     return true
   }
 
-  /** Redacted first. */
+  /** Redacts the line before it parses it. */
   #parse (line: Line): Content {
     const { format, redaction } = this.#options
     const levels = levelsOf(line.logger)
@@ -172,14 +170,14 @@ function otherFields ({ fields }: Content, errorKey: string, ofFastify: boolean)
   const others = { ...fields }
   delete others[errorKey]
   if (ofFastify) {
-    // The request's row says the same.
+    // The request's row already has them.
     delete others.req
     delete others.res
   }
   return others
 }
 
-/** A line without a message still says what it is about. */
+/** If a line has no message, its error or its fields still say what it is about. */
 function bodyOfLine ({ object }: Line, content: Content, format: LineFormat): string {
   if (content.message !== undefined && content.message !== '') return bodyOf(content, format)
   const isGiven = isObject(object) ? (name: string) => Object.hasOwn(object, name) : undefined

@@ -1,9 +1,9 @@
-/** The time as it stands in a line → milliseconds since 1970. */
+/** The time in a line's text → milliseconds since 1970. */
 
-/** @returns undefined where it is no JSON */
+/** @returns undefined if it isn't JSON */
 export function valueOf (json: string): unknown {
   if (json === '') return undefined
-  // Milliseconds since 1970, as nearly everybody has them.
+  // Nearly all loggers write milliseconds since 1970.
   const number = Number(json)
   if (!Number.isNaN(number)) return number
   try {
@@ -13,12 +13,15 @@ export function valueOf (json: string): unknown {
   }
 }
 
-/** Milliseconds since 1970 of what pino's and other timestamp functions write: milliseconds, seconds, ISO 8601. */
+/**
+ * Reads what pino's and other timestamp functions write: milliseconds, seconds, ISO 8601.
+ * @returns milliseconds since 1970; the current time if the value can't be read
+ */
 export function timeOf (value: unknown): number {
   const now = Date.now()
   if (typeof value === 'number') {
     if (value >= 1e11 && value < 1e14) return value
-    // Whole seconds would put all lines of a request at its start.
+    // A current time in whole seconds would place all lines of a request at its start.
     if (value > 1e8 && value < 1e11) return Math.abs(now - value * 1_000) <= 1_000 ? now : value * 1_000
     return now
   }

@@ -1,4 +1,4 @@
-/** A log record → what its operation gives it, and delivery, at once or when its operation is decided. */
+/** A log record → the same with its operation's data, delivered at once or when the operation's sampling is decided. */
 import { type Attributes, type Context, ROOT_CONTEXT, trace } from '@opentelemetry/api'
 import type { LogRecordProcessor, SdkLogRecord } from '@opentelemetry/sdk-logs'
 import type { Delivery, LineOrigin } from '../delivery'
@@ -11,11 +11,11 @@ import { isForAzure } from '../tracing/span-processor'
 import { foreignRecord } from './foreign-record'
 import { type LineFormat, addMissing } from '../rows/line'
 
-/** What a line's record does not say about it. */
+/** What a record doesn't say about its line. */
 export interface LineNotes {
-  /** As it was written, redacted. */
+  /** The line as the logger wrote it, redacted. */
   readonly text: string
-  /** The logger's value. */
+  /** The level as the logger's number. */
   readonly level: number
   /** Milliseconds since 1970, as written in the line. */
   readonly timestamp: number
@@ -24,23 +24,23 @@ export interface LineNotes {
 }
 
 export interface RecordTarget {
-  /** Of the logger that makes the plugin's own records. */
+  /** Scope of the logger that makes the plugin's own records. */
   readonly scope: string
   readonly redactor: Redactor
-  /** Of every row. */
+  /** Properties of every row. */
   readonly properties: Attributes
   readonly delivery: Pick<Delivery, 'line' | 'record'>
-  /** Counts it for Live Metrics. */
+  /** Counts exceptions for Live Metrics. */
   readonly live: { readonly isWatched: boolean, exception: (weight: number) => void } | undefined
-  /** Counts an exception's row, which may stand for several. */
+  /** Counts an exception's row, which may represent several exceptions. */
   exception: ((weight: number) => void) | undefined
   /** Counts a row that sampling or `ignore` leaves out. */
   leaveOut: (operation: Operation | undefined) => void
 }
 
-/** A record of the plugin's own logger, or of any other of its provider's. */
+/** Handles records of the plugin's own logger and of all other loggers of its provider. */
 export class RecordProcessor implements LogRecordProcessor {
-  /** Set for the record of a whole line, which is emitted next. */
+  /** Set just before the record of a whole line is emitted. */
   next: LineNotes | undefined
   readonly #target: RecordTarget
   readonly #origins = new WeakMap<LineFormat, LineOrigin>()
@@ -105,7 +105,7 @@ export class RecordProcessor implements LogRecordProcessor {
       this.#deliverLine(record, notes, operation, name, operation.attributes)
       return
     }
-    // A copy: what is set later belongs to later rows.
+    // A copy, because attributes that are set later belong to later rows.
     const attributes = operation.attributes === undefined ? undefined : { ...operation.attributes }
     if (!operation.buffer(() => this.#deliverLine(record, notes, operation, name, attributes))) leaveOut(operation)
   }
@@ -135,7 +135,7 @@ export class RecordProcessor implements LogRecordProcessor {
   }
 }
 
-/** Another tracer's span may be active, of another trace. */
+/** The active span may belong to another tracer and another trace. */
 function correlate (record: SdkLogRecord, where: Context, operation: Operation): void {
   const span = ownSpan(where, operation).spanContext()
   if (record.spanContext !== span) record.spanContext = span

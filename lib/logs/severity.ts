@@ -1,4 +1,4 @@
-/** A logger's level → severity. */
+/** A logger's level → OpenTelemetry's severity. */
 import type { SeverityNumber } from '@opentelemetry/api-logs'
 import { Severity } from '../rows/severity'
 import { comparisonOf, levelsOf } from './pino/internals'
@@ -26,11 +26,12 @@ const NAMED: Readonly<Record<string, SeverityNumber>> = Object.freeze({
 const RANKS = [Severity.TRACE, Severity.DEBUG, Severity.INFO, Severity.WARN, Severity.ERROR, Severity.FATAL]
 
 /**
- * By the level's name where it is a common one; else as the common one below it, in the logger's own order, which may
- * be inverted; else by its value on pino's scale; else by its place among the logger's levels.
+ * A level with a common name gets the severity of that name. Any other level gets that of the next common level below it, or
+ * above it if there is none below, in the logger's own order, which may be inverted. If the logger has no common names, its
+  * values are read on pino's scale if they fit, or else each level counts by its place among the others.
  */
 export function createSeverities (): (logger: object, level: number) => SeverityNumber {
-  // A child may have levels of its own.
+  // A child logger may have its own levels.
   const known = new WeakMap<object, Map<number, SeverityNumber>>()
   return (logger, level) => {
     const levels = levelsOf(logger)
