@@ -2,17 +2,17 @@
 import type { FastifyBaseLogger } from 'fastify'
 import { findSymbol } from './internals'
 
-/** A line as it goes to the app's own destination, and what pino knew while it wrote it. */
+/** A line as the app's own destination gets it, and what pino knew while writing it. */
 export interface Line {
   /** JSON, after serializers, redaction and hooks. */
   readonly text: string
-  /** The level's value. */
+  /** The level as a number. */
   readonly level: number
-  /** The line's time as it stands in the text, quotes included; empty where there is none. */
+  /** The line's time as written in the text, including quotes. Empty if it has none. */
   readonly time: string
-  /** Formatted and prefixed, before serializers and redaction: to recognise a line, never to send. */
+  /** Formatted and prefixed, but before serializers and redaction. Use it to recognize a line, never send it. */
   readonly message: string | undefined
-  /** Before redaction and without bindings: to recognise objects by identity, never to send. */
+  /** Before redaction and without bindings. Use it to recognize objects by identity, never send it. */
   readonly object: unknown
   /** The logger that wrote it: `fastify.log`, a request's, or a child of one. */
   readonly logger: object
@@ -22,7 +22,7 @@ export interface Line {
 export interface Subscriber {
   /** Must not throw: it runs inside the app's log call. */
   readonly onLine: (line: Line) => void
-  /** Whether a line of a logger that several apps share belongs here. */
+  /** If several apps share a logger: whether the current line belongs to this subscriber. */
   readonly claims: () => boolean
 }
 
@@ -35,10 +35,10 @@ export interface Tap {
 const METADATA = Symbol.for('pino.metadata')
 const OUR_STREAM = Symbol('fastify-app-insights.stream')
 
-// Destinations that write at once are in the middle of it.
+// More than 0 while a destination is writing synchronously.
 let writing = 0
 
-/** Whether a destination of the app's is being handed a line that we take: what it makes of it is a copy of that line. */
+/** Whether the app's destination is just getting a line that we report. Anything that it emits now is a copy of that line. */
 export function isWriting (): boolean {
   return writing > 0
 }
@@ -57,9 +57,9 @@ interface Subscription extends Subscriber { readonly logger: object, isCancelled
 interface OurStream extends Stream { [OUR_STREAM]: { original: Stream, subscriptions: Subscription[] } }
 
 /**
- * Gives every line of `logger`, of the logger it comes from and of all their children, older ones too, to `subscriber`
- * once the app's own destination has had it. Where several apps share a logger, each line goes to one of them.
- * @returns undefined where the logger is not pino
+ * Gives `subscriber` every line of `logger`, of the logger that it comes from and of all their children, including existing
+ * ones, after the app's own destination has got it. If several apps share a logger, each line goes to one of them.
+ * @returns undefined if the logger is not pino
  */
 export function tap (logger: FastifyBaseLogger, subscriber: Subscriber): Tap | undefined {
   const symbol = findSymbol(logger, 'pino.stream')
@@ -69,7 +69,7 @@ export function tap (logger: FastifyBaseLogger, subscriber: Subscriber): Tap | u
   const stream = subscribe(place.owner, place.symbol, subscription)
   return {
     follow (other) {
-      // The usual case, and one that is met with every request.
+      // The usual case, on every request.
       if ((other as Record<symbol, unknown>)[place.symbol] === stream) return
       const otherSymbol = findSymbol(other, 'pino.stream')
       const otherPlace = otherSymbol === undefined ? undefined : placeOf(other, otherSymbol)
@@ -82,7 +82,7 @@ export function tap (logger: FastifyBaseLogger, subscriber: Subscriber): Tap | u
   }
 }
 
-/** The logger that has the destination: the children inherit it. */
+/** Finds the logger that owns the destination. Its children inherit it. */
 function placeOf (logger: object, symbol: symbol): { owner: Record<symbol, Stream>, symbol: symbol } | undefined {
   let owner: object | null = logger
   while (owner !== null && !Object.hasOwn(owner, symbol)) owner = Object.getPrototypeOf(owner) as object | null
@@ -104,7 +104,7 @@ function subscribe (owner: Record<symbol, Stream>, symbol: symbol, subscription:
 
 function unsubscribe (owner: Record<symbol, Stream>, symbol: symbol): void {
   const current = owner[symbol]
-  // Somebody may have wrapped it meanwhile: then ours only passes on.
+  // If other code has wrapped our stream, we can't remove it. It then only passes lines on.
   if (!isOurs(current)) return
   const shared = current[OUR_STREAM]
   shared.subscriptions = shared.subscriptions.filter(each => !each.isCancelled)
@@ -131,7 +131,7 @@ function createStream (original: Stream, first: Subscription): OurStream {
         original.lastTime = lastTime
         original.lastLogger = lastLogger
       }
-      // What a line refers to must not live on until the next one.
+      // Release the line's objects now, and not with the next line.
       own.lastObj = undefined
       own.lastMsg = undefined
       own.lastLogger = undefined
@@ -140,12 +140,12 @@ function createStream (original: Stream, first: Subscription): OurStream {
         return original.write(text)
       } finally {
         writing--
-        // Without a logger it is no line of pino's.
+        // Without a logger, the line doesn't come from pino.
         if (lastLogger !== undefined) dispatch(shared.subscriptions, { text, level: lastLevel!, time: lastTime ?? '', message: typeof lastMsg === 'string' ? lastMsg : undefined, object: lastObj, logger: lastLogger })
       }
     }
   }
-  // Everything else a destination can do (flush, end, on, …) is still the original's.
+  // Everything else that a destination can do (flush, end, on, …) goes to the original.
   return Object.setPrototypeOf(own, new Proxy(original, {
     get (target, name) {
       const value = Reflect.get(target, name, target) as unknown
@@ -162,7 +162,7 @@ function dispatch (subscriptions: Subscription[], line: Line): void {
   if (subscription !== undefined && !subscription.isCancelled) subscription.onLine(line)
 }
 
-/** The app whose logger it is, else the one whose request is running, else the first. */
+/** Picks the app that owns the logger, or else the one whose request is running, or else the first. */
 function select (subscriptions: Subscription[], logger: object): Subscription | undefined {
   const active = subscriptions.filter(each => !each.isCancelled)
   return active.find(each => each.logger === logger || Object.prototype.isPrototypeOf.call(each.logger, logger)) ??

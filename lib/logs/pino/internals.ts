@@ -1,4 +1,4 @@
-/** What pino keeps to itself → what we have to know of a logger: its levels, keys, bindings. */
+/** pino's internals → what we need to know about a logger: its levels, keys and bindings. */
 import { hostname } from 'node:os'
 import type { FastifyBaseLogger } from 'fastify'
 import type { LineFormat } from '../../rows/line'
@@ -13,7 +13,7 @@ export function findSymbol (object: object, description: string): symbol | undef
   }
 }
 
-/** What pino keeps under one of its symbols. */
+/** The value that pino keeps under one of its symbols. */
 export function internal (object: object, description: string): unknown {
   const symbol = findSymbol(object, description)
   return symbol === undefined ? undefined : (object as Record<symbol, unknown>)[symbol]
@@ -37,12 +37,12 @@ export function formatOf (logger: object): LineFormat {
 
 const NO_LEVELS: Readonly<Record<string, number>> = Object.freeze({})
 
-/** Level names to values, custom ones included; empty where the logger is not pino. */
+/** Level names to values, including custom levels. Empty if the logger isn't pino. */
 export function levelsOf (logger: object): Readonly<Record<string, number>> {
   return (logger as { levels?: { values?: Record<string, number> } }).levels?.values ?? NO_LEVELS
 }
 
-/** Whether a line of level `current` is written where `wanted` is the level set: inverted levels compare otherwise. */
+/** Tells whether a line of level `current` is written if the logger's level is `wanted`. Inverted levels compare the other way round. */
 export function comparisonOf (logger: object): (current: number, wanted: number) => boolean {
   const comparison = internal(logger, 'pino.levelComp')
   return typeof comparison === 'function'
@@ -50,27 +50,27 @@ export function comparisonOf (logger: object): (current: number, wanted: number)
     : (current, wanted) => current >= wanted
 }
 
-/** What a logger's own bindings add to each of its lines, as a part of JSON. */
+/** The fragment of JSON that a logger's bindings add to each of its lines. */
 export function bindingsOf (logger: object): string {
   const bindings = internal(logger, 'pino.chindings')
   return typeof bindings === 'string' ? bindings : ''
 }
 
-/** Tells whether a logger's own bindings name this request, so that it is not one logger for all of them. */
+/** Tells whether a logger's bindings contain this request's id. If not, all requests may share the logger. */
 export function createBindingCheck (): (logger: object, requestId: string) => boolean {
-  // Asked with every request, and most apps have one copy of pino.
+  // Cached, because every request needs it and most apps have only one copy of pino.
   let symbol: symbol | undefined
   return (logger, requestId) => {
     if (symbol === undefined || !(symbol in logger)) symbol = findSymbol(logger, 'pino.chindings')
     const bindings = symbol === undefined ? undefined : (logger as Record<symbol, unknown>)[symbol]
-    // Fastify's own way to make the logger binds nothing after the id.
+    // By default, Fastify creates the logger without bindings after the id.
     return typeof bindings === 'string' && (bindings.endsWith(`"${requestId}"`) || bindings.includes(JSON.stringify(requestId)))
   }
 }
 
 const kQuiet = Symbol('fastify-app-insights.quiet')
 
-/** A logger for what the plugin itself has to say: its lines are not telemetry. */
+/** A logger for the plugin's own messages, which don't become telemetry. */
 export function quietChild (logger: FastifyBaseLogger): FastifyBaseLogger {
   const child = logger.child({})
   if (child !== logger) Object.defineProperty(child, kQuiet, { value: true })

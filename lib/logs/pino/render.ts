@@ -1,23 +1,23 @@
-/** Fields → what a pino logger would write of them, without a line being written. */
+/** Fields → what a pino logger would write for them, without writing a line. */
 import { parseExactly } from '../../rows/exact-json'
 import { type Fields, isObject } from '../../rows/hostile'
 import { findSymbol, formatOf, internal, levelsOf } from './internals'
 
 type Stringifier = (value: unknown, safe: unknown) => string | undefined
 
-/** What a rendering leaves out, or puts in place of the fields. */
+/** How the result differs from what the logger would write. */
 export interface Rendering {
-  /** Without `formatters.log`. */
+  /** Skips `formatters.log`. */
   readonly skipsFormatter?: boolean
-  /** Without `redact` and without the stream's hook. */
+  /** Skips `redact` and the `streamWrite` hook. */
   readonly skipsRedaction?: boolean
-  /** Applied to what the formatter gives. */
+  /** Applied to the formatter's result. */
   readonly replace?: (fields: Fields) => Fields
 }
 
 /**
- * `fields` as `logger` would write them: through its formatters, serializers, redaction and hooks.
- * @returns undefined where it cannot
+ * Returns `fields` as `logger` would write them, after its formatters, serializers, redaction and hooks.
+ * @returns undefined if that fails
  */
 export function render (logger: object, fields: Fields, rendering: Rendering = {}): Fields | undefined {
   try {
@@ -36,7 +36,7 @@ export function render (logger: object, fields: Fields, rendering: Rendering = {
   }
 }
 
-/** The logger, or one that differs from it in what the rendering asks for. */
+/** The logger itself, or a derived one with the differences that the rendering asks for. */
 function writerFor (logger: object, { skipsFormatter = false, skipsRedaction = false, replace }: Rendering): object {
   if (!skipsFormatter && !skipsRedaction && replace === undefined) return logger
   const writer = Object.create(logger) as Record<symbol, unknown>
@@ -67,7 +67,7 @@ export function hasSerializer (logger: object, name: string): boolean {
   return typeof serializers?.[name] === 'function' || (name === formatOf(logger).errorKey && typeof serializers?.err === 'function')
 }
 
-/** Whether the logger may leave out or replace something of the field `key`; and if so, how, for a plain object. */
+/** How the logger redacts the field `key`, as a function for plain objects. @returns undefined if it doesn't */
 export function redactionOf (logger: object, key: string): ((plain: unknown) => unknown) | undefined {
   const stringifiers = internal(logger, 'pino.stringifiers') as Record<string, Stringifier | undefined> | undefined
   if (stringifiers === undefined || stringifiers === null) return undefined
@@ -80,7 +80,7 @@ export function redactionOf (logger: object, key: string): ((plain: unknown) => 
   }
 }
 
-/** What may change a line after it was made. */
+/** The hook that may change a finished line. */
 export function streamHook (logger: object): ((line: string) => string) | undefined {
   const hook = (internal(logger, 'pino.hooks') as { streamWrite?: (line: string) => string } | undefined)?.streamWrite
   return typeof hook === 'function' ? hook : undefined

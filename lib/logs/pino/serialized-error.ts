@@ -1,4 +1,4 @@
-/** Error → what the app's logger writes of it, which is all that may leave the process. */
+/** Error → what the app's logger writes for it. Nothing else of it may leave the process. */
 import { ExactNumber, parseExactly, stringifyExactly } from '../../rows/exact-json'
 import { type Fields, define, isArray, isError, isObject, isReference, readProperty } from '../../rows/hostile'
 import { propertyValue } from '../../rows/properties'
@@ -8,17 +8,17 @@ import { formatOf } from './internals'
 import { hasFormatter, hasSerializer, redactionOf, render, streamHook } from './render'
 
 export interface SerializedError {
-  /** The error in the logger's words: an object, or what a serializer made of it; undefined where it is not written. */
+  /** The error as the logger writes it: an object, or a serializer's result. Undefined if the logger doesn't write it. */
   readonly value: unknown
-  /** Whether a text of the error may be sent: the logger writes it, or nothing that hides texts keeps it from doing so. */
+  /** Whether a text of the error may be sent: the logger writes it, or leaves it out without meaning to hide it. */
   readonly shows: (text: string) => boolean
-  /** Texts of the error that the logger has replaced: wherever they stand again, they are replaced again. */
+  /** Texts of the error that the logger has replaced. They must be replaced everywhere else too. */
   readonly secrets: readonly string[]
-  /** The logger redacts within errors: what it has not written is not to be sent. */
+  /** The logger redacts parts of errors, so anything that it hasn't written must not be sent. */
   readonly strict: boolean
 }
 
-/** Redaction on top of the logger's own. */
+/** Redaction in addition to the logger's own. */
 export interface Redaction {
   readonly line: (text: string) => string
   /** `logs.redact` */
@@ -28,25 +28,25 @@ export interface Redaction {
 type Lookup = (text: string) => boolean
 
 const CENSOR = '[Redacted]'
-// A shorter text is in too many others.
+// In characters. A shorter text occurs in too many others.
 const SHORTEST_SECRET = 4
 const MAX_DEPTH = 5
 
-/** An error that stands in a line under `key`. */
+/** An error that was logged in the field `key` of a line. */
 export function serializedInLine (logger: object, { errorKey }: LineFormat, key: string, error: unknown, fields: Fields, redaction: Redaction): SerializedError {
   const value = fields[key]
-  // Only under the error key has pino a serializer for errors of its own: elsewhere it may write `{}`.
+  // pino has a default error serializer only for the error key. In other fields it may write `{}`.
   if (!needsText(error) && (key === errorKey || typeof value === 'string' || (isObject(value) && (typeof value.message === 'string' || typeof value.stack === 'string')))) {
     return finish(logger, key === errorKey ? [key] : [key, errorKey], error, value, fields, redaction)
   }
   const own = serializedByLogger(logger, error, redaction)
-  // The error key's redaction has been applied; now this key's.
+  // The error key's redaction has been applied. Now apply this key's.
   const again = key !== errorKey && isObject(own.value) ? render(logger, { [key]: own.value }) : undefined
   const both = again === undefined ? undefined : redacted(redaction, again)
   return key === errorKey ? own : finish(logger, [key, errorKey], error, both?.[key], [fields, both], redaction)
 }
 
-/** An error that nobody has logged, as `logger` would write it. */
+/** An error that hasn't been logged, as `logger` would write it. */
 export function serializedByLogger (logger: object, error: unknown, redaction: Redaction): SerializedError {
   const { errorKey } = formatOf(logger)
   const rendered = render(logger, { [errorKey]: needsText(error) ? withText(error, redaction.paths !== undefined || redactionOf(logger, errorKey) !== undefined) : error })
@@ -54,7 +54,7 @@ export function serializedByLogger (logger: object, error: unknown, redaction: R
   return finish(logger, [errorKey], error, fields?.[errorKey], fields, redaction)
 }
 
-/** No logger writes these, because JSON has no form for them, or because they do not look like errors; and none hides them. */
+/** Loggers don't write these values, because JSON can't hold them or they don't look like errors. They don't mean to hide them. */
 function needsText (error: unknown): boolean {
   return error === undefined || typeof error === 'symbol' || typeof error === 'function' || hasOddMessage(error)
 }
@@ -65,7 +65,7 @@ function hasOddMessage (error: unknown): error is Error {
   return message !== undefined && message !== null && typeof message !== 'string'
 }
 
-/** @param isRedacted redaction may look for something within the message, which a text would hide from it */
+/** @param isRedacted keeps the message's structure, because redaction may look for something inside it */
 function withText (error: unknown, isRedacted: boolean): unknown {
   if (hasOddMessage(error)) return isRedacted ? error : Object.create(error, { message: { value: propertyValue(readProperty(error, 'message')) } })
   return typeof error === 'function' ? describeFunction(error) : String(error)
@@ -79,13 +79,13 @@ function finish (logger: object, keys: string[], error: unknown, value: unknown,
   let shows = isWritten
   if (typeof message === 'string' && !isWritten(message)) {
     if (isReference(error) && hasFormatter(logger)) shows = showsMoved(logger, error, redaction, secrets)
-    // pino, and Fastify, take the message of an error for the line's: where a serializer has hidden it, it is hidden there too.
+    // pino and Fastify use an error's message as the line's message. If a serializer hides it, it must be hidden there too.
     if (!shows(message)) secrets.add(message)
   }
   return { value, shows, secrets: [...secrets].filter(secret => secret.length >= SHORTEST_SECRET).sort((a, b) => b.length - a.length), strict }
 }
 
-/** Whether a text stands in what the logger wrote; where there is no logger, nothing is held back. */
+/** Tells whether the logger wrote a text. Without a logger, every text is allowed. */
 function createLookup (evidence: () => unknown, { line }: Redaction): Lookup {
   let all: string | undefined
   return text => {
@@ -97,16 +97,16 @@ function createLookup (evidence: () => unknown, { line }: Redaction): Lookup {
     }
     const quoted = JSON.stringify(text.toWellFormed())
     if (all.includes(quoted.slice(1, -1))) return true
-    // A url in it may have lost its secrets.
+    // The secrets in its URLs may have been redacted.
     const clean = line(quoted)
     return clean !== quoted && all.includes(clean.slice(1, -1))
   }
 }
 
 /**
- * The app's formatter may have moved the error to where pino writes it as `{}`: such a text is hidden by nobody. What a
- * serializer, a formatter or redaction takes away or replaces stays hidden.
- * @param secrets gets the texts that are redacted where the error was moved to
+ * The app's formatter may have moved the error to a field where pino writes it as `{}`, which isn't meant to hide its texts.
+ * Texts that a serializer, a formatter or redaction removes or replaces stay hidden.
+ * @param secrets gets the texts that are redacted in the error's new field
  */
 function showsMoved (logger: object, error: object, redaction: Redaction, secrets: Set<string>): (text: string) => boolean {
   const fields = { [formatOf(logger).errorKey]: error }
@@ -121,7 +121,7 @@ function showsMoved (logger: object, error: object, redaction: Redaction, secret
   return text => standsUnmoved(text) && standsMoved(text)
 }
 
-/** Errors as plain objects, but for those that a serializer is going to see. */
+/** Replaces errors with plain objects, except those that a serializer will get. */
 function withPlainErrors (logger: object, fields: Fields): Fields {
   const plain: Fields = {}
   for (const name of Object.keys(fields)) define(plain, name, hasSerializer(logger, name) ? fields[name] : withoutErrors(fields[name], 0))
@@ -137,7 +137,7 @@ function withoutErrors (value: unknown, depth: number): unknown {
   return plain
 }
 
-/** `value` with every secret in it replaced, in nested texts too. */
+/** Replaces every secret in `value`, also in nested texts. */
 export function scrubbed<T> (value: T, secrets: readonly string[]): T {
   if (secrets.length === 0) return value
   if (typeof value === 'string') return scrubText(value, secrets) as T
@@ -159,7 +159,7 @@ function redacted ({ line, paths }: Redaction, fields: Fields): Fields {
   return paths === undefined ? safe : paths(safe) as Fields
 }
 
-/** Redaction works on places, but an error's texts stand in several: the message in the stack, causes in both. */
+/** Redaction works on fields, but an error's texts appear in several: the stack contains the message, and both contain causes. */
 function secretsOf (logger: object, keys: string[], error: unknown, { paths }: Redaction): Set<string> {
   const secrets = new Set<string>()
   try {
@@ -169,12 +169,12 @@ function secretsOf (logger: object, keys: string[], error: unknown, { paths }: R
       if (byLogger !== undefined) compare(plain, byLogger(plain), secrets)
       if (paths !== undefined) compare(plain, (paths({ [key]: plain }) as Fields)[key], secrets)
     }
-    // pino joins the messages of the causes to one.
+    // pino joins the messages of the causes into one.
     if (isObject(plain) && typeof plain.message === 'string' && secrets.has(plain.message)) {
       for (let cause = plain.cause; isObject(cause); cause = cause.cause) if (typeof cause.message === 'string') secrets.add(cause.message)
     }
   } catch {
-    // A hostile error: what the logger has written is all that is sent of it anyway.
+    // The error is hostile. Only what the logger has written is sent anyway.
   }
   return secrets
 }
@@ -189,7 +189,7 @@ function compare (before: unknown, after: unknown, secrets: Set<string>): void {
   }
 }
 
-/** All texts of an error in the places where pino's serializers put them. */
+/** All texts of an error, in the fields where pino's serializers put them. */
 function asPlain (value: unknown, seen: Set<unknown>, depth: number): unknown {
   if (typeof value !== 'object' || value === null) return typeof value === 'bigint' ? String(value) : value
   if (seen.has(value) || depth > MAX_DEPTH) return undefined
