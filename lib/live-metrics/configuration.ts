@@ -5,7 +5,7 @@ import type { CollectionConfiguration, ConfigurationError, DerivedMetricInfo, Do
 
 const CUSTOM = 'CustomDimensions.'
 const AGGREGATIONS = new Set(['Sum', 'Avg', 'Min', 'Max'])
-// Of one configuration: what is beyond is a mistake, and must not take the worker's time.
+// Limits of one configuration. More than this is a mistake, and must not take the worker's time.
 const MAX_METRICS = 100
 const MAX_STREAMS = 50
 const DEFAULT_QUOTA: Readonly<QuotaInfo> = Object.freeze({ InitialQuota: 10, MaxQuota: 10, QuotaAccrualRatePerSec: 10 })
@@ -47,7 +47,7 @@ class DerivedMetric {
     this.#sum = this.#weight = 0
     this.#min = Infinity
     this.#max = -Infinity
-    // How many items it stands for: whoever adds up servers weighs by it.
+    // The weight is the number of items that the value represents. It's needed to combine the values of several servers.
     return { Name: this.#info.Id, Value: weight === 0 ? 0 : values[this.#info.Aggregation], Weight: weight === 0 ? 1 : weight }
   }
 
@@ -111,7 +111,7 @@ export class Collection {
     return this.#metrics.length > 0 || this.#anything?.isEmpty === false || this.#streams.some(({ quota }) => !quota.isEmpty)
   }
 
-  /** @returns the document streams that it matches; undefined if it doesn't become a document */
+  /** @returns the document streams that the item matches; undefined if it doesn't become a document */
   add (item: Item): string[] | undefined {
     for (const metric of this.#metrics) metric.add(item)
     if (this.#anything !== undefined) return this.#anything.spend(item.type) ? [] : undefined

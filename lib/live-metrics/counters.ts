@@ -13,7 +13,7 @@ export const CALL_DURATION = 5
 export const EXCEPTIONS = 6
 export const TOTALS = 7
 
-/** The flag has the first word, the totals begin at the next 8 bytes. */
+/** The flag is the first word. The totals begin after 8 bytes. */
 const HEADER_BYTES = 8
 
 export interface SharedCounters {
@@ -27,15 +27,15 @@ export function sharedCounters (buffer: SharedArrayBuffer): SharedCounters {
   return { flag: new Int32Array(buffer, 0, 1), totals: new Float64Array(buffer, HEADER_BYTES, TOTALS) }
 }
 
-/** What the span processor gives of a finished span. */
+/** The parts of a finished span that the span processor passes. */
 interface CountedSpan { readonly kind: number, readonly duration: HrTime, readonly status: { readonly code: number } }
 
-/** The main thread's side: a comparison where nobody watches, a few additions otherwise. */
+/** The main thread's side. Costs one comparison, or a few additions while someone is watching. */
 export class LiveCounters {
   readonly buffer = new SharedArrayBuffer(HEADER_BYTES + TOTALS * Float64Array.BYTES_PER_ELEMENT)
   readonly #flag: Int32Array
   readonly #totals: Float64Array
-  /** Its end has been counted by whoever knows it best. */
+  /** The span that ends next, if it must not be counted when it ends. */
   #counted: object | undefined
 
   constructor () {
@@ -61,12 +61,12 @@ export class LiveCounters {
     if (this.#flag[0] !== 0) this.#totals[EXCEPTIONS] += weight
   }
 
-  /** The span that ends next has been counted, or is not to be. */
+  /** Skips the span that ends next, because it has been counted or must not be counted. */
   skip (span: object): void {
     if (this.#flag[0] !== 0) this.#counted = span
   }
 
-  /** A finished span: SERVER and CONSUMER are requests, as in rows. */
+  /** Counts a finished span. SERVER and CONSUMER spans are requests, as in rows. */
   span (span: CountedSpan, weight: number): void {
     if (this.#counted === span) {
       this.#counted = undefined

@@ -53,7 +53,7 @@ function unsupported (predicate: string, field: string): FilterError {
   return new FilterError(`The predicate '${predicate}' is not supported for the field name '${field}'.`)
 }
 
-/** Any of them contains it; or, the other way round, none does. */
+/** `Contains` matches if any field contains the text, `DoesNotContain` if no field does. */
 function anyField (predicate: string, comparand: string): Test {
   const contains = textTest('Contains', comparand)
   const has = (item: Item): boolean => contains(String(item.duration ?? '')) || contains(String(item.success ?? '')) ||

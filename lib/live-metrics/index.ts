@@ -1,4 +1,4 @@
-/** Instances, and the items they send → Live Metrics. Runs where delivery runs: in the worker thread, or beside the app. */
+/** Instances and the items that they send → Live Metrics. Runs where delivery runs: in the worker thread or in the app's thread. */
 import type { ReadableLogRecord } from '@opentelemetry/sdk-logs'
 import type { ReadableSpan } from '@opentelemetry/sdk-trace-base'
 import { LiveClient, type LiveClientOptions } from './client'
@@ -8,7 +8,7 @@ import { LiveStream, type LiveIdentity, type LiveTiming } from './stream'
 
 export type { LiveIdentity } from './stream'
 
-/** An instance that takes part. */
+/** A plugin instance that reports to Live Metrics. */
 export interface LiveInstance extends LiveIdentity { counters: SharedArrayBuffer }
 
 export interface LiveItems {
@@ -17,13 +17,13 @@ export interface LiveItems {
 }
 
 export interface LiveMetricsOptions extends Omit<LiveClientOptions, 'requestTimeout'> {
-  /** Reads what is in a sealed batch. */
+  /** Reads the items of a sealed batch. */
   unpack: (sealed: string) => LiveItems
   /** Logs details for debugging. */
   debug: (message: string) => void
 }
 
-/** In milliseconds; what the service and Azure's own clients go by. */
+/** In milliseconds. The service and Azure's own clients use these values. */
 const TIMING: Readonly<LiveTiming> = Object.freeze({ firstPing: 5_000, ping: 5_000, post: 1_000, fallback: 60_000, pingsLostAfter: 60_000, postsLostAfter: 20_000 })
 /** In milliseconds. An emulator answers at once, or not at all. */
 const LOOPBACK_FIRST_PING = 500
@@ -65,7 +65,7 @@ export class LiveMetrics {
     this.#streams.delete(member.key)
   }
 
-  /** What an instance has handed over to be sent. */
+  /** Takes a batch that an instance has handed over for delivery. */
   take (id: number, sealed: string): void {
     const stream = this.#members.get(id)?.stream
     if (stream?.isWanting !== true) return

@@ -24,9 +24,9 @@ export interface Item {
 
 type Values = Readonly<Record<string, unknown>>
 
-/** Names that have a column of their own, or that say how a row is to be read. */
+/** Names that have their own column, or that control how a row is read. */
 const NO_PROPERTY = /^(?:microsoft|_MS\.|http\.|url\.|server\.|client\.|network\.|net\.|user_agent\.|db\.|rpc\.|messaging\.system$|peer\.service$|exception\.|enduser\.id$|session\.id$|error\.type$|ai\.)/
-// In bytes. A second's documents are one request, and people read the beginning.
+// In characters. All documents of a second are sent in one request, and people read only the beginning.
 const LONGEST = 4_096
 const MAX_PROPERTIES = 50
 
@@ -61,7 +61,7 @@ export function recordItem ({ attributes, body }: ReadableLogRecord, rate: unkno
   return { ...shared, type: 'Trace', columns: { Message: typeof body === 'string' ? body : textOf(body, '') } }
 }
 
-/** @param streams that have asked for it */
+/** @param streams the ids of the document streams that it matches */
 export function documentOf ({ type, columns, duration, properties }: Item, streams: string[]): LiveDocument {
   const shared = { DocumentStreamIds: streams, Properties: keyValues(properties) }
   const text = (name: string): string => cut(columns[name], LONGEST)
@@ -90,7 +90,7 @@ function textOf (value: unknown, otherwise: string): string {
   return typeof value === 'object' ? JSON.stringify(value) : String(value)
 }
 
-/** As the row has it: the span's own name may be the method alone. */
+/** The name that the row has. The span's own name may be only the method. */
 function callName ({ attributes, name }: ReadableSpan): string {
   const method = attributes['http.request.method'] ?? attributes['http.method']
   const url = textOf(attributes['url.full'] ?? attributes['http.url'], '')

@@ -4,14 +4,14 @@ import { monotonic } from '../clock'
 import { CALLS, CALL_DURATION, EXCEPTIONS, FAILED_CALLS, FAILED_REQUESTS, REQUESTS, REQUEST_DURATION, TOTALS, type SharedCounters } from './counters'
 import { METRIC, type MetricPoint } from './protocol'
 
-/** One server's: the totals of all its instances, and the process they share. */
+/** The metrics of one server: the totals of all its instances, and of the process that they share. */
 export class Numbers {
   readonly #last = new Map<SharedCounters, number[]>()
   readonly #cores = availableParallelism()
   #cpu = process.cpuUsage()
   #at = monotonic()
 
-  /** What was counted before is not what is seen now. */
+  /** Starts from the current totals, so that earlier counts don't appear in the next post. */
   reset (counters: Iterable<SharedCounters>): void {
     this.#last.clear()
     for (const each of counters) this.#last.set(each, [...each.totals])
@@ -19,7 +19,7 @@ export class Numbers {
     this.#at = monotonic()
   }
 
-  /** @returns the metrics since the last time, and how many seconds that is */
+  /** @returns the metrics since the last call, and the number of seconds since then */
   take (counters: Iterable<SharedCounters>): { metrics: MetricPoint[], seconds: number } {
     const now = monotonic()
     const seconds = Math.max(now - this.#at, 1) / 1_000
@@ -54,7 +54,7 @@ export class Numbers {
     return since
   }
 
-  /** Percent of the machine, of all threads of the process. */
+  /** CPU time of all threads of the process, in percent of the whole machine. */
   #takeCpu (seconds: number): number {
     const { user, system } = process.cpuUsage(this.#cpu)
     this.#cpu = process.cpuUsage()

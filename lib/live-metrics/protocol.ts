@@ -1,8 +1,8 @@
-/** What is said over the wire: the names are the service's. */
+/** Types and constants of the wire protocol. The names are the service's. */
 
 /** @see https://github.com/Azure/azure-rest-api-specs/tree/main/specification/applicationinsights/data-plane/LiveMetrics */
 export const API_VERSION = '2024-04-01-preview'
-/** Filters of metrics and documents are understood. */
+/** Tells the service that we support filters for metrics and documents. */
 export const INVARIANT_VERSION = 5
 
 export const METRIC = Object.freeze({
@@ -15,7 +15,7 @@ export const METRIC = Object.freeze({
   exceptions: '\\ApplicationInsights\\Exceptions/Sec',
   memory: '\\Process\\Physical Bytes',
   cpu: '\\% Process\\Processor Time Normalized',
-  // What the portal showed before, and still reads.
+  // Older names, which the portal still reads.
   olderMemory: '\\Memory\\Committed Bytes',
   olderCpu: '\\Processor(_Total)\\% Processor Time'
 })
@@ -81,7 +81,7 @@ export interface DocumentStreamInfo {
   DocumentFilterGroups: Array<{ TelemetryType: string, Filters: FilterGroup }>
 }
 
-/** Items of one document stream that may be sent: so many at once, and so many more each second. */
+/** Limits the items of one document stream that are sent: a burst, and a number per second after it. */
 export interface QuotaInfo { InitialQuota?: number, MaxQuota: number, QuotaAccrualRatePerSec: number }
 
 export interface CollectionConfiguration {
@@ -91,7 +91,7 @@ export interface CollectionConfiguration {
   QuotaInfo?: QuotaInfo
 }
 
-/** 100 ns since the year 1, as text: no number of JavaScript's holds it. @param now milliseconds since 1970 */
+/** Units of 100 ns since the year 1, as text, because a JavaScript number can't hold it. @param now in milliseconds since 1970 */
 export function transmissionTime (now: number): string {
   return String((BigInt(Math.round(now)) + 62_135_596_800_000n) * 10_000n)
 }

@@ -19,7 +19,7 @@ export interface LiveTiming {
   firstPing: number
   ping: number
   post: number
-  /** Between pings, where none was answered for `pingsLostAfter`, or one was refused. */
+  /** Between pings, if none was answered for `pingsLostAfter` or the last one was refused. */
   fallback: number
   pingsLostAfter: number
   postsLostAfter: number
@@ -60,7 +60,7 @@ export class LiveStream {
     return this.#counters.size === 0
   }
 
-  /** Whether items would be looked at. */
+  /** Whether a new item could have any effect now. */
   get isWanting (): boolean {
     return this.#isWatched && this.#collection.isWanting
   }
@@ -123,7 +123,7 @@ export class LiveStream {
     if (!this.#hasTold) this.#debug(`live metrics are not available: ${describe(error)}. Delivery goes on; the next attempts are silent.`)
     this.#hasTold = true
     const silence = monotonic() - this.#answeredAt
-    // A key or a role that is wrong now is wrong in five seconds.
+    // A wrong key or role will still be wrong in five seconds, so there's no point in asking again that soon.
     const isRefusal = error instanceof LiveError && error.status >= 400 && error.status < 500 && error.status !== 429 && error.status !== 408
     if (this.#isWatched && (isRefusal || silence >= this.#timing.postsLostAfter)) this.#watch(false)
     if (!this.#isWatched && (isRefusal || silence >= this.#timing.pingsLostAfter)) this.#pingInterval = this.#timing.fallback
