@@ -114,7 +114,7 @@ function typeOf ({ attributes, kind, parentSpanContext }: ReadableSpan): string 
   const database = attributes['db.system.name'] ?? attributes['db.system']
   if (database !== undefined) return textOf(database, '')
   if (attributes['rpc.system'] !== undefined) return 'GRPC'
-  // PRODUCER, INTERNAL.
+  // 3 is PRODUCER, 0 is INTERNAL.
   if (kind === 3) return 'Queue Message'
   return kind === 0 && parentSpanContext !== undefined ? 'InProc' : ''
 }
