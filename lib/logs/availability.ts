@@ -9,7 +9,7 @@ import { toAttributes, toMeasurement, toMeasurements } from '../rows/properties'
 import { operationOf } from '../tracing/operation'
 import { Severity } from '../rows/severity'
 
-/** The result of a synthetic check of your own. */
+/** The result of one of your own synthetic checks. */
 export interface AvailabilityResult {
   /** Name of the check. Always use the same one: the portal's Availability page has one entry per name. */
   name: string

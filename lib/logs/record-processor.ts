@@ -19,7 +19,7 @@ export interface LineNotes {
   readonly level: number
   /** Milliseconds since 1970, as written in the line. */
   readonly timestamp: number
-  /** The same object for all lines of a logger. */
+  /** One object for all lines of a logger. */
   readonly format: LineFormat
 }
 

@@ -21,7 +21,7 @@ export interface SerializedError {
 /** Redaction in addition to the logger's own. */
 export interface Redaction {
   readonly line: (text: string) => string
-  /** `logs.redact` */
+  /** From `logs.redact`. */
   readonly paths: ((fields: Fields) => unknown) | undefined
 }
 
