@@ -14,7 +14,7 @@ export function redactProse (input: string, urls: UrlRedaction, isSecret: IsSecr
   return redactSpacedLists(redactRuns(output, urls, isSecret))
 }
 
-/** Redacts each run of characters without spaces that contains a `=` or `@`, plain or encoded. */
+/** Redacts each run of characters without spaces that contains an `=` or `@`, plain or encoded. */
 function redactRuns (input: string, urls: UrlRedaction, isSecret: IsSecret): string {
   let output = ''
   let copied = 0
@@ -44,7 +44,7 @@ export function isSpace (char: number): boolean {
   return char === 32 || (char >= 9 && char <= 13)
 }
 
-/** Whether it's a URL, a request target or a form, and not a connection string or a word with a `=` or `@` in it. */
+/** Whether it's a URL, a request target or a form, and not a connection string or a word with an `=` or `@` in it. */
 function isTarget (run: string): boolean {
   if (/[?&#]|\/\/|\\\/|:\\\\/.test(run) || !/[=@]/.test(run)) return mayHoldSecret(run)
   const slash = run.indexOf('/')

@@ -7,7 +7,7 @@ import type { UrlRedaction } from './url'
 // A quick check, because most texts contain none of these.
 const QUICK = /[=@]|%(?:25)*(?:3d|40)|bearer |-(?:key|token|principal)|cookie|authoriz|client-?cert/i
 const INTERESTING = /[=@]|%(?:25)*(?:3d|40)|bearer /gi
-// A whole text that is a URL or a request target, like most fields with a `=`.
+// A whole text that is a URL or a request target, like most fields with an `=`.
 const TARGET = /^(?:[a-z][a-z0-9+.-]{0,20}:\/)?\/\S*$/i
 const JSON_START = /[{[]\s{0,8}["{[]/g
 /** Stop looking for JSON after this many parts that only look like it. */
