@@ -43,7 +43,11 @@ const report = {
   'filter by kind, first time (ms)': await timed(() => ask('/api/lines?type=request&limit=100')),
   'free text, first time (ms)': await timed(() => ask('/api/lines?text=line+77777&limit=100')),
   'free text, again (ms)': await timed(() => ask('/api/lines?text=line+77777&limit=100')),
-  'performance view (ms)': await timed(() => ask('/api/performance'))
+  'performance view (ms)': await timed(() => ask('/api/performance')),
+  // The first query loads the parser, and hands all rows to the thread that queries.
+  'KQL, the first query (ms)': await timed(() => emulator.query('traces | count')),
+  'KQL, where and summarize by bin (ms)': await timed(() => emulator.query("union traces, requests | where customDimensions.tenant == 'tenant-3' | summarize count() by bin(timestamp, 1m), itemType")),
+  'KQL, requests joined with their lines (ms)': await timed(() => emulator.query('requests | where success == false | join kind=inner traces on operation_Id | summarize lines = count() by operation_Name'))
 }
 
 if (existsSync('/usr/bin/chromium')) {

@@ -74,13 +74,14 @@ function cutLongest (places: Place[], excess: number): void {
 function withoutLast (envelope: Envelope): string | undefined {
   const base = envelope.data?.baseData
   if (base === undefined) return undefined
-  for (const part of ['measurements', 'properties']) {
+  const length = (part: string): number => JSON.stringify(base[part] ?? null).length
+  for (const part of ['measurements', 'properties'].sort((a, b) => length(b) - length(a))) {
     const held = base[part]
     if (!isObject(held)) continue
-    const names = Object.keys(held).filter(name => !LARGE_PROPERTIES.has(name))
-    const large = Object.keys(held).filter(name => LARGE_PROPERTIES.has(name))
+    const names = Object.keys(held).filter(name => !isAlwaysKept(name))
+    const kept = Object.keys(held).filter(isAlwaysKept)
     for (let left = names.length; left >= 0; left = left === 0 ? -1 : Math.floor(left / 2)) {
-      base[part] = Object.fromEntries([...names.slice(0, left), ...large].map(name => [name, held[name]]))
+      base[part] = Object.fromEntries([...names.slice(0, left), ...kept].map(name => [name, held[name]]))
       if (left < names.length) noteDropped(base, part, names.length - left)
       const text = fitting(envelope)
       if (text !== undefined) return text
@@ -88,6 +89,11 @@ function withoutLast (envelope: Envelope): string | undefined {
   }
   if (Array.isArray(base.exceptions)) base.exceptions = base.exceptions.slice(0, 1).map(detail => ({ ...detail as object, parsedStack: undefined }))
   return fitting(envelope)
+}
+
+/** The notes are properties themselves. */
+function isAlwaysKept (name: string): boolean {
+  return LARGE_PROPERTIES.has(name) || name === 'droppedMeasurements'
 }
 
 function noteDropped (base: Record<string, unknown>, part: string, count: number): void {

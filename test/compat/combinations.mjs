@@ -21,5 +21,6 @@ export const COMBINATIONS = [
     { name: `Sentry ${version}, tracing`, packages: { '@sentry/node': `^${version}` }, setup: 'sentry', env: { TRACING: 'true' } }
   ]),
   { name: '`@fastify/otel` 0.21', packages: { ...API_1_9, '@fastify/otel': '^0.21.2' }, setup: 'fastifyOtel', orders: ['before', 'after'] },
-  { name: '`@azure/monitor-opentelemetry` 1.x', packages: { ...API_1_9, '@azure/monitor-opentelemetry': '^1.21.0' }, setup: 'distro', orders: ['before', 'after'] }
+  // It takes over the global tracer provider, so that the app's own spans are its rows.
+  { name: '`@azure/monitor-opentelemetry` 1.x', packages: { ...API_1_9, '@azure/monitor-opentelemetry': '^1.21.0' }, setup: 'distro', orders: ['before', 'after'], known: /^span: no row/ }
 ]

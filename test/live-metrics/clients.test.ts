@@ -60,7 +60,7 @@ t.test("Azure's own clients show the same numbers as the plugin on the same load
   const port = await overTls(t, emulator)
   const ofOthers = emulator.connectionString.replace(/LiveEndpoint=.*/, `LiveEndpoint=https://localhost:${port}`)
   emulator.live.watch()
-  const [classic, distro] = await Promise.all(['classic', 'distro'].map(name => service(t, name, ofOthers, port)))
+  const others = await Promise.all(['classic', 'distro', 'applicationinsights3'].map(name => service(t, name, ofOthers, port)))
   const app = fastify({ logger: false })
   await app.register(appInsightsPlugin, { connectionString: emulator.connectionString, serviceName: 'ours', logs: false })
   app.get('/bad', async (_request, reply) => await reply.code(500).send('done'))
@@ -68,13 +68,13 @@ t.test("Azure's own clients show the same numbers as the plugin on the same load
   const ours = await app.listen({ port: 0, host: '127.0.0.1' })
   t.teardown(() => app.close())
 
-  await until('all three post', () => emulator.live.servers.filter(({ points }) => points.length > 1).length === 3)
+  await until('all four post', () => emulator.live.servers.filter(({ points }) => points.length > 1).length === 4)
   const load = async (url: string): Promise<void> => {
     for (let i = 0; i < 40; i++) await (await context.with(suppressTracing(ROOT_CONTEXT), fetch, undefined, `${url}/${i % 4 === 0 ? 'bad' : 'fine'}`)).text()
   }
-  await Promise.all([classic, distro, ours].map(load))
+  await Promise.all([...others, ours].map(load))
   const servers = emulator.live.servers
-  await until('all requests of all three', () => servers.every(server => total(server, counter('Requests/Sec')) > 38))
+  await until('all requests of all four', () => servers.every(server => total(server, counter('Requests/Sec')) > 38))
   await wait(1_500)
   for (const server of servers) {
     const near = (name: string, expected: number): void => {
@@ -87,7 +87,7 @@ t.test("Azure's own clients show the same numbers as the plugin on the same load
     t.ok(server.points.at(-1)!.metrics['\\Memory\\Committed Bytes'] > 1e6, `${server.role} tells its memory`)
   }
   t.ok(servers.some(({ version }) => version.includes('dst')), 'one of them is the distro')
-  for (const role of ['ours', 'distro']) {
+  for (const role of ['ours', 'distro', 'applicationinsights3']) {
     const { streamId } = servers.find(each => each.role === role)!
     t.ok(emulator.live.documents.some(({ server, type, fields }) => server === streamId && type === 'Request' && fields.ResponseCode === '500'), `${role} sends documents`)
   }

@@ -2,6 +2,7 @@
 import { join } from 'node:path'
 import t from 'tap'
 import { launch, missing } from '../fixtures/chromium'
+import { clean } from '../fixtures/page'
 import { start } from '../fixtures/start'
 
 t.test('the Live view shows what a server does, and servers post while it is open', { skip: missing() }, async t => {
@@ -26,6 +27,7 @@ t.test('the Live view shows what a server does, and servers post while it is ope
   t.teardown(() => clearInterval(load))
   await page.waitForFunction(() => Number.parseFloat(document.querySelector('[data-live="Requests/Sec"]')?.textContent ?? '0') > 0)
   await page.getByRole('cell', { name: /^Error: <img/ }).first().waitFor()
+  await clean(t, page, 'Live')
 
   await page.getByLabel('Field', { exact: true }).fill('Success')
   await page.getByLabel('Value', { exact: true }).fill('false')
@@ -33,6 +35,13 @@ t.test('the Live view shows what a server does, and servers post while it is ope
   await page.locator('[data-live="filtered-Request"]').waitFor()
   t.match(emulator.live.configuration.filters, [{ telemetryType: 'Request', field: 'Success', predicate: 'Equal', comparand: 'false' }])
   await page.waitForFunction(() => Number.parseFloat(document.querySelector('[data-live="filtered-Request"]')?.textContent ?? '0') > 0)
+  await clean(t, page, 'Live with a filter')
+  await page.emulateMedia({ colorScheme: 'dark' })
+  await clean(t, page, 'Live, dark')
+  await page.emulateMedia({ colorScheme: 'light' })
+  await page.setViewportSize({ width: 400, height: 800 })
+  await clean(t, page, 'Live, narrow')
+  await page.setViewportSize({ width: 1360, height: 900 })
   if (process.env.SCREENSHOTS) {
     await page.waitForTimeout(20_000)
     await page.screenshot({ path: join(process.env.SCREENSHOTS, 'live.png') })

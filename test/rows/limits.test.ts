@@ -40,6 +40,22 @@ t.test('a row is at most 65,536 bytes: the longest parts are cut, ids, names and
   t.ok(bytesOf(cjk!) > 64_000, 'no more is cut than needed')
 })
 
+t.test('a row of too many short values says how many it left out, and takes them from what is longest', async t => {
+  const { app, emulator, flush } = await start(t)
+  const many = <T>(count: number, prefix: string, value: T): Record<string, T> => Object.fromEntries(Array.from({ length: count }, (_, n) => [`${prefix}${n}`, value]))
+  app.appInsights.trackEvent('measurements', many(10, 'p', 'x'), many(6_000, 'm', 1.5))
+  app.appInsights.trackEvent('properties', many(500, 'p', 'x'.repeat(200)), many(100, 'm', 1.5))
+  await flush()
+  const rowOf = (name: string): { customDimensions: Record<string, string>, customMeasurements: Record<string, number>, envelope: unknown } => emulator.items({ type: 'event' }).find(row => row.type === 'event' && row.name === name)! as never
+  for (const name of ['measurements', 'properties']) t.ok(bytesOf(rowOf(name) as never) <= 65_536, name)
+  const first = rowOf('measurements')
+  t.equal(Object.keys(first.customMeasurements).length + Number(first.customDimensions.droppedMeasurements), 6_000)
+  t.equal(Object.keys(first.customDimensions).filter(key => /^p\d/.test(key)).length, 10)
+  t.equal(first.customDimensions.droppedFields, undefined)
+  const second = rowOf('properties')
+  t.equal(Object.keys(second.customMeasurements).length, 100, 'its measurements are not what made it long')
+})
+
 t.test('every tag is within its length, whoever decides on it', async t => {
   const route = `/${'r'.repeat(1_500)}`
   const { app, emulator, send } = await start(t, {

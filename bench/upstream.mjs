@@ -1,0 +1,93 @@
+/** Measures what docs/upstream.md says about our dependencies: node bench/upstream.mjs */
+import { execFileSync } from 'node:child_process'
+import { setImmediate as turn } from 'node:timers/promises'
+import { PerformanceObserver } from 'node:perf_hooks'
+import { fileURLToPath } from 'node:url'
+import { AzureMonitorTraceExporter } from '@azure/monitor-opentelemetry-exporter'
+import { createHttpHeaders } from '@azure/core-rest-pipeline'
+import { ROOT_CONTEXT, SpanKind, createContextKey } from '@opentelemetry/api'
+import { resourceFromAttributes } from '@opentelemetry/resources'
+import { BasicTracerProvider } from '@opentelemetry/sdk-trace-base'
+import { median } from './statistics.mjs'
+
+const kFirst = createContextKey('first')
+const kSecond = createContextKey('second')
+
+/** The same as the API's, with methods on the prototype. */
+class PrototypeContext {
+  constructor (parent) { this.values = new Map(parent) }
+  getValue (key) { return this.values.get(key) }
+  setValue (key, value) {
+    const context = new PrototypeContext(this.values)
+    context.values.set(key, value)
+    return context
+  }
+}
+
+/** Milliseconds of garbage collection for 200,000 objects that hold a context which holds them. */
+async function collections (root) {
+  globalThis.gc()
+  let milliseconds = 0
+  const observer = new PerformanceObserver(list => { for (const { duration } of list.getEntries()) milliseconds += duration })
+  observer.observe({ entryTypes: ['gc'] })
+  let heap = 0
+  for (let round = 0; round < 2_000; round++) {
+    for (let n = 0; n < 100; n++) {
+      const operation = { pad: new Array(200).fill(n) }
+      operation.context = root.setValue(kFirst, operation).setValue(kSecond, { n })
+    }
+    await turn()
+    heap = Math.max(heap, process.memoryUsage().heapUsed)
+  }
+  await turn()
+  observer.disconnect()
+  return { milliseconds, heap }
+}
+
+/** Microseconds per span for the exporter's conversion; nothing is sent. */
+async function conversion (attributes) {
+  const exporter = new AzureMonitorTraceExporter({
+    connectionString: 'InstrumentationKey=00000000-0000-0000-0000-000000000000;IngestionEndpoint=http://127.0.0.1:1',
+    host: 'http://localhost',
+    allowInsecureConnection: true,
+    disableOfflineStorage: true,
+    httpClient: { sendRequest: async request => ({ request, status: 200, headers: createHttpHeaders(), bodyAsText: '{"itemsReceived":1,"itemsAccepted":1,"errors":[]}' }) }
+  })
+  const ended = []
+  const tracer = new BasicTracerProvider({
+    resource: resourceFromAttributes(attributes),
+    spanProcessors: [{ onStart () {}, onEnd: span => ended.push(span), forceFlush: async () => {}, shutdown: async () => {} }]
+  }).getTracer('upstream')
+  for (let n = 0; n < 256; n++) tracer.startSpan('GET /users/:id', { kind: SpanKind.SERVER, attributes: { 'http.request.method': 'GET', 'http.route': '/users/:id', 'url.full': `http://shop.test/users/${n}`, 'http.response.status_code': 200 } }).end()
+  const times = []
+  for (let round = 0; round < 60; round++) {
+    const began = performance.now()
+    await new Promise(resolve => exporter.export(ended, resolve))
+    if (round >= 20) times.push((performance.now() - began) * 1_000 / ended.length)
+  }
+  await exporter.shutdown()
+  return median(times)
+}
+
+process.env.APPLICATIONINSIGHTS_STATSBEAT_DISABLED = 'true'
+process.env.APPLICATION_INSIGHTS_NO_STATSBEAT = 'true'
+process.env.APPLICATIONINSIGHTS_SDKSTATS_DISABLED = 'true'
+const MEASURES = {
+  'contexts of the API': async () => told(await collections(ROOT_CONTEXT)),
+  'contexts with methods on the prototype': async () => told(await collections(new PrototypeContext())),
+  'a span without service.instance.id': async () => `${(await conversion({ 'service.name': 'shop' })).toFixed(1)} µs to convert it`,
+  'a span with service.instance.id': async () => `${(await conversion({ 'service.name': 'shop', 'service.instance.id': 'one' })).toFixed(1)} µs to convert it`
+}
+
+function told ({ milliseconds, heap }) {
+  return `${milliseconds.toFixed(0)} ms of garbage collection, at most ${(heap / 1e6).toFixed(0)} MB of heap`
+}
+
+const [measure] = process.argv.slice(2)
+if (measure !== undefined) {
+  console.log(await MEASURES[measure]())
+  process.exit()
+}
+// Each in a process of its own: what one leaves behind would be collected in the next.
+console.log(`Node.js ${process.version}`)
+for (const name of Object.keys(MEASURES)) console.log(`${name}: ${execFileSync(process.execPath, ['--expose-gc', fileURLToPath(import.meta.url), name], { encoding: 'utf8' }).trim()}`)
