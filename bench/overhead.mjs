@@ -5,10 +5,12 @@
  * dropped at a full queue: the worker thread and the network have no part in it. The last table's requests make one
  * call to a server in another thread, the others none.
  */
+import { fork } from 'node:child_process'
 import { once } from 'node:events'
-import { setImmediate as turn } from 'node:timers/promises'
+import { setImmediate as turn, setTimeout as wait } from 'node:timers/promises'
 import { writeFileSync } from 'node:fs'
 import { Worker } from 'node:worker_threads'
+import { fileURLToPath } from 'node:url'
 import fastify from 'fastify'
 import appInsightsPlugin from '../dist/index.js'
 
@@ -58,10 +60,12 @@ async function measure (app, url, count) {
 
 const median = values => values.toSorted((a, b) => a - b)[values.length >> 1]
 
-async function compare (variants, url, count, base) {
+/** @param settle milliseconds between the start of the apps and the first measure */
+async function compare (variants, url, count, base, settle = 0) {
   const apps = {}
   for (const [name, options] of Object.entries(variants)) apps[name] = await build(options)
   for (const app of Object.values(apps)) await measure(app, url, count)
+  await wait(settle)
   const times = Object.fromEntries(Object.keys(apps).map(name => [name, []]))
   for (let round = 0; round < ROUNDS; round++) {
     // Each comes first in its turn: whoever follows another pays for its garbage.
@@ -86,8 +90,19 @@ console.log('A request that calls nobody, against the same with everything on:')
 const parts = await compare(PARTS, '/users/42', REQUESTS, 'everything on')
 console.log('A request that makes one fetch, against the same without dependencies:')
 const calls = await compare({ 'dependencies off': PARTS['dependencies off'], 'everything on': ALL }, '/call', CALLS, 'dependencies off')
+// Where Live Metrics go, in a process of its own.
+const watcher = fork(fileURLToPath(new URL('watcher.mjs', import.meta.url)))
+const [[watched, unwatched]] = await once(watcher, 'message')
+console.log('Live Metrics:')
+const live = await compare({
+  'Live Metrics off': { ...ALL, liveMetrics: false },
+  'nobody watches': { ...ALL, connectionString: `${NOWHERE};LiveEndpoint=${unwatched}` },
+  'somebody watches': { ...ALL, connectionString: `${NOWHERE};LiveEndpoint=${watched}` }
+}, '/users/42', REQUESTS, 'Live Metrics off', 8_000)
+watcher.kill()
 await callee.terminate()
 writeFileSync(new URL('results/overhead.json', import.meta.url), `${JSON.stringify([
   { ...source, title: 'What each part costs', about: 'An injected request that calls nobody and writes Fastify\'s own two log lines: CPU time of the process, the worker thread kept out of it.', head: ['', 'µs', 'times everything on'], rows: parts },
-  { ...source, title: 'What an outgoing call costs', about: 'The same with one `fetch` in it.', head: ['', 'µs', 'times dependencies off'], rows: calls }
+  { ...source, title: 'What an outgoing call costs', about: 'The same with one `fetch` in it.', head: ['', 'µs', 'times dependencies off'], rows: calls },
+  { ...source, title: 'What Live Metrics cost', about: 'The request that calls nobody.', head: ['', 'µs', 'times off'], rows: live }
 ], null, 1)}\n`)

@@ -1,7 +1,7 @@
 /** The app under test, in a process of its own: node --require ./guard.cjs server.cjs PEER, told what to do by messages. */
 'use strict'
 const { readFileSync } = require('node:fs')
-const { monitorEventLoopDelay } = require('node:perf_hooks')
+const { PerformanceObserver, constants, monitorEventLoopDelay } = require('node:perf_hooks')
 const { setFlagsFromString } = require('node:v8')
 const { runInNewContext } = require('node:vm')
 const { peers } = require('./peers.cjs')
@@ -19,7 +19,20 @@ const app = mode === 'cases'
 const delay = monitorEventLoopDelay({ resolution: 10 })
 let began
 
+const collections = { young: 0, full: 0, milliseconds: 0 }
+
 const commands = {
+  /** Counts garbage collections of this thread from now on. */
+  watchCollections () {
+    new PerformanceObserver(list => {
+      for (const { detail, duration } of list.getEntries()) {
+        if (detail.kind === constants.NODE_PERFORMANCE_GC_MINOR) collections.young++
+        if (detail.kind === constants.NODE_PERFORMANCE_GC_MAJOR) collections.full++
+        collections.milliseconds += duration
+      }
+    }).observe({ entryTypes: ['gc'] })
+  },
+  collections: () => collections,
   /**
    * A full collection. After a few of them V8 has forgotten what it knew of the objects that `process.nextTick` makes,
    * and each call is several times dearer for good (Node.js 20 to 26). Whoever has loaded more gets there sooner; a

@@ -1,6 +1,8 @@
 /** A span or record → its row's table, by the exporter's rules. Numbers are indexes into KINDS. */
+import type { Attributes } from '@opentelemetry/api'
 import type { ReadableLogRecord } from '@opentelemetry/sdk-logs'
 import { BASE_TYPE } from '../rows/attribute-names'
+import { isException } from '../rows/record'
 import { isRequestKind } from '../rows/span'
 
 export const REQUESTS = 0
@@ -15,14 +17,9 @@ export function kindOfSpan (spanKind: number): number {
   return isRequestKind(spanKind) ? REQUESTS : DEPENDENCIES
 }
 
-/** The type may be missing, for example if the error's class has no name. */
-export function isException (attributes: ReadableLogRecord['attributes']): boolean {
-  return attributes['exception.type'] !== undefined || attributes['exception.message'] !== undefined || attributes['exception.stacktrace'] !== undefined
-}
-
 /** The exporter's rules, in its order. */
 export function kindOfRecord (attributes: ReadableLogRecord['attributes']): number {
-  if (isException(attributes)) return EXCEPTIONS
+  if (isException(attributes as Attributes)) return EXCEPTIONS
   if (attributes['microsoft.custom_event.name']) return EVENTS
   const base = attributes[BASE_TYPE]
   if (base) return base === 'ExceptionData' ? EXCEPTIONS : base === 'MessageData' ? TRACES : EVENTS

@@ -7,6 +7,7 @@ import { PROCESSED_EXCEPTION, markProcessed, markSampleRate } from '../rows/mark
 import { RowDecision, type Operation, operationOf, rateOf } from '../tracing/operation'
 import { isOwn, ownSpan } from '../tracing/own-spans'
 import { type Redactor, redactAttributes, redactRecord } from '../rows/redaction'
+import { isException } from '../rows/record'
 import { isForAzure } from '../tracing/span-processor'
 import { foreignRecord } from './foreign-record'
 import { type LineFormat, addMissing } from '../rows/line'
@@ -139,10 +140,6 @@ export class RecordProcessor implements LogRecordProcessor {
 function correlate (record: SdkLogRecord, where: Context, operation: Operation): void {
   const span = ownSpan(where, operation).spanContext()
   if (record.spanContext !== span) record.spanContext = span
-}
-
-function isException (attributes: Attributes): boolean {
-  return attributes['exception.type'] !== undefined || attributes['exception.message'] !== undefined
 }
 
 function isSampledOut (where: Context): boolean {

@@ -10,8 +10,9 @@ import { BASE_TYPE, OPERATION_NAME, PROCESSED, SAMPLE_RATE } from '../../rows/at
 import { completeException, fitAttribute, fitNames } from '../../rows/attributes'
 import { cut } from '../../rows/cut'
 import { NAME } from '../../rows/limits'
+import { isException } from '../../rows/record'
 import { RECORD_PROCESSED, RECORD_RATE } from './exporters'
-import { EXCEPTIONS, isException, kindOfRecord, kindOfSpan, METRIC_POINTS, TRACES } from '../kinds'
+import { EXCEPTIONS, kindOfRecord, kindOfSpan, METRIC_POINTS, TRACES } from '../kinds'
 import { LINE, LINE_SEPARATOR, MARKS, METRICS, RECORD, SPAN_WITH_MORE, type LineOrigin, type PackedBatch, type PackedMetric } from '../packed'
 import { countsOf, type Counts } from '../counters'
 
