@@ -11,7 +11,7 @@ t.jobs = 3
 // Not the short response timeout: on a busy machine, an answer that arrives too late causes a resend.
 const SOON = { claimEvery: 300 }
 // It returns as soon as everything is sent; only a busy machine takes this long.
-const EXIT = "process.on('exit', () => delivery.drainSync(20000, true))\n"
+const DRAIN = { exit: 20_000, fatal: 20_000 }
 
 /** The files below a directory. */
 function files (directory: string): string[] {
@@ -40,13 +40,7 @@ for (const worker of [true, false]) {
     t.same(report, { sent: 0, spooled: 2_000, lost: 0 })
     server.script = () => 200
 
-    const others = [1, 2, 3].map(() => run(t, `
-      log('own-' + process.pid)
-      const timer = setInterval(() => {
-        const { inherited, traces } = delivery.stats()
-        if (traces.delivered === 1) setTimeout(async () => { clearInterval(timer); await delivery.close(5000); console.log(delivery.stats().inherited.delivered) }, 1500)
-      }, 50)
-    `, { connectionString: server.connectionString, storageDirectory, worker, timing: SOON }))
+    const others = [1, 2, 3].map(() => run(t, 'takes-over', { connectionString: server.connectionString, storageDirectory, worker, timing: SOON }))
     const ended = await Promise.all(others)
     t.same(ended.map(({ code, stderr }) => [code, stderr]), [[0, ''], [0, ''], [0, '']])
     t.equal(ended.reduce((sum, { stdout }) => sum + Number(stdout.trim().split('\n').at(-1)), 0), ids.length, 'told as inherited')
@@ -73,21 +67,21 @@ for (const worker of [true, false]) {
   })
 }
 
-const endings: Record<string, [program: string, code: number, stderr: RegExp]> = {
-  'ends by itself': ['', 0, /^$/],
-  'calls process.exit(3)': ['setTimeout(() => process.exit(3), 20)', 3, /^$/],
-  'calls process.exit(3) at once': ['process.exit(3)', 3, /^$/],
-  'throws an uncaught exception': ["process.on('uncaughtExceptionMonitor', error => { log('fatal', { 'exception.type': error.name, 'exception.message': error.message, 'exception.stacktrace': error.stack }); delivery.drainSync(20000) }); setTimeout(() => { throw new RangeError('too far') }, 20)", 1, /^\S+program\.cjs:\d+\n.*throw new RangeError\('too far'\).*\n\s+\^\n\nRangeError: too far\n(?: {4}at .*\n)+\nNode\.js v\d+\.\d+\.\d+\n$/],
-  'has an unhandled rejection': ["process.on('uncaughtExceptionMonitor', () => { log('fatal'); delivery.drainSync(20000) }); setTimeout(() => Promise.reject(new RangeError('too far')), 20)", 1, /RangeError: too far\n(?: {4}at .*\n)*\nNode\.js v\d+\.\d+\.\d+\n$/]
+const endings: Record<string, [rows: number, code: number, stderr: RegExp]> = {
+  'ends by itself': [200, 0, /^$/],
+  'calls process.exit(3)': [200, 3, /^$/],
+  'calls process.exit(3) at once': [200, 3, /^$/],
+  'throws an uncaught exception': [201, 1, /^\S+endings\.cjs:\d+\n.*throw new RangeError\('too far'\).*\n\s+\^\n\nRangeError: too far\n(?: {4}at .*\n)+\nNode\.js v\d+\.\d+\.\d+\n$/],
+  'has an unhandled rejection': [201, 1, /RangeError: too far\n(?: {4}at .*\n)*\nNode\.js v\d+\.\d+\.\d+\n$/]
 }
 
-for (const [what, [program, code, stderr]] of Object.entries(endings)) {
+for (const [what, [rows, code, stderr]] of Object.entries(endings)) {
   t.test(`a process that ${what} without close(): delivered, with the usual exit code and output`, async t => {
     const server = await ingestion()
     t.teardown(server.close)
-    const ended = await run(t, EXIT + "for (let n = 0; n < 200; n++) log('l' + n)\n" + program, { connectionString: server.connectionString })
+    const ended = await run(t, 'endings', { connectionString: server.connectionString, ending: what, drain: DRAIN })
     t.match(ended, { code, stdout: '', stderr })
-    t.equal(server.accepted.size, program.includes('fatal') ? 201 : 200)
+    t.equal(server.accepted.size, rows)
     t.same(server.duplicates(), [])
   })
 
@@ -96,7 +90,7 @@ for (const [what, [program, code, stderr]] of Object.entries(endings)) {
       const server = await ingestion(() => 'hang')
       t.teardown(server.close)
       const storageDirectory = temporary(t)
-      const ended = await run(t, EXIT.replace('20000', '3000') + "for (let n = 0; n < 200; n++) log('l' + n)\n" + program.replace('20000', '2000'), { connectionString: server.connectionString, storageDirectory, worker })
+      const ended = await run(t, 'endings', { connectionString: server.connectionString, storageDirectory, worker, ending: what, drain: { exit: 3_000, fatal: 2_000 } })
       t.match(ended, { code, stdout: '', stderr })
       t.equal(server.accepted.size, 0)
       t.ok(files(storageDirectory).length > 0)
@@ -105,7 +99,7 @@ for (const [what, [program, code, stderr]] of Object.entries(endings)) {
       const { delivery, log } = produce({ connectionString: server.connectionString, storageDirectory, worker, timing: SOON })
       t.teardown(() => delivery.close(100))
       log('next')
-      const expected = program.includes('fatal') ? 202 : 201
+      const expected = rows + 1
       t.ok(await until(() => server.accepted.size === expected, 20_000), `${server.accepted.size} of ${expected}`)
       t.same(server.duplicates(), [])
     })
@@ -116,7 +110,7 @@ t.test('a worker never gets to start: the main thread writes the batches itself'
   const server = await ingestion()
   t.teardown(server.close)
   const storageDirectory = temporary(t)
-  const ended = await run(t, "process.on('exit', () => delivery.drainSync(1, true))\nfor (let n = 0; n < 200; n++) log('l' + n)\n", { connectionString: server.connectionString, storageDirectory })
+  const ended = await run(t, 'endings', { connectionString: server.connectionString, storageDirectory, ending: 'ends by itself', drain: { exit: 1 } })
   t.match(ended, { code: 0, stderr: '' })
   t.equal(server.accepted.size, 0)
 
@@ -131,13 +125,7 @@ t.test('close() with less time than the worker needs to start: rows are stored a
   const server = await ingestion()
   t.teardown(server.close)
   const storageDirectory = temporary(t)
-  const ended = await run(t, `
-    for (let n = 0; n < 200; n++) log('l' + n)
-    const delay = require('perf_hooks').monitorEventLoopDelay({ resolution: 10 })
-    delay.enable()
-    const start = Date.now()
-    delivery.close(1).then(report => console.log(JSON.stringify({ report, took: Date.now() - start, lag: delay.max / 1e6 })))
-  `, { connectionString: server.connectionString, storageDirectory })
+  const ended = await run(t, 'closes-at-once', { connectionString: server.connectionString, storageDirectory })
   t.match(ended, { code: 0, stderr: '' })
   const { report, took, lag } = JSON.parse(ended.stdout)
   t.ok(took < 501 + lag, `${took} ms`)
@@ -154,19 +142,7 @@ t.test('close() while the worker is stuck on its disk: the main thread stores wh
   const server = await ingestion(() => 'hang')
   t.teardown(server.close)
   const storageDirectory = temporary(t)
-  const ended = await run(t, `
-    for (let n = 0; n < 100; n++) log('l' + n)
-    const timer = setInterval(async () => {
-      if (delivery.stats().traces.inFlight < 100) return
-      clearInterval(timer)
-      console.log(JSON.stringify(await delivery.close(500)))
-      process.exit()
-    }, 20)
-  `, { connectionString: server.connectionString, storageDirectory }, {}, `
-    const threads = require('worker_threads')
-    const stuck = "const fs = require('fs'), { openSync } = fs; fs.openSync = (path, ...more) => { if (String(path).endsWith('.tmp')) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 20000); return openSync(path, ...more) };"
-    threads.Worker = class extends threads.Worker { constructor (file, options) { super(stuck + 'require(' + JSON.stringify(file) + ')', { ...options, eval: true }) } }
-  `)
+  const ended = await run(t, 'stuck-worker', { connectionString: server.connectionString, storageDirectory })
   t.match(ended, { code: 0, stderr: '' })
   t.same(JSON.parse(ended.stdout), { sent: 0, spooled: 100, lost: 0 })
   server.script = () => 200
@@ -196,7 +172,7 @@ for (const where of ['nowhere', 'in a directory that cannot be written to'] as c
 t.test("the worker doesn't keep the process alive", async t => {
   const server = await ingestion(() => 'hang')
   t.teardown(server.close)
-  const ended = await run(t, "log('one'); setTimeout(() => {}, 1000)", { connectionString: server.connectionString })
+  const ended = await run(t, 'waits-a-second', { connectionString: server.connectionString })
   t.match(ended, { code: 0, stderr: '' })
   t.ok(ended.milliseconds < 4_000)
 })

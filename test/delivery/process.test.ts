@@ -8,29 +8,7 @@ t.test('200 instances opened and closed in one process leave no threads, handles
   const server = await ingestion()
   t.teardown(server.close)
   for (const worker of [true, false]) {
-    const ended = await run(t, `
-      delivery.close(100)
-      const { readdirSync } = require('fs')
-      const threads = () => process.platform === 'linux' ? readdirSync('/proc/self/task').length : 0
-      const listeners = () => process.eventNames().reduce((sum, name) => sum + process.listenerCount(name), 0)
-      const connection = parseConnectionString(options.connectionString)
-      const one = async n => {
-        const delivery = createDelivery({ connection, resource, worker: options.worker, storageDirectory: options.storageDirectory, maxStorageBytes: 1e6, maxQueueSize: 1000, statsbeat: false, warn () {} })
-        for (let item = 0; item < 20; item++) delivery.record({ hrTime: [0, 0], hrTimeObserved: [0, 0], body: 'x'.repeat(1000), severityNumber: 9, resource, instrumentationScope: { name: 'test' }, attributes: { id: process.pid + n + '-' + item }, droppedAttributesCount: 0 })
-        return (await delivery.close(5000)).sent
-      }
-      const settle = async () => { await new Promise(resolve => setTimeout(resolve, 1500)); gc(); return [threads(), process.getActiveResourcesInfo().length, listeners(), process.memoryUsage().rss / 1048576] }
-      ;(async () => {
-        for (let n = 0; n < 30; n++) await one('warm' + n)
-        const before = await settle()
-        const start = Date.now()
-        let sent = 0
-        for (let n = 0; n < 200; n++) sent += await one('n' + n)
-        const took = Date.now() - start
-        const after = await settle()
-        console.log(JSON.stringify({ before, after, sent, took }))
-      })()
-    `, { connectionString: server.connectionString, worker, storageDirectory: temporary(t) }, { NODE_OPTIONS: '--expose-gc' })
+    const ended = await run(t, 'opens-and-closes-often', { connectionString: server.connectionString, worker, storageDirectory: temporary(t) }, { NODE_OPTIONS: '--expose-gc' })
     t.match(ended, { code: 0, stderr: '' })
     const { before, after, sent, took } = JSON.parse(ended.stdout)
     t.equal(sent, 4_000)
@@ -47,24 +25,7 @@ t.test('overload: memory stays bounded, and every item is accounted for', async 
   const server = await ingestion()
   server.latency = 20
   t.teardown(server.close)
-  const ended = await run(t, `
-    const megabytes = () => process.memoryUsage().rss / 1048576
-    ;(async () => {
-      for (let n = 0; n < 1000; n++) log('warm' + n)
-      await delivery.flush()
-      const before = megabytes()
-      let peak = 0
-      let n = 0
-      const end = Date.now() + 8000
-      while (Date.now() < end) {
-        for (let more = 0; more < 2000; more++) log('l' + n++)
-        peak = Math.max(peak, megabytes())
-        await new Promise(setImmediate)
-      }
-      const { sent, spooled, lost } = await delivery.close(10000)
-      console.log(JSON.stringify({ before, peak, n: n + 1000, sent, spooled, lost, stats: delivery.stats().traces }))
-    })()
-  `, { connectionString: server.connectionString, maxQueueSize: 20_000 })
+  const ended = await run(t, 'overload', { connectionString: server.connectionString, maxQueueSize: 20_000 })
   t.match(ended, { code: 0, stderr: '' })
   const { before, peak, n, sent, spooled, lost, stats } = JSON.parse(ended.stdout)
   t.comment({ before, peak, n, sent, lost })
@@ -105,25 +66,7 @@ t.test('when the queue is nearly full, the last tenth is reserved for requests a
 t.test('a worker that dies is replaced: what it held is counted, and later rows are delivered', async t => {
   const server = await ingestion()
   t.teardown(server.close)
-  const ended = await run(t, `
-    ;(async () => {
-      log('first')
-      await delivery.flush()
-      for (let n = 0; n < 100; n++) log('l' + n)
-      delivery.flush().catch(() => {})
-      await new Promise(resolve => setTimeout(resolve, 300))
-      workers[0].terminate()
-      await new Promise(resolve => setTimeout(resolve, 300))
-      for (let n = 0; n < 50; n++) log('m' + n)
-      const flushed = await delivery.flush()
-      console.log(JSON.stringify({ flushed, stats: delivery.stats(), workers: workers.length }))
-      await delivery.close(1000)
-    })()
-  `, { connectionString: server.connectionString, timing: QUICK }, {}, `
-    const threads = require('worker_threads')
-    const workers = []
-    threads.Worker = class extends threads.Worker { constructor (...args) { super(...args); workers.push(this) } }
-  `)
+  const ended = await run(t, 'terminated-workers', { connectionString: server.connectionString, timing: QUICK, situation: 'rows before and after' })
   t.match(ended, { code: 0, stderr: '' })
   const { flushed, stats, workers } = JSON.parse(ended.stdout)
   t.equal(workers, 2)
@@ -136,15 +79,7 @@ t.test('a worker that dies is replaced: what it held is counted, and later rows 
 t.test('if no worker can be started, delivery continues in-process', async t => {
   const server = await ingestion()
   t.teardown(server.close)
-  const ended = await run(t, `
-    ;(async () => {
-      for (let n = 0; n < 10; n++) { log('l' + n); await new Promise(resolve => setTimeout(resolve, 250)) }
-      console.log(JSON.stringify(await delivery.close(3000)))
-    })()
-  `, { connectionString: server.connectionString }, {}, `
-    const threads = require('worker_threads')
-    threads.Worker = class extends threads.Worker { constructor (file, options) { super(file + '.not-in-the-bundle', options) } }
-  `)
+  const ended = await run(t, 'worker-file-missing', { connectionString: server.connectionString })
   t.match(ended, { code: 0, stderr: '' })
   t.match(JSON.parse(ended.stdout), { sent: 10, lost: 0 })
 })
@@ -152,21 +87,7 @@ t.test('if no worker can be started, delivery continues in-process', async t => 
 t.test("items that can't be packed or exported are counted, and don't affect others", async t => {
   const server = await ingestion()
   t.teardown(server.close)
-  const ended = await run(t, `
-    const odd = (value, body = 'odd') => delivery.record({ hrTime: [1, 0], hrTimeObserved: [0, 0], body, severityNumber: 9, resource, instrumentationScope: { name: 'test' }, attributes: { id: 'odd' + odd.n++, value }, droppedAttributesCount: 0 })
-    odd.n = 0
-    const circular = {}
-    circular.self = circular
-    odd(circular); odd(10n); odd(() => {}); odd(Symbol('s')); odd(NaN); odd(new Map([['a', 1]])); odd(new Error('x')); odd(new Uint8Array(3)); odd(['a', 'b']); odd(undefined); odd(null)
-    odd({ toJSON () { throw new Error('no') } })
-    odd('\\ud800 lone, and \\u2028'); odd('x', circular); odd('x', { a: 1n })
-    const span = kind => ({ name: 's', kind, spanContext: () => ({ traceId: '0'.repeat(31) + '1', spanId: '0'.repeat(15) + '2', traceFlags: 1 }), startTime: [1, 0], endTime: [1, 0], duration: [0, 1], status: { code: 0 }, attributes: { id: 'span' + kind }, links: [], events: [], ended: true, resource, instrumentationScope: { name: 't' } })
-    delivery.span(span(2))
-    delivery.span(span(77))
-    delivery.span({ ...span(2), spanContext () { throw new Error('no') } })
-    delivery.record({ ...span(0), hrTime: [1, 0], attributes: { id: 'no stack', 'exception.type': 'TypeError' }, body: 'm', spanContext: undefined })
-    ;(async () => { console.log(JSON.stringify([await delivery.flush(), delivery.stats()])); await delivery.close(1000) })()
-  `, { connectionString: server.connectionString })
+  const ended = await run(t, 'odd-items', { connectionString: server.connectionString })
   t.match(ended, { code: 0, stderr: '' })
   const [flushed, stats] = JSON.parse(ended.stdout)
   t.same(flushed, { sent: 17, spooled: 0, lost: 2, pending: 0 })
@@ -178,13 +99,7 @@ t.test("items that can't be packed or exported are counted, and don't affect oth
 
 t.test('an app that sends nothing starts nothing and creates no directory', async t => {
   const storageDirectory = temporary(t)
-  const ended = await run(t, `
-    ;(async () => {
-      await delivery.flush()
-      delivery.drainSync(1000, true)
-      console.log(JSON.stringify([await delivery.close(1000), Object.keys(require.cache).filter(name => /azure|pipeline|transport/.test(name)), process.getActiveResourcesInfo()]))
-    })()
-  `, { connectionString: 'InstrumentationKey=11111111-2222-3333-4444-555555555555;IngestionEndpoint=http://127.0.0.1:9/', storageDirectory })
+  const ended = await run(t, 'sends-nothing', { connectionString: 'InstrumentationKey=11111111-2222-3333-4444-555555555555;IngestionEndpoint=http://127.0.0.1:9/', storageDirectory })
   const [report, loaded] = JSON.parse(ended.stdout)
   t.match(ended, { code: 0, stderr: '' })
   t.same(report, { sent: 0, spooled: 0, lost: 0 })

@@ -46,13 +46,7 @@ t.test('the oldest files make room, and files being sent are left alone', async 
 
 t.test('files of a killed process are recovered, those of a live one are not', async t => {
   const directory = temporary(t)
-  const script = `
-    const { Spool, compress } = require(${JSON.stringify(require.resolve('../../dist/delivery/spool/index.js'))})
-    const spool = new Spool({ directory: ${JSON.stringify(directory)}, maxBytes: 1e6 })
-    spool.write({ form: 'body', data: compress('[1]'), counts: [0, 0, 1, 0, 0, 0] })
-    process.kill(process.pid, 'SIGKILL')
-  `
-  t.equal(spawnSync(process.execPath, ['-e', script]).signal, 'SIGKILL')
+  t.equal(spawnSync(process.execPath, [join(__dirname, '../fixtures/delivery/killed-after-write.cjs'), directory]).signal, 'SIGKILL')
   open(directory).spool.write(parcel(5))
   const { spool } = open(directory)
   t.match(spool.claim(), { items: 1 })
@@ -195,10 +189,7 @@ t.test('a process killed while the endpoint is down loses only its last moments'
   const server = await ingestion(() => 503)
   t.teardown(server.close)
   const storageDirectory = temporary(t)
-  const ended = await run(t, `
-    for (let n = 0; n < 100; n++) log('l' + n)
-    setInterval(() => { if (delivery.stats().traces.spooled === 100) process.kill(process.pid, 'SIGKILL') }, 20)
-  `, { connectionString: server.connectionString, storageDirectory, timing: QUICK })
+  const ended = await run(t, 'killed-once-stored', { connectionString: server.connectionString, storageDirectory, timing: QUICK })
   t.equal(ended.signal, 'SIGKILL')
   server.script = () => 200
   const { delivery, log } = produce({ connectionString: server.connectionString, storageDirectory, timing: { claimEvery: 300 } })

@@ -2,6 +2,7 @@ import { execFile } from 'node:child_process'
 import { once } from 'node:events'
 import { type IncomingMessage, createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { type OperationTracingOptions, createTracingClient } from '@azure/core-tracing'
 import { EventHubProducerClient } from '@azure/event-hubs'
@@ -214,33 +215,11 @@ t.test('Event Hubs: a batch is one call, and its events carry the context', asyn
   t.match(emulator.items({ type: 'dependency', name: 'message' }), [{ target: '127.0.0.1/sales' }, { target: '127.0.0.1/sales' }])
 })
 
-for (const type of ['commonjs', 'module']) {
+for (const [type, format] of [['commonjs', 'cjs'], ['module', 'mjs']] as const) {
   t.test(`an app in ${type} that has loaded the SDK first needs no loader, and another instrumenter stays`, async t => {
     const emulator = await startEmulator()
     t.teardown(async () => await emulator.close())
-    const program = `
-      const work = async ({ createTracingClient, useInstrumenter }, { default: fastify }, { default: plugin }) => {
-        const client = createTracingClient({ namespace: 'Microsoft.ServiceBus', packageName: 'test', packageVersion: '1.0.0' })
-        const app = fastify()
-        await app.register(plugin, { connectionString: process.env.CONNECTION_STRING, storageDirectory: false, closeTimeout: 30_000, logs: false })
-        await app.ready()
-        await client.withSpan('First.call', {}, async () => {})
-        await app.close()
-        const understands = () => client.parseTraceparentHeader('00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01') !== undefined
-        const after = understands()
-        const theirs = { parsed: true }
-        useInstrumenter({ startSpan () {}, withContext () {}, createRequestHeaders: () => ({}), parseTraceparentHeader: () => theirs })
-        const other = fastify()
-        await other.register(plugin, { connectionString: process.env.CONNECTION_STRING, storageDirectory: false, closeTimeout: 30_000, logs: false })
-        await other.ready()
-        const beside = client.parseTraceparentHeader('anything') === theirs
-        await other.close()
-        console.log(JSON.stringify({ after, beside, stays: client.parseTraceparentHeader('anything') === theirs }))
-      }`
-    const given = type === 'module'
-      ? `import * as tracing from '@azure/core-tracing'; import * as fastify from 'fastify'; import * as plugin from 'fastify-app-insights'; ${program}; await work(tracing, fastify, plugin)`
-      : `${program}; const tracing = require('@azure/core-tracing'); void work(tracing, require('fastify'), require('fastify-app-insights'))`
-    const { stdout } = await promisify(execFile)(process.execPath, [`--input-type=${type}`, '--eval', given], { env: { PATH: process.env.PATH, CONNECTION_STRING: emulator.connectionString }, timeout: 60_000 })
+    const { stdout } = await promisify(execFile)(process.execPath, [join(__dirname, `../fixtures/azure-sdk-first.${format}`)], { env: { PATH: process.env.PATH, CONNECTION_STRING: emulator.connectionString }, timeout: 60_000 })
     t.strictSame(JSON.parse(stdout), { after: false, beside: true, stays: true })
     t.match(emulator.items({ type: 'dependency' }), [{ name: 'First.call' }])
   })
