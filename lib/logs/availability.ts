@@ -5,7 +5,7 @@ import type { LogRecord } from '@opentelemetry/api-logs'
 import type { Properties } from '../options'
 import { OPERATION_NAME } from '../rows/attribute-names'
 import { nameOf, readProperty, readText, textOf } from '../rows/hostile'
-import { toAttributes, toMeasurement, toMeasurements } from '../rows/properties'
+import { addMeasurements, toAttributes, toMeasurement } from '../rows/properties'
 import { operationOf } from '../tracing/operation'
 import { Severity } from '../rows/severity'
 
@@ -29,9 +29,8 @@ export interface AvailabilityResult {
 /** @param instance the default of `runLocation` */
 export function availabilityRecord (where: Context, given: unknown, instance: string): LogRecord {
   const attributes: Attributes = toAttributes(readProperty(given, 'properties'))
-  const measurements = toMeasurements(readProperty(given, 'measurements'))
+  addMeasurements(attributes, readProperty(given, 'measurements'))
   const message = readProperty(given, 'message')
-  if (measurements !== undefined) attributes['microsoft.custom_measurements'] = measurements
   Object.assign(attributes, {
     'microsoft.availability.id': textGiven(given, 'id') ?? randomUUID(),
     'microsoft.availability.name': nameOf(readProperty(given, 'name')),

@@ -80,14 +80,16 @@ export function toMeasurement (value: unknown): number | undefined {
   return typeof number === 'number' && Number.isFinite(number) ? number : undefined
 }
 
-/** @returns JSON; undefined if there are no measurements */
-export function toMeasurements (measurements: unknown): string | undefined {
+/** Adds the measurements that a row can hold, and how many it can't. */
+export function addMeasurements (attributes: Attributes, measurements: unknown): void {
   const numbers: Record<string, number> = {}
-  for (const name of namesOf(measurements).slice(0, LIMITS.properties)) {
+  const names = namesOf(measurements)
+  for (const name of names.slice(0, LIMITS.properties)) {
     const number = toMeasurement(readProperty(measurements, name))
     if (number !== undefined) define(numbers, name, number)
   }
-  return Object.keys(numbers).length === 0 ? undefined : JSON.stringify(numbers)
+  if (Object.keys(numbers).length > 0) attributes['microsoft.custom_measurements'] = JSON.stringify(numbers)
+  if (names.length > LIMITS.properties) attributes.droppedMeasurements = String(names.length - LIMITS.properties)
 }
 
 function namesOf (properties: unknown): string[] {

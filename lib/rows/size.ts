@@ -80,9 +80,10 @@ function withoutLast (envelope: Envelope): string | undefined {
     if (!isObject(held)) continue
     const names = Object.keys(held).filter(name => !isAlwaysKept(name))
     const kept = Object.keys(held).filter(isAlwaysKept)
+    const before = droppedBefore(base, part)
     for (let left = names.length; left >= 0; left = left === 0 ? -1 : Math.floor(left / 2)) {
       base[part] = Object.fromEntries([...names.slice(0, left), ...kept].map(name => [name, held[name]]))
-      if (left < names.length) noteDropped(base, part, names.length - left)
+      if (left < names.length) noteDropped(base, part, before + names.length - left)
       const text = fitting(envelope)
       if (text !== undefined) return text
     }
@@ -91,14 +92,21 @@ function withoutLast (envelope: Envelope): string | undefined {
   return fitting(envelope)
 }
 
+const NOTES: Record<string, string> = { properties: 'droppedFields', measurements: 'droppedMeasurements' }
+
 /** The notes are properties themselves. */
 function isAlwaysKept (name: string): boolean {
-  return LARGE_PROPERTIES.has(name) || name === 'droppedMeasurements'
+  return LARGE_PROPERTIES.has(name) || Object.values(NOTES).includes(name)
+}
+
+/** What was left out where the row was made. */
+function droppedBefore ({ properties }: Record<string, unknown>, part: string): number {
+  return isObject(properties) ? Number(properties[NOTES[part]!]) || 0 : 0
 }
 
 function noteDropped (base: Record<string, unknown>, part: string, count: number): void {
   const properties = isObject(base.properties) ? base.properties : base.properties = {}
-  ;(properties as Record<string, unknown>)[part === 'properties' ? 'droppedFields' : 'droppedMeasurements'] = String(count)
+  ;(properties as Record<string, unknown>)[NOTES[part]!] = String(count)
 }
 
 function isObject (value: unknown): value is Record<string, unknown> {

@@ -172,7 +172,7 @@ for (const where of ['nowhere', 'in a directory that cannot be written to'] as c
 t.test("the worker doesn't keep the process alive", async t => {
   const server = await ingestion(() => 'hang')
   t.teardown(server.close)
+  // run() kills a program that doesn't end.
   const ended = await run(t, 'waits-a-second', { connectionString: server.connectionString })
   t.match(ended, { code: 0, stderr: '' })
-  t.ok(ended.milliseconds < 4_000)
 })
