@@ -1,7 +1,7 @@
 /**
  * Fastify's own published tests, with the plugin registered on every instance: what passes without it passes with it.
  *   node test/fastify/run.mjs [--all] [file…]     needs dist; installs what the tests need on its first run
- * Without --all it runs half a minute's worth: hooks, errors, loggers, streams, aborts, timeouts, closing, contexts,
+ * Without --all it runs a quarter of a minute's worth: hooks, errors, loggers, streams, aborts, timeouts, closing, contexts,
  * HTTP/2. The public repository's workflow runs the rest.
  */
 import { execFileSync } from 'node:child_process'
@@ -13,7 +13,7 @@ import { fileURLToPath } from 'node:url'
 import { startEmulator } from '../../dist/emulator/index.js'
 import { excluded } from './excluded.mjs'
 
-const PART = /^(404s|500s|als|async_hooks|child-logger|client-timeout|close\.|diagnostics-channel\/(404|async-req|error-req|sync-request-)|encapsulated|handler-timeout|hooks(-async|\.test)|http2\/(closing|plain|secure\.)|inject\.|internals\/(hook|logger)|logger\/|plugin\.1|reply-(error|trailers|web)|request-(error|id|timeout)|route-hooks|set-error|stream\.[1-4]|trust-proxy|upgrade|url-rewriting)/
+const PART = /^(404s|500s|als|child-logger|client-timeout|close\.|encapsulated-error|handler-timeout|hooks\.test|http2\/plain|inject\.|internals\/hooks|logger\/(instantiation|logging|request)|reply-error|request-(error|timeout)|route-hooks|set-error|stream\.[124]|upgrade)/
 // Starts a linter for each case, and no server.
 const NO_SERVER = /^(build|bundler)\//
 

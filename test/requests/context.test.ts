@@ -48,7 +48,7 @@ t.test('the span is active in every hook, in the handler and in error handlers',
   await send('/emitter')
   const leaver = connect(port, '127.0.0.1')
   leaver.write('GET /abort HTTP/1.1\r\nhost: a\r\n\r\n')
-  await pause(50)
+  while (app.appInsights.stats().openRequests === 0) await pause(5)
   leaver.destroy()
   while (app.appInsights.stats().openRequests > 0) await pause(5)
 

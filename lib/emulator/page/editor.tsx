@@ -98,7 +98,9 @@ function useAsking (area: { current: HTMLTextAreaElement | null }, answered: (an
       const element = area.current
       if (!element || element.value.trim() === '') return
       fetch(`/api/query/complete?position=${element.selectionEnd}`, { method: 'POST', body: element.value, signal: abort.signal })
-        .then(async response => { if (response.ok) latest.current(await response.json() as Completion, typed) }, () => {})
+        .then(async response => { if (response.ok) latest.current(await response.json() as Completion, typed) })
+        // It may be aborted while the body is read, too.
+        .catch(() => {})
     }, ASK_AFTER)
     pending.current = { timer, abort }
   }

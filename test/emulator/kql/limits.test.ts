@@ -62,20 +62,6 @@ t.test('a query that cannot stop by itself is ended, too', async t => {
   t.strictSame((await emulator.query('traces | project message')).rows, [['here']])
 })
 
-t.test('100,000 rows are filtered and summarized by time well within the limit of a query', async t => {
-  const own = await startEmulator()
-  t.teardown(() => own.close())
-  const line = (n: number): object => ({ ...trace(`line ${n}`), time: new Date(Date.UTC(2026, 0, 1, 0, Math.floor(n / 1_000))).toISOString() })
-  for (let from = 0; from < 100_000; from += 1_000) await post(own.url, Array.from({ length: 1_000 }, (_, index) => line(from + index)))
-  const query = 'traces | where message endswith "7" | summarize lines = count() by bin(timestamp, 10m) | order by timestamp asc'
-  // Loads the parser, and hands over the rows.
-  await own.query('traces | count')
-  const began = performance.now()
-  const { rows } = await own.query(query)
-  t.comment(`${Math.round(performance.now() - began)} ms`)
-  t.same(rows.map(([, lines]) => lines), Array.from({ length: 10 }, () => 1_000))
-})
-
 t.test('a query is cancelled by its signal', async t => {
   const gone = new AbortController()
   const query = emulator.query(ENDLESS, { signal: gone.signal })
