@@ -3,7 +3,6 @@
  * Each layer is the one before plus one thing, written as plainly as possible. All apps live in one process and answer
  * the same injected requests in turn; the measure is the process's CPU time, with the worker threads kept out of it.
  */
-import { setImmediate as turn } from 'node:timers/promises'
 import { writeFileSync } from 'node:fs'
 import { Worker } from 'node:worker_threads'
 import { ROOT_CONTEXT, SpanKind, context, trace } from '@opentelemetry/api'
@@ -14,13 +13,13 @@ import { BasicTracerProvider } from '@opentelemetry/sdk-trace-base'
 import fastify from 'fastify'
 import { Packer } from '../dist/delivery/pack.js'
 import appInsightsPlugin from '../dist/index.js'
+import { DROPPED, cpuPerRequest, inTurn } from './injected.mjs'
 import { spread } from './statistics.mjs'
 
 const ROUNDS = Number(process.argv[2] ?? 40)
 const REQUESTS = 1_500
 const BATCH = 256
-const NOWHERE = 'InstrumentationKey=00000000-0000-0000-0000-000000000000;IngestionEndpoint=http://127.0.0.1:1'
-const PLUGIN = { connectionString: NOWHERE, storageDirectory: false, maxQueueSize: 1, closeTimeout: 0 }
+const PATH = '/users/42'
 
 const LAYERS = [
   ['bare Fastify, one log line in the handler', 'nothing'],
@@ -125,7 +124,7 @@ function addLayers (app, layer, lines) {
 async function build (layer, options) {
   const lines = { emit () {}, last: '' }
   const app = fastify({ logger: { stream: { write (line) { lines.emit(line) } } } })
-  if (options !== undefined) await app.register(appInsightsPlugin, { ...PLUGIN, ...options })
+  if (options !== undefined) await app.register(appInsightsPlugin, { ...DROPPED, ...options })
   else addLayers(app, layer, lines)
   app.get('/users/:id', async request => {
     request.log.info({ userId: request.params.id }, 'user read')
@@ -135,40 +134,24 @@ async function build (layer, options) {
   return app
 }
 
-async function measure (app) {
-  const began = process.cpuUsage()
-  for (let n = 0; n < REQUESTS; n++) {
-    await app.inject('/users/42')
-    // inject() alone never lets the event loop turn.
-    if (n % 50 === 0) await turn()
-  }
-  const { user, system } = process.cpuUsage(began)
-  return (user + system) / REQUESTS
-}
-
+const titles = [...LAYERS, ...OURS].map(([title]) => title)
 const apps = []
-for (const [title, layer] of LAYERS) apps.push({ title, app: await build(layer), times: [] })
-for (const [title, options] of OURS) apps.push({ title, app: await build(undefined, options), times: [] })
-for (let warm = 0; warm < 3; warm++) for (const { app } of apps) await measure(app)
-for (let round = 0; round < ROUNDS; round++) {
-  // Each comes first in its turn: whoever follows another pays for its garbage.
-  for (let n = 0; n < apps.length; n++) {
-    const each = apps[(n + round) % apps.length]
-    each.times.push(await measure(each.app))
-  }
-}
+for (const [, layer] of LAYERS) apps.push(await build(layer))
+for (const [, options] of OURS) apps.push(await build(undefined, options))
+for (let warm = 0; warm < 3; warm++) for (const app of apps) await cpuPerRequest(app, PATH, REQUESTS)
+const all = await inTurn(apps, ROUNDS, PATH, REQUESTS)
 
 const rows = []
-for (const [index, { title, times }] of apps.entries()) {
-  const over = spread(times.map((time, round) => time - apps[0].times[round]))
+for (const [index, times] of all.entries()) {
+  const over = spread(times.map((time, round) => time - all[0][round]))
   // The two forms of the plugin are compared with the last layer.
-  const step = index === 0 ? undefined : spread(times.map((time, round) => time - apps[Math.min(index - 1, LAYERS.length - 1)].times[round]))
+  const step = index === 0 ? undefined : spread(times.map((time, round) => time - all[Math.min(index - 1, LAYERS.length - 1)][round]))
   const text = given => given === undefined ? '' : `${given.median.toFixed(1)} (${given.q1.toFixed(1)} – ${given.q3.toFixed(1)})`
-  const row = [title, index === 0 ? spread(times).median.toFixed(1) : over.median.toFixed(1), text(step)]
+  const row = [titles[index], index === 0 ? spread(times).median.toFixed(1) : over.median.toFixed(1), text(step)]
   rows.push(row)
-  console.log(`${row[1].padStart(6)} µs  ${row[2].padEnd(22)} ${title}`)
+  console.log(`${row[1].padStart(6)} µs  ${row[2].padEnd(22)} ${row[0]}`)
 }
-for (const { app } of apps) await app.close()
+for (const app of apps) await app.close()
 await sink.terminate()
 writeFileSync(new URL('results/floor.json', import.meta.url), `${JSON.stringify([{
   command: 'node bench/floor.mjs',

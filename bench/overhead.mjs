@@ -7,17 +7,18 @@
  */
 import { fork } from 'node:child_process'
 import { once } from 'node:events'
-import { setImmediate as turn, setTimeout as wait } from 'node:timers/promises'
+import { setTimeout as wait } from 'node:timers/promises'
 import { writeFileSync } from 'node:fs'
 import { Worker } from 'node:worker_threads'
 import { fileURLToPath } from 'node:url'
 import fastify from 'fastify'
 import appInsightsPlugin from '../dist/index.js'
+import { DROPPED, NOWHERE, cpuPerRequest, inTurn } from './injected.mjs'
+import { median } from './statistics.mjs'
 
 const ROUNDS = 40
 const REQUESTS = 1_500
 const CALLS = 300
-const NOWHERE = 'InstrumentationKey=00000000-0000-0000-0000-000000000000;IngestionEndpoint=http://127.0.0.1:1'
 const ALL = { logs: true, dependencies: true, metrics: true, exceptions: true }
 
 const PARTS = {
@@ -40,48 +41,25 @@ const [port] = await once(callee, 'message')
 
 async function build (options) {
   const app = fastify({ logger: { stream: { write () {} } } })
-  if (options !== undefined) await app.register(appInsightsPlugin, { connectionString: NOWHERE, storageDirectory: false, maxQueueSize: 1, closeTimeout: 0, ...options })
+  if (options !== undefined) await app.register(appInsightsPlugin, { ...DROPPED, ...options })
   app.get('/users/:id', async request => ({ id: request.params.id }))
   app.get('/call', async () => await (await fetch(`http://127.0.0.1:${port}/inner`)).text())
   await app.ready()
   return app
 }
 
-async function measure (app, url, count) {
-  const began = process.cpuUsage()
-  for (let n = 0; n < count; n++) {
-    await app.inject(url)
-    // inject() alone never lets the event loop turn, and what waits for a turn would pile up.
-    if (n % 50 === 0) await turn()
-  }
-  const { user, system } = process.cpuUsage(began)
-  return (user + system) / count
-}
-
-const median = values => values.toSorted((a, b) => a - b)[values.length >> 1]
-
 /** @param settle milliseconds between the start of the apps and the first measure */
 async function compare (variants, url, count, base, settle = 0) {
-  const apps = {}
-  for (const [name, options] of Object.entries(variants)) apps[name] = await build(options)
-  for (const app of Object.values(apps)) await measure(app, url, count)
+  const names = Object.keys(variants)
+  const apps = []
+  for (const name of names) apps.push(await build(variants[name]))
+  for (const app of apps) await cpuPerRequest(app, url, count)
   await wait(settle)
-  const times = Object.fromEntries(Object.keys(apps).map(name => [name, []]))
-  for (let round = 0; round < ROUNDS; round++) {
-    // Each comes first in its turn: whoever follows another pays for its garbage.
-    const names = Object.keys(apps)
-    for (let n = 0; n < names.length; n++) {
-      const name = names[(n + round) % names.length]
-      times[name].push(await measure(apps[name], url, count))
-    }
-  }
-  const rows = []
-  for (const [name, values] of Object.entries(times)) {
-    const ratio = median(values.map((value, round) => value / times[base][round]))
-    console.log(`  ${name.padEnd(26)} ${median(values).toFixed(1).padStart(7)} µs of CPU   ${ratio.toFixed(2)} ×`)
-    rows.push([name, median(values).toFixed(1), ratio.toFixed(2)])
-  }
-  for (const app of Object.values(apps)) await app.close()
+  const all = await inTurn(apps, ROUNDS, url, count)
+  const ofBase = all[names.indexOf(base)]
+  const rows = names.map((name, index) => [name, median(all[index]).toFixed(1), median(all[index].map((value, round) => value / ofBase[round])).toFixed(2)])
+  for (const [name, micros, ratio] of rows) console.log(`  ${name.padEnd(26)} ${micros.padStart(7)} µs of CPU   ${ratio} ×`)
+  for (const app of apps) await app.close()
   return rows
 }
 

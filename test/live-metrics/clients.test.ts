@@ -38,8 +38,9 @@ async function overTls (t: Test, emulator: Emulator): Promise<number> {
   return (server.address() as AddressInfo).port
 }
 
-async function service (t: Test, name: string, connectionString: string, livePort: number): Promise<string> {
-  const child = fork(join(FIXTURES, `live-${name}.cjs`), {
+/** @param program and its arguments */
+async function service (t: Test, name: string, [program, ...args]: string[], connectionString: string, livePort: number): Promise<string> {
+  const child = fork(join(FIXTURES, program!), args, {
     execArgv: [],
     stdio: ['ignore', 'pipe', 'inherit', 'ipc'],
     env: { ...process.env, ...QUIET, NODE_OPTIONS: '', NODE_EXTRA_CA_CERTS: CERTIFICATE, LIVE_PORT: String(livePort), OTEL_SERVICE_NAME: name, APPLICATIONINSIGHTS_CONNECTION_STRING: connectionString }
@@ -60,7 +61,8 @@ t.test("Azure's own clients show the same numbers as the plugin on the same load
   const port = await overTls(t, emulator)
   const ofOthers = emulator.connectionString.replace(/LiveEndpoint=.*/, `LiveEndpoint=https://localhost:${port}`)
   emulator.live.watch()
-  const others = await Promise.all(['classic', 'distro', 'applicationinsights3'].map(name => service(t, name, ofOthers, port)))
+  const programs = { classic: ['live-classic.cjs'], distro: ['live-distro.cjs', '@azure/monitor-opentelemetry'], applicationinsights3: ['live-distro.cjs', 'applicationinsights3'] }
+  const others = await Promise.all(Object.entries(programs).map(([name, program]) => service(t, name, program, ofOthers, port)))
   const app = fastify({ logger: false })
   await app.register(appInsightsPlugin, { connectionString: emulator.connectionString, serviceName: 'ours', logs: false })
   app.get('/bad', async (_request, reply) => await reply.code(500).send('done'))
