@@ -157,8 +157,7 @@ t.test("every js block in README.md and docs runs, or says why it can't", async 
   async function check (lane: number): Promise<void> {
     const emulator = await startEmulator()
     t.teardown(async () => await emulator.close())
-    const { NODE_OPTIONS: _, NODE_TEST_CONTEXT: __, ...inherited } = process.env
-    const runner = createRunner({ ...inherited, APPLICATIONINSIGHTS_CONNECTION_STRING: emulator.connectionString })
+    const runner = createRunner({ PATH: process.env.PATH, HOME: process.env.HOME, APPLICATIONINSIGHTS_CONNECTION_STRING: emulator.connectionString })
     t.teardown(() => runner.close())
     for (let block = blocks.shift(); block !== undefined; block = blocks.shift()) {
       const file = join(folder, `block-${lane}-${blocks.length}.mjs`)

@@ -11,6 +11,13 @@ const failures = []
 /** Files that failed beside others and passed alone. */
 const flaky = []
 
+/**
+ * What the plugin and its libraries read from the environment (CI, NODE_ENV, proxies, OTEL_*, APPLICATIONINSIGHTS_*) must
+ * come from the test, not from the machine.
+ */
+const KEPT = /^(?:PATH|HOME|USER|LOGNAME|SHELL|TERM|TZ|LANG|LC_\w+|TMPDIR|TEMP|TMP|npm_\w+|CHROMIUM_PATH|SEED|\w*(?:profile|root|data|comspec|pathext)\w*)$/i
+const environment = Object.fromEntries(Object.entries(process.env).filter(([name]) => KEPT.test(name)))
+
 /** Runs a command and shows its output when it ends, so that two don't mix. */
 async function step (name, ...args) {
   const start = Date.now()
@@ -26,7 +33,7 @@ async function step (name, ...args) {
 
 /** Runs test files with tap. A file that passes is one line; of one that fails, its failed assertions are shown. */
 async function unit (...args) {
-  const child = spawn('npm', ['run', '--silent', 'unit', '--', '--reporter=tap', ...args], { stdio: ['ignore', 'pipe', 'inherit'], shell: process.platform === 'win32' })
+  const child = spawn('npm', ['run', '--silent', 'unit', '--', '--reporter=tap', ...args], { env: environment, stdio: ['ignore', 'pipe', 'inherit'], shell: process.platform === 'win32' })
   const files = new Map()
   const total = { passed: 0, failed: 0 }
   let lines = []
