@@ -19,7 +19,8 @@ t.test('nestjs', async t => {
   }
   const { emulator, url, stop, output } = await serve(t, join(built, 'main.js'))
   for (const id of ['42', '0', '13']) await fetch(`${url}/books/${id}`)
-  await stop()
+  // Once it has shut down, Nest sends itself the signal again, this time without a handler.
+  await stop(true)
   const requests = emulator.items({ type: 'request' })
   t.same(requests.map(row => [row.name, row.resultCode, row.cloud_RoleName]), ['200', '404', '500'].map(code => ['GET /books/:id', code, 'library']), output())
   t.same(emulator.items(row => row.type === 'trace' && row.message?.startsWith('reading book') === true).map(row => row.operation_Id), requests.map(row => row.operation_Id), "Nest's lines belong to their requests")
