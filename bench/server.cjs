@@ -65,6 +65,7 @@ const commands = {
     return { mainMicros: now.main === undefined ? undefined : now.main - began.main, totalMicros: now.total - began.total }
   },
   stats: () => app.appInsights?.stats?.(),
+  memory: () => ({ ...process.memoryUsage(), resources: process.getActiveResourcesInfo().length }),
   async close () {
     const since = process.hrtime.bigint()
     await app.close()

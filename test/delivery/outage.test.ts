@@ -194,3 +194,29 @@ t.test('gzip, keep-alive and concurrent requests', async t => {
   t.equal(server.posts[5].headers['content-encoding'], 'gzip')
   t.ok(Date.now() - start < server.posts.length * server.latency / 2, `${server.posts.length} requests one after the other would take longer`)
 })
+
+t.test("compressed bodies have a request's rows close together, whatever else is in them", async t => {
+  const server = await ingestion()
+  t.teardown(server.close)
+  const posts: string[][] = []
+  const { script } = server
+  server.script = post => {
+    posts.push(post.items.map(item => String((item.data.baseData.properties as { id: string }).id)))
+    return script(post)
+  }
+  const { delivery, ids, request, log, error, dependency } = produce({ connectionString: server.connectionString, timing: { ...QUICK, compress: true } })
+  t.teardown(() => delivery.close(100))
+  for (let n = 0; n < 300; n++) {
+    request(`r${n}`)
+    if (n % 10 === 0) error(`e${n}`)
+    if (n % 7 === 0) dependency(`d${n}`)
+    if (n % 50 === 0) log(`l${n}`, '{"ver":1,"name":"Microsoft.ApplicationInsights.'.repeat(3) + '\u{1F600}')
+  }
+  t.match(await delivery.flush(10_000), { sent: ids.length, lost: 0 })
+  t.same([...server.accepted.values()].filter(times => times !== 1), [])
+  t.equal(server.accepted.size, ids.length)
+  // In order of kind they would be hundreds of rows apart.
+  const apart = posts.flatMap(rows => rows.filter(id => id.endsWith('-request')).map(id => Math.abs(rows.indexOf(id) - rows.indexOf(id.replace('-request', '-line')))))
+  t.ok(Math.max(...posts.map(({ length }) => length)) > 200)
+  t.ok(Math.max(...apart) < 64, `${Math.max(...apart)} rows apart`)
+})
