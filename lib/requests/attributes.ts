@@ -1,6 +1,7 @@
 /** Request → its attributes, named as in OpenTelemetry's HTTP conventions. */
 import type { Socket } from 'node:net'
 import type { Attributes } from '@opentelemetry/api'
+import type { FastifyRequest } from 'fastify'
 import { cut } from '../rows/cut'
 import type { Config } from '../options'
 import type { Connection } from './connection'
@@ -14,9 +15,8 @@ import type { Redactor } from '../rows/redaction'
 export const MAX_URL = 2_048
 
 /** Writes the attributes of a request's row, including the headers chosen in the options. */
-export function requestAttributes ({ tracing, request, reply, route, connection }: RequestOperation, status: number | undefined, attributes: Attributes): void {
+export function requestAttributes ({ tracing, reply, route, connection }: RequestOperation, { raw }: FastifyRequest, status: number | undefined, attributes: Attributes): void {
   const { config, telemetry } = tracing
-  const { raw } = request
   httpAttributes(raw, connection, route, telemetry, attributes)
   if (status !== undefined) attributes['http.response.status_code'] = status
   for (const name of config.requests.headers) {

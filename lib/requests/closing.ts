@@ -1,4 +1,5 @@
 /** The end of a request → its row and its metrics, exactly once: response, abort and shutdown race. */
+import type { FastifyRequest } from 'fastify'
 import { isSynthetic, requestAttributes } from './attributes'
 import { knownMethod } from '../rows/methods'
 import { RequestOperation, type Response } from './operation'
@@ -19,34 +20,36 @@ export function closeResponse (this: Response): void {
 /** A request that is sampled out gets no row, but metrics count it. */
 export function countResponse (this: Response): void {
   const operation = this[kOperation]
-  if (!(operation instanceof RequestOperation)) return
-  const { outcome } = operation
-  countRequest(operation, outcome, isSuccess(operation.tracing, outcome, operation.request), operation.elapsed)
+  if (!(operation instanceof RequestOperation) || operation.request === undefined) return
+  const { tracing, request, outcome, elapsed } = operation
+  countRequest(operation, request, outcome, isSuccess(tracing, outcome, request), elapsed)
+  operation.release()
 }
 
 export function closeOperation (operation: RequestOperation): void {
-  const { tracing, request, span, elapsed } = operation
+  const { tracing, request, span } = operation
   const { config, exceptions, telemetry } = tracing
   // Only the first caller finds the operation in the set, so it closes only once.
-  if (!telemetry.open.delete(operation)) return
-  const { outcome } = operation
+  if (!telemetry.open.delete(operation) || request === undefined) return
+  const { elapsed, outcome } = operation
   exceptions?.reportPending(operation, statusOfReply(operation))
   const success = isSuccess(tracing, outcome, request)
 
-  enrich(operation)
+  enrich(operation, request)
   telemetry.enrich(span, operation)
   const attributes = writableAttributes(span)
-  if (attributes !== undefined) requestAttributes(operation, outcome.status, attributes)
+  if (attributes !== undefined) requestAttributes(operation, request, outcome.status, attributes)
   setStatus(span, outcome.status, success)
   const slow = config.keepSlowerThan !== undefined && elapsed > config.keepSlowerThan
   if (slow || (!success && (config.keepErrors || operation.ignored))) operation.keepAnyway()
   if (!operation.ignored || operation.forceKeep) {
-    countRequest(operation, outcome, success, elapsed)
+    countRequest(operation, request, outcome, success, elapsed)
     if (telemetry.metrics !== undefined) markCounted(span)
   }
   telemetry.live?.skip(span)
   operation.decide(operation.forceKeep || (isForAzure(span) && !operation.ignored))
   span.end()
+  operation.release()
 }
 
 /** The status that the app answered with, even if the client was already gone. */
@@ -55,7 +58,7 @@ function statusOfReply ({ reply, connection }: RequestOperation): number {
   return reply.raw.headersSent ? reply.raw.statusCode : statusWritten(connection.socket) ?? reply.raw.statusCode
 }
 
-function countRequest ({ tracing, request, connection, chartName }: RequestOperation, { status }: Outcome, success: boolean, duration: number): void {
+function countRequest ({ tracing, connection, chartName }: RequestOperation, request: FastifyRequest, { status }: Outcome, success: boolean, duration: number): void {
   count(tracing.telemetry, request.raw, connection.scheme, chartName, status, success, duration)
 }
 
@@ -64,8 +67,8 @@ export function count ({ live, metrics }: Instance, raw: RawRequest, scheme: str
   metrics?.request({ method: knownMethod(raw.method), route, scheme, status, success, synthetic: isSynthetic(raw), duration })
 }
 
-function enrich (operation: RequestOperation): void {
-  const { tracing: { config }, request, reply } = operation
+function enrich (operation: RequestOperation, request: FastifyRequest): void {
+  const { tracing: { config }, reply } = operation
   if (reply === undefined) return
   const properties = config.requests.enrich?.(request, reply)
   if (properties !== undefined) operation.attributes = { ...operation.attributes, ...toAttributes(properties) }

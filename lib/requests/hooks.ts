@@ -25,9 +25,9 @@ function openRequest (this: FastifyInstance, request: FastifyRequest, reply: Fas
   enter(opened(this, request, reply), done)
 }
 
-function enterValidation (this: FastifyInstance, request: FastifyRequest, _reply: FastifyReply, done: Done): void {
+function enterValidation (this: FastifyInstance, request: FastifyRequest, reply: FastifyReply, done: Done): void {
   const operation = operationOfRequest(request)
-  if (operation instanceof RequestOperation) followLogger(tracingOf(this), request, operation)
+  if (operation instanceof RequestOperation) followLogger(tracingOf(this), request, reply, operation)
   enter(operation, done)
 }
 

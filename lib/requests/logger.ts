@@ -1,11 +1,11 @@
 /** The request's logger ↔ its operation, so that a line finds its request even if the async context is lost. */
-import type { FastifyRequest } from 'fastify'
+import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { RequestOperation, Response, WithOperation } from './operation'
 import type { RequestTracing } from './tracing'
 import { kOperation } from '../tracing/operation'
 
 /** Child loggers inherit the operation. */
-export function correlateLogger (tracing: RequestTracing, request: FastifyRequest, operation: RequestOperation): void {
+export function correlateLogger (tracing: RequestTracing, request: FastifyRequest, reply: FastifyReply | undefined, operation: RequestOperation): void {
   const { fastify, isBoundTo } = tracing
   const logger = request.log as unknown as WithOperation
   operation.logger = logger
@@ -17,14 +17,14 @@ export function correlateLogger (tracing: RequestTracing, request: FastifyReques
   }
   logger[kOperation] = operation
   // The app may serialize, redact or replace the id. Only the second request shows whether each one has its own logger.
-  if (!isBoundTo(logger, request.id) && !hasOwnLoggers(tracing, logger)) operation.reply?.raw.on('close', releaseLogger)
+  if (!isBoundTo(logger, request.id) && !hasOwnLoggers(tracing, logger)) reply?.raw.on('close', releaseLogger)
 }
 
 /** Ties the operation to the new logger if the app has replaced `request.log`. */
-export function followLogger (tracing: RequestTracing, request: FastifyRequest, operation: RequestOperation): void {
+export function followLogger (tracing: RequestTracing, request: FastifyRequest, reply: FastifyReply, operation: RequestOperation): void {
   if (operation.logger === request.log) return
   tracing.onLogger?.(request.log)
-  correlateLogger(tracing, request, operation)
+  correlateLogger(tracing, request, reply, operation)
 }
 
 function hasOwnLoggers (tracing: RequestTracing, logger: object): boolean {

@@ -37,12 +37,13 @@ export function openOperation (tracing: RequestTracing, request: FastifyRequest,
   const connection = connectionOf(request, reply?.raw, keepsAddress)
   const operation = new RequestOperation(tracing, request, reply, name, route, origin, connection, ignored)
   if (isSilent) tracing.telemetry.ignored++
-  else awaitEnd(operation)
+  else awaitEnd(operation, request)
 
   ;(request as WithOperation)[kOperation] = operation
   if (reply !== undefined) (reply.raw as Response)[kOperation] = operation
   tracing.onLogger?.(request.log)
-  correlateLogger(tracing, request, operation)
+  correlateLogger(tracing, request, reply, operation)
+  if (isSilent || !awaitsEnd(operation)) operation.release()
   return operation
 }
 
@@ -81,7 +82,7 @@ function takeBaggage (operation: RequestOperation): void {
 }
 
 /** The response's close event ends the operation. An upgraded connection is answered on its socket instead. */
-function awaitEnd (operation: RequestOperation): void {
+function awaitEnd (operation: RequestOperation, request: FastifyRequest): void {
   const { tracing: { telemetry }, reply, decision, span } = operation
   const isDropped = decision === RowDecision.Drop
   if (isDropped) telemetry.sampledOut++
@@ -92,12 +93,17 @@ function awaitEnd (operation: RequestOperation): void {
   }
   if (reply === undefined) return
   if (!isDropped) reply.raw.on('close', closeResponse)
-  else if (telemetry.metrics !== undefined || telemetry.live !== undefined) reply.raw.on('close', countResponse)
-  if (isUpgrade(operation)) awaitHandshake(operation)
+  else if (awaitsEnd(operation)) reply.raw.on('close', countResponse)
+  if (isUpgrade(request)) awaitHandshake(operation)
+}
+
+/** Nothing is said about the end of a request that has no row and is not counted. */
+function awaitsEnd ({ tracing: { telemetry }, decision }: RequestOperation): boolean {
+  return decision !== RowDecision.Drop || telemetry.metrics !== undefined || telemetry.live !== undefined
 }
 
 /** Node sets `upgrade` on the message if the server listens for `upgrade` events. Injected messages don't have it. */
-function isUpgrade ({ request: { raw } }: RequestOperation): boolean {
+function isUpgrade ({ raw }: FastifyRequest): boolean {
   return (raw as { upgrade?: boolean }).upgrade ?? (raw.headers.upgrade !== undefined)
 }
 
@@ -108,6 +114,6 @@ function awaitHandshake (operation: RequestOperation): void {
   watchStatusLine(socket, status => {
     if (status !== SWITCHING_PROTOCOLS) return
     if (operation.decision !== RowDecision.Drop) closeOperation(operation)
-    else countResponse.call(operation.reply!.raw.off('close', countResponse))
+    else if (operation.reply !== undefined) countResponse.call(operation.reply.raw.off('close', countResponse))
   })
 }

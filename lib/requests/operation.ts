@@ -34,9 +34,10 @@ export interface SpanOrigin {
 
 export class RequestOperation extends Operation {
   readonly tracing: RequestTracing
-  readonly request: FastifyRequest
-  /** Undefined if the client left before any of our hooks ran. */
-  readonly reply: FastifyReply | undefined
+  /** Undefined once the operation has ended. */
+  request: FastifyRequest | undefined
+  /** Undefined if the client left before any of our hooks ran, and once the operation has ended. */
+  reply: FastifyReply | undefined
   readonly route: string
   readonly connection: Connection
   /** Whether onResponse ran after the response had ended. */
@@ -51,14 +52,20 @@ export class RequestOperation extends Operation {
     this.connection = connection
   }
 
-  /** Milliseconds since Fastify got the request. */
+  /** A kept-alive connection remembers the context of its last request. It must not keep the request's body too. */
+  release (): void {
+    this.request = undefined
+    this.reply = undefined
+  }
+
+  /** Milliseconds since Fastify got the request; 0 once it has ended. */
   get elapsed (): number {
-    return this.reply?.elapsedTime ?? sinceArrival(this.request.raw)
+    return this.reply?.elapsedTime ?? (this.request === undefined ? 0 : sinceArrival(this.request.raw))
   }
 
   /** The name that charts split by: the route, or the app's name for the operation. */
   get chartName (): string {
-    if (!this.isRenamed) return this.route
+    if (!this.isRenamed || this.request === undefined) return this.route
     const method = `${knownMethod(this.request.raw.method)} `
     return this.name.startsWith(method) ? this.name.slice(method.length) : this.name
   }

@@ -16,7 +16,7 @@ import { statusWritten, watchStatusLine } from './status-line'
 import type { RequestTracing } from './tracing'
 import { kOperation } from '../tracing/operation'
 
-/** The last response of a connection. */
+/** The response that a connection is waiting for. A finished one would keep its request and its body for as long as the connection is idle. */
 const kResponse = Symbol('fastify-app-insights.response')
 interface WithResponse { [kResponse]?: Response }
 
@@ -32,7 +32,9 @@ export function traceUnrouted (tracing: RequestTracing): () => void {
   }
 
   function onHttpFinish (message: unknown): void {
-    const { request, response, server } = message as { request: IncomingMessage, response: Response, server: Server }
+    const { request, response, server, socket } = message as { request: IncomingMessage, response: Response, server: Server, socket: WithResponse }
+    // With pipelining, the next one may have begun.
+    if (socket[kResponse] === response) socket[kResponse] = undefined
     if (response[kOperation] === undefined && isServerOf(fastify, server)) awaitHooks(tracing, request, response)
   }
 
