@@ -5,12 +5,11 @@
  */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { readdirSync } from 'node:fs'
+import { readFileSync, readdirSync } from 'node:fs'
 import { createInterface } from 'node:readline'
 
-// As in package.json for tap, in seconds.
-const TIMEOUT = 180
-const LANES = 4
+// In seconds, and how many files run side by side.
+const { timeout, jobs, 'node-arg': nodeArgs } = JSON.parse(readFileSync('package.json', 'utf8')).tap
 const seconds = start => `${((Date.now() - start) / 1_000).toFixed(0)} s`
 const failures = []
 /** Files that failed beside others and passed alone. */
@@ -20,7 +19,7 @@ const flaky = []
  * What the plugin and its libraries read from the environment (CI, NODE_ENV, proxies, OTEL_*, APPLICATIONINSIGHTS_*) must
  * come from the test, not from the machine.
  */
-const KEPT = /^(?:PATH|HOME|USER|LOGNAME|SHELL|TERM|TZ|LANG|LC_\w+|TMPDIR|TEMP|TMP|npm_\w+|CHROMIUM_PATH|SEED|\w*(?:profile|root|data|comspec|pathext)\w*)$/i
+const KEPT = /^(?:PATH|HOME|USER|LOGNAME|SHELL|TERM|TZ|LANG|LC_\w+|TMPDIR|TEMP|TMP|npm_\w+|CHROMIUM_PATH|FAI_TEST_NODE|SEED|\w*(?:profile|root|data|comspec|pathext)\w*)$/i
 const environment = Object.fromEntries(Object.entries(process.env).filter(([name]) => KEPT.test(name)))
 
 /** Runs a command and shows its output when it ends, so that two don't mix. */
@@ -30,7 +29,7 @@ async function step (name, ...args) {
   let output = ''
   child.stdout.on('data', text => { output += text })
   child.stderr.on('data', text => { output += text })
-  const code = await new Promise(resolve => { child.on('close', resolve) })
+  const [code] = await once(child, 'close')
   if (code !== 0) failures.push(name)
   console.log(`${code === 0 ? 'ok' : 'not ok'} - ${name} (${seconds(start)})${output === '' ? '' : `\n${output.trimEnd()}`}`)
   return code === 0
@@ -52,9 +51,9 @@ async function unit (files, lanes) {
 
 async function testFile (file) {
   const start = Date.now()
-  const child = spawn(process.execPath, ['--import=tsx', file], { env: { ...environment, TAP_TIMEOUT: String(TIMEOUT) }, stdio: ['ignore', 'pipe', 'inherit'] })
+  const child = spawn(process.execPath, [...nodeArgs, file], { env: { ...environment, TAP_TIMEOUT: String(timeout) }, stdio: ['ignore', 'pipe', 'inherit'] })
   // tap ends the tests of a file in time, but a process may hang afterwards.
-  const timer = setTimeout(() => child.kill('SIGKILL'), (TIMEOUT + 30) * 1_000)
+  const timer = setTimeout(() => child.kill('SIGKILL'), (timeout + 30) * 1_000)
   const lines = []
   let passed = 0
   let failed = 0
@@ -94,7 +93,7 @@ await Promise.all([
 ])
 if (failures.length > 0) end({ passed: 0, failed: failures.length })
 
-const first = await unit(testFiles(), LANES)
+const first = await unit(testFiles(), jobs)
 const failed = [...first].filter(([, { isFailed }]) => isFailed).map(([file]) => file)
 if (failed.length > 0) console.log(`\nOnce more, one at a time: ${failed.join(' ')}`)
 const second = await unit(failed, 1)

@@ -2,7 +2,7 @@
 import type { Resource } from '@opentelemetry/resources'
 import type { Connection } from '../../options/connection-string'
 import { add, countsOf, type Counts } from '../counters'
-import { type Counted, Scratch, bodiesOf } from './bodies'
+import { bodiesOf, type Counted } from './bodies'
 import { loadExporters, type Exporters } from './exporters'
 import { emptyUnpacked, unpack } from './unpack'
 
@@ -12,13 +12,13 @@ export class ExporterUnavailable extends Error {}
 export class Converter {
   readonly #connection: Connection
   readonly #statsbeat: boolean
-  readonly #scratch: Scratch | undefined
+  readonly #compress: boolean
   #exporters: Exporters | undefined
 
   constructor (connection: Connection, statsbeat: boolean, compress: boolean) {
     this.#connection = connection
     this.#statsbeat = statsbeat
-    this.#scratch = compress ? new Scratch() : undefined
+    this.#compress = compress
   }
 
   /**
@@ -32,7 +32,7 @@ export class Converter {
     for (const each of sealed.split('\n')) unpack(each, resource, unpacked)
     const counts = countsOf()
     for (const some of [unpacked.spanCounts, unpacked.recordCounts, unpacked.metricCounts]) add(counts, some)
-    return { bodies: await bodiesOf(unpacked, exporters, this.#scratch), counts }
+    return { bodies: await bodiesOf(unpacked, exporters, this.#compress), counts }
   }
 
   #load (): Exporters {
