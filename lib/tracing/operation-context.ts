@@ -1,6 +1,5 @@
 /** An operation and its span → the OpenTelemetry context that its code runs in. */
 import { type Context, type Span, createContextKey, trace } from '@opentelemetry/api'
-import type { Operation } from './operation'
 
 /** The operation of an OpenTelemetry context. */
 export const kContextOperation = createContextKey('fastify-app-insights.operation')
@@ -14,12 +13,12 @@ const kSpan = keyOfSpan()
  */
 export class OperationContext implements Context {
   readonly #parent: Context
-  readonly #operation: Operation
+  readonly #operation: object
   readonly #span: Span
   /** The same, made by the API: the first one that is derived from it needs it. */
   #base: Context | undefined = undefined
 
-  constructor (parent: Context, operation: Operation, span: Span) {
+  constructor (parent: Context, operation: object, span: Span) {
     this.#parent = parent
     this.#operation = operation
     this.#span = span
