@@ -307,29 +307,3 @@ t.test("the plugin's own messages are not telemetry", async t => {
   t.match(destination.lines.filter(line => line.includes('logs.filter failed')).length, 1, 'it is told once')
   t.notMatch(wire(rows.all), 'logs.filter failed')
 })
-
-t.test("OpenTelemetry diagnostics logged by the app don't feed back", async t => {
-  const { diag, DiagLogLevel } = await import('@opentelemetry/api')
-  const emulator = await startEmulator()
-  t.teardown(async () => await emulator.close())
-  for (const worker of [false, true]) {
-    const app = fastify({ logger: { level: 'trace', stream: sink() } })
-    const said: string[] = []
-    const say = (message: string): void => { said.push(message); app.log.info(message) }
-    // Live Metrics say once that they are not available, whenever that is: on a busy machine in the middle of this.
-    await app.register(appInsightsPlugin, { connectionString: emulator.connectionString, storageDirectory: false, worker, liveMetrics: false })
-    diag.setLogger({ error: say, warn: say, info: say, debug: say, verbose: say }, { logLevel: DiagLogLevel.ALL, suppressOverrideMessage: true })
-    t.teardown(() => diag.disable())
-    app.get('/', async request => { request.log.info('hello') })
-    await app.inject('/')
-    await app.appInsights.flush()
-    // Its one message on loading is sent like any other line.
-    await app.appInsights.flush()
-    const before = emulator.items({ type: 'trace' }).length
-    for (let i = 0; i < 3; i++) await app.appInsights.flush()
-    t.equal(emulator.items({ type: 'trace' }).length, before, 'no export causes another')
-    diag.disable()
-    await app.close()
-    t.ok(said.length > 0)
-  }
-})
