@@ -8,6 +8,7 @@ import { createHttpHeaders } from '@azure/core-rest-pipeline'
 import { ROOT_CONTEXT, SpanKind, createContextKey } from '@opentelemetry/api'
 import { resourceFromAttributes } from '@opentelemetry/resources'
 import { BasicTracerProvider } from '@opentelemetry/sdk-trace-base'
+import { attributeKeeper, keepNextTickFast, quickenExports } from '../dist/v8.js'
 import { median } from './statistics.mjs'
 
 const kFirst = createContextKey('first')
@@ -69,6 +70,60 @@ async function conversion (attributes) {
   return median(times)
 }
 
+/** Nanoseconds of a call, before and after full collections that find none of its objects alive. */
+async function aroundCollections (run) {
+  const rounds = async () => {
+    const times = []
+    for (let round = 0; round < 30; round++) {
+      const began = process.hrtime.bigint()
+      await run(5_000)
+      times.push(Number(process.hrtime.bigint() - began) / 5_000)
+      await turn()
+    }
+    return median(times.slice(10))
+  }
+  await rounds()
+  const before = await rounds()
+  for (let n = 0; n < 6; n++) {
+    globalThis.gc()
+    await rounds()
+  }
+  return `${before.toFixed(0)} ns, and ${(await rounds()).toFixed(0)} ns after six full collections`
+}
+
+function ticks (count) {
+  return new Promise(resolve => {
+    const next = () => {
+      if (--count === 0) resolve()
+      else process.nextTick(next)
+    }
+    process.nextTick(next)
+  })
+}
+
+const keys = { origin: 'otel.span.parent.origin', result: 'otel.span.sampling_result' }
+
+/** @param counter as the SDK calls it for each span */
+function literals (counter) {
+  const count = result => { counter.add(1, { [keys.origin]: 'none', [keys.result]: result }) }
+  return async calls => { for (let n = 0; n < calls; n++) count(n % 2 === 0 ? 'DROP' : 'RECORD_ONLY') }
+}
+
+/** @param quicken called before the SDK has run anything */
+async function spansWith (quicken) {
+  quicken()
+  const tracer = new BasicTracerProvider().getTracer('upstream')
+  const run = count => { for (let n = 0; n < count; n++) tracer.startSpan('GET /users/:id', { kind: SpanKind.SERVER }).end() }
+  for (let n = 0; n < 10; n++) run(5_000)
+  const times = []
+  for (let round = 0; round < 40; round++) {
+    const began = process.hrtime.bigint()
+    run(5_000)
+    times.push(Number(process.hrtime.bigint() - began) / 5_000)
+  }
+  return `${median(times).toFixed(0)} ns to start and end it`
+}
+
 process.env.APPLICATIONINSIGHTS_STATSBEAT_DISABLED = 'true'
 process.env.APPLICATION_INSIGHTS_NO_STATSBEAT = 'true'
 process.env.APPLICATIONINSIGHTS_SDKSTATS_DISABLED = 'true'
@@ -76,7 +131,16 @@ const MEASURES = {
   'contexts of the API': async () => told(await collections(ROOT_CONTEXT)),
   'contexts with methods on the prototype': async () => told(await collections(new PrototypeContext())),
   'a span without service.instance.id': async () => `${(await conversion({ 'service.name': 'shop' })).toFixed(1)} µs to convert it`,
-  'a span with service.instance.id': async () => `${(await conversion({ 'service.name': 'shop', 'service.instance.id': 'one' })).toFixed(1)} µs to convert it`
+  'a span with service.instance.id': async () => `${(await conversion({ 'service.name': 'shop', 'service.instance.id': 'one' })).toFixed(1)} µs to convert it`,
+  'process.nextTick': () => aroundCollections(ticks),
+  'process.nextTick, one of its objects alive': async () => {
+    keepNextTickFast()
+    return await aroundCollections(ticks)
+  },
+  'an object literal with two computed keys': () => aroundCollections(literals({ add () {} })),
+  'an object literal with two computed keys, the first one alive': () => aroundCollections(literals(attributeKeeper().getMeter('').createCounter(''))),
+  'a span, the SDK as it is': () => spansWith(() => {}),
+  'a span, the SDK with quick exports': () => spansWith(quickenExports)
 }
 
 function told ({ milliseconds, heap }) {

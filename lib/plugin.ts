@@ -22,6 +22,7 @@ import { watch } from './shutdown'
 import { warnOfApiCopies } from './tracing/api-copies'
 import { register } from './tracing/instrumentations'
 import { LoadedModules } from './tracing/loaded-modules'
+import { keepNextTickFast } from './v8'
 import { type Warn, messageOf, once } from './warnings'
 
 // The plugin's own messages may contain the message of one of the app's errors.
@@ -64,6 +65,7 @@ function startWith (config: Config | undefined, fastify: FastifyInstance, { warn
 }
 
 function start (fastify: FastifyInstance, config: Config, warn: Warn, warnOnce: Warn): void {
+  keepNextTickFast()
   const log = quietChild(fastify.log)
   const telemetry = new Instance(config, warn, warnOnce, instance => startExceptions(fastify.log, config, instance))
   const redaction = createRedaction(config, telemetry.redactor)

@@ -5,6 +5,7 @@ import { type LogRecordProcessor, LoggerProvider } from '@opentelemetry/sdk-logs
 import { BasicTracerProvider, type Sampler, type SpanProcessor } from '@opentelemetry/sdk-trace-base'
 import { pooledIds } from './ids'
 import type { Role } from './resource'
+import { attributeKeeper, quickenExports } from '../v8'
 
 export interface Providers {
   readonly resource: Resource
@@ -30,6 +31,7 @@ export function limitsOf (signal: 'SPAN' | 'LOGRECORD'): Limits {
 }
 
 export function createProviders ({ attributes }: Role, sampler: Sampler, spanProcessors: SpanProcessor[], logRecordProcessors: LogRecordProcessor[]): Providers {
+  quickenExports()
   const resource = resourceFromAttributes(attributes)
   const [spans, records] = [limitsOf('SPAN'), limitsOf('LOGRECORD')]
   return {
@@ -39,6 +41,7 @@ export function createProviders ({ attributes }: Role, sampler: Sampler, spanPro
       resource,
       sampler,
       idGenerator: pooledIds,
+      meterProvider: attributeKeeper(),
       spanLimits: { attributeCountLimit: spans.count, attributeValueLengthLimit: spans.valueLength },
       spanProcessors
     }),

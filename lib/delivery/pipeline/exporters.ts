@@ -14,6 +14,7 @@ import { PROCESSED } from '../../rows/attribute-names'
 import { fit, type Item } from '../../rows/gate'
 import { normalizedVariables } from '../http/proxy'
 import { suppressTracing } from '@opentelemetry/core'
+import { quickenExports } from '../../v8'
 import { describeQueues } from './messaging'
 
 /** Converts one batch at a time: it is all computation, so concurrency wouldn't help. */
@@ -69,6 +70,7 @@ function addGate (exporter: object, prepare?: (items: Item[]) => void): void {
 export function loadExporters (connection: Connection, statsbeat: boolean): Exporters {
   const { createHttpHeaders } = require('@azure/core-rest-pipeline') as typeof RestPipeline
   const azure = require('@azure/monitor-opentelemetry-exporter') as typeof Azure
+  quickenExports()
   let body: string | null = null
 
   const httpClient: HttpClient = {

@@ -1,0 +1,53 @@
+/**
+ * What V8 forgets or never learns unless it gets a hint. None of it changes what code does, only how fast.
+ * `node bench/upstream.mjs` measures each of them.
+ */
+import { executionAsyncResource } from 'node:async_hooks'
+import { type Counter, type Meter, type MeterProvider, createNoopMeter } from '@opentelemetry/api'
+
+const { nextTick } = process
+let tick: Record<symbol, unknown> | undefined
+
+/**
+ * An object literal with computed keys (`{ [key]: value }`) becomes several times slower for the rest of the process once
+ * a full collection finds no such object alive: with the objects go their hidden classes, and V8 then calls its runtime
+ * for each key. `process.nextTick` has such a literal (Node.js 20 to 26), and Fastify calls it several times for each
+ * request. One of its objects that stays alive prevents it.
+ */
+export function keepNextTickFast (): void {
+  if (tick !== undefined) return
+  nextTick(() => {
+    tick = executionAsyncResource() as Record<symbol, unknown>
+    // The stores of the AsyncLocalStorages that are active now must not live as long.
+    for (const key of Object.getOwnPropertySymbols(tick)) if (typeof tick[key] === 'object') tick[key] = undefined
+  })
+}
+
+/**
+ * For the SDK's metrics of itself, which nobody reads: the same as none, but it keeps the first attributes of each
+ * counter. The SDK makes them with computed keys, for every span: see `keepNextTickFast`.
+ */
+export function attributeKeeper (): MeterProvider {
+  const keeper = (): Counter => {
+    let kept: unknown
+    return { add (_value, attributes) { kept ??= attributes } }
+  }
+  const meter: Meter = Object.assign(Object.create(createNoopMeter()) as Meter, { createCounter: keeper, createUpDownCounter: keeper })
+  return { getMeter: () => meter }
+}
+
+const GETTERS = /[\\/]node_modules[\\/]@(?:azure|opentelemetry|typespec)[\\/]/
+
+/**
+ * The index files of these packages re-export by getters, which V8 keeps in a dictionary: 20 ns for each use, and their
+ * code has a use per call. An object that serves as a prototype gets ordinary properties when it is enumerated.
+ * Runs no getter. Has no effect in a bundle, where there are no such objects.
+ */
+export function quickenExports (): void {
+  for (const path of Object.keys(require.cache ?? {})) {
+    const exports: unknown = GETTERS.test(path) ? require.cache[path]?.exports : undefined
+    if (typeof exports !== 'object' || exports === null) continue
+    // eslint-disable-next-line no-unreachable-loop -- the first step is enough
+    for (const _ in Object.create(exports)) break // eslint-disable-line @typescript-eslint/no-unused-vars
+  }
+}
