@@ -156,7 +156,7 @@ for (const name of ['floor.json', 'overhead.json', 'log-line.json', 'soak.json']
 
 if (results.load[150]) {
   section('Full load',
-    `${settings.connections} connections, sending the next request as soon as a response arrives, for ${settings.seconds} s; medians of ${settings.rounds} rounds, with the lowest and highest in parentheses. Keep three things in mind: dropping rows means less work; the load generator and the endpoint run on the same ${machine.cores} cores; and bare Fastify keeps the generator so busy that it never sleeps, while a slower app has to wake it again and again, which costs kernel time on the main thread (11 of the 32 µs by which this plugin was above bare Fastify in a run measured with \`perf\`).`,
+    `${settings.connections} connections, sending the next request as soon as a response arrives, for ${settings.seconds} s; medians of ${settings.rounds} rounds, with the lowest and highest in parentheses. Keep three things in mind: dropping rows means less work; the load generator and the endpoint run on the same ${machine.cores} cores; and bare Fastify keeps the generator so busy that it never sleeps, while a slower app has to wake it again and again, which costs kernel time on the main thread (6 to 10 of the 54 to 62 µs by which this plugin was above bare Fastify in two runs measured with \`perf\`).`,
     table(['', 'requests/s', 'of bare', 'main thread over bare, µs', 'main thread, times bare', 'p50 ms', 'p99 ms', 'event loop delay p99 ms', 'RSS MB'],
       names.map(name => {
         const found = load(150)[name]

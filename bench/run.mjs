@@ -41,7 +41,7 @@ const { peers: known } = createRequire(import.meta.url)('./peers.cjs')
 
 const settings = given.quick
   ? { rounds: 1, seconds: 1.5, warmup: 0.8, aging: { times: 5, count: 128 }, connections: 32, latencies: [150], latencyRounds: 1, bursts: { latency: 150, rounds: 3, burst: 512, warmup: 1 }, rate: 1_000, pacedRounds: 0, startUps: 0, outage: { rate: 200, before: 2, outage: 6, after: [5, 8] }, closeLimit: 8_000, successor: 4 }
-  : { rounds: 5, seconds: 8, warmup: 2, aging: { times: 10, count: 256 }, connections: 32, latencies: [150, 50, 0], latencyRounds: 2, bursts: { latency: 150, rounds: 40, burst: 512, warmup: 4 }, rate: 1_000, pacedRounds: 3, startUps: 15, outage: { rate: 500, before: 5, outage: 20, after: [30, 120] }, closeLimit: 120_000, successor: 20 }
+  : { rounds: 5, seconds: 8, warmup: 2, aging: { times: 10, count: 256 }, connections: 32, latencies: [150, 50, 0], latencyRounds: 2, bursts: { latency: 150, rounds: 40, burst: 512, warmup: 4 }, rate: 1_000, pacedRounds: 5, startUps: 15, outage: { rate: 500, before: 5, outage: 20, after: [30, 120] }, closeLimit: 120_000, successor: 20 }
 if (given.rounds !== undefined) settings.rounds = Number(given.rounds)
 
 const earlier = given.into === undefined ? undefined : JSON.parse(readFileSync(given.into, 'utf8'))

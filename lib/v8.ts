@@ -4,9 +4,12 @@
  */
 import { executionAsyncResource } from 'node:async_hooks'
 import { type Counter, type Meter, type MeterProvider, createNoopMeter } from '@opentelemetry/api'
+import { attempt } from './rows/hostile'
 
 const { nextTick } = process
-let tick: Record<symbol, unknown> | undefined
+let tick: TickObject | undefined
+
+interface TickObject { callback?: unknown, [key: symbol]: unknown }
 
 /**
  * An object literal with computed keys (`{ [key]: value }`) becomes several times slower for the rest of the process once
@@ -15,12 +18,16 @@ let tick: Record<symbol, unknown> | undefined
  * request. One of its objects that stays alive prevents it.
  */
 export function keepNextTickFast (): void {
-  if (tick !== undefined) return
-  nextTick(() => {
-    tick = executionAsyncResource() as Record<symbol, unknown>
-    // The stores of the AsyncLocalStorages that are active now must not live as long.
-    for (const key of Object.getOwnPropertySymbols(tick)) if (typeof tick[key] === 'object') tick[key] = undefined
-  })
+  if (tick === undefined) nextTick(keepTick)
+}
+
+function keepTick (): void {
+  const current = executionAsyncResource() as TickObject
+  // Something else may run the callback: a test may have replaced nextTick before this file was loaded.
+  if (tick !== undefined || current.callback !== keepTick) return
+  tick = current
+  // The stores of the AsyncLocalStorages that are active now must not live as long.
+  for (const key of Object.getOwnPropertySymbols(tick)) if (typeof tick[key] === 'object') tick[key] = undefined
 }
 
 /**
@@ -44,10 +51,11 @@ const GETTERS = /[\\/]node_modules[\\/]@(?:azure|opentelemetry|typespec)[\\/]/
  * Runs no getter. Has no effect in a bundle, where there are no such objects.
  */
 export function quickenExports (): void {
-  for (const path of Object.keys(require.cache ?? {})) {
-    const exports: unknown = GETTERS.test(path) ? require.cache[path]?.exports : undefined
-    if (typeof exports !== 'object' || exports === null) continue
-    // eslint-disable-next-line no-unreachable-loop -- the first step is enough
-    for (const _ in Object.create(exports)) break // eslint-disable-line @typescript-eslint/no-unused-vars
-  }
+  for (const path of Object.keys(require.cache ?? {})) if (GETTERS.test(path)) attempt(() => quicken(require.cache[path]?.exports))
+}
+
+function quicken (exports: unknown): void {
+  if (typeof exports !== 'object' || exports === null) return
+  // eslint-disable-next-line no-unreachable-loop, @typescript-eslint/no-unused-vars -- the first step is enough
+  for (const _ in Object.create(exports)) break
 }

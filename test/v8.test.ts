@@ -7,10 +7,13 @@ const PAIRS = 3
 
 interface Measured { nanoseconds: number, quick: Array<boolean | null> }
 
+async function run (flags: string[], fixture: string, ...args: string[]): Promise<unknown> {
+  const { stdout } = await promisify(execFile)(process.execPath, [...flags, join(__dirname, 'fixtures', fixture), ...args], { env: { PATH: process.env.PATH } })
+  return JSON.parse(stdout)
+}
+
 async function measure (how: 'with' | 'without'): Promise<Measured> {
-  const flags = ['--expose-gc', '--allow-natives-syntax']
-  const { stdout } = await promisify(execFile)(process.execPath, [...flags, join(__dirname, 'fixtures/next-tick.cjs'), how], { env: { PATH: process.env.PATH } })
-  return JSON.parse(stdout) as Measured
+  return await run(['--expose-gc', '--allow-natives-syntax'], 'next-tick.cjs', how) as Measured
 }
 
 t.test('v8', async t => {
@@ -30,4 +33,8 @@ t.test('v8', async t => {
   await t.test('v8: the exports of OpenTelemetry\'s packages are ordinary properties', async t => {
     t.same([...quick], ['true,true,true'])
   })
+})
+
+t.test('v8: a nextTick that the app has replaced is left alone', async t => {
+  t.same(await run([], 'replaced-next-tick.cjs'), { statusCode: 200, lost: [] })
 })
