@@ -216,7 +216,7 @@ section('How it is measured',
 - The load: a separate process${machine.pinned ? ', on the last core, with the endpoint; the app may use all cores' : ''}.
 - Sampling: 100 % for all. Exporter: ${results.versions['@azure/monitor-opentelemetry-exporter']} for all.
 - CPU time of the main thread is what the operating system reports for that thread. It is measured until the rows have been sent, so that deferred work counts too.
-- Every process is first brought to the state it would reach after a few minutes in production, with ten full garbage collections and requests in between: from then on, \`process.nextTick\` takes several times as long, in any Node.js process (20 to 26) unless somebody prevents it, as this plugin does ([how](upstream.md)).
+- Every process first goes through ten full garbage collections with requests in between, as a service in production does in its first minutes. The collections run while a tick is alive, so they don't slow down \`process.nextTick\`, as others may ([when](upstream.md)).
 - Every alternative is set up as its README says (\`bench/peers.cjs\`). Those that don't report pino logs get instrumentation-pino, and those that don't report fetch get instrumentation-undici. Nothing is tuned, including this plugin.`,
   'Your machine, handlers and network will give different numbers. If your handlers do real work, every difference on this page becomes smaller.')
 

@@ -34,10 +34,8 @@ const commands = {
   },
   collections: () => collections,
   /**
-   * A full collection. After a few of them V8 has forgotten what it knew of the objects that `process.nextTick` makes,
-   * and each call is several times dearer for good (Node.js 20 to 26). Whoever has loaded more gets there sooner; a
-   * service in production is there after minutes, and so shall be everyone who is compared. Requests have to run in
-   * between, or V8 forgets their compiled code as well.
+   * A full collection. Requests have to run between two of them, or V8 forgets their compiled code. A message is handled
+   * in a tick, so one of the objects of `process.nextTick` is alive, and its calls stay fast: see docs/upstream.md.
    */
   collect () {
     setFlagsFromString('--expose-gc')

@@ -11,6 +11,7 @@ import { BasicTracerProvider } from '@opentelemetry/sdk-trace-base'
 import { attributeKeeper, keepNextTickFast, quickenExports } from '../dist/v8.js'
 import { median } from './statistics.mjs'
 
+const CALLS = 5_000
 const kFirst = createContextKey('first')
 const kSecond = createContextKey('second')
 
@@ -72,23 +73,25 @@ async function conversion (attributes) {
 
 /** Nanoseconds of a call, before and after full collections that find none of its objects alive. */
 async function aroundCollections (run) {
-  const rounds = async () => {
-    const times = []
-    for (let round = 0; round < 30; round++) {
-      const began = process.hrtime.bigint()
-      await run(5_000)
-      times.push(Number(process.hrtime.bigint() - began) / 5_000)
-      await turn()
-    }
-    return median(times.slice(10))
-  }
-  await rounds()
-  const before = await rounds()
+  await nanoseconds(run)
+  const before = await nanoseconds(run)
   for (let n = 0; n < 6; n++) {
     globalThis.gc()
-    await rounds()
+    await nanoseconds(run)
   }
-  return `${before.toFixed(0)} ns, and ${(await rounds()).toFixed(0)} ns after six full collections`
+  return `${before.toFixed(0)} ns, and ${(await nanoseconds(run)).toFixed(0)} ns after six full collections`
+}
+
+/** @param run makes as many calls as it is told */
+async function nanoseconds (run) {
+  const times = []
+  for (let round = 0; round < 30; round++) {
+    const began = process.hrtime.bigint()
+    await run(CALLS)
+    times.push(Number(process.hrtime.bigint() - began) / CALLS)
+    await turn()
+  }
+  return median(times.slice(10))
 }
 
 function ticks (count) {
@@ -113,15 +116,8 @@ function literals (counter) {
 async function spansWith (quicken) {
   quicken()
   const tracer = new BasicTracerProvider().getTracer('upstream')
-  const run = count => { for (let n = 0; n < count; n++) tracer.startSpan('GET /users/:id', { kind: SpanKind.SERVER }).end() }
-  for (let n = 0; n < 10; n++) run(5_000)
-  const times = []
-  for (let round = 0; round < 40; round++) {
-    const began = process.hrtime.bigint()
-    run(5_000)
-    times.push(Number(process.hrtime.bigint() - began) / 5_000)
-  }
-  return `${median(times).toFixed(0)} ns to start and end it`
+  const time = await nanoseconds(count => { for (let n = 0; n < count; n++) tracer.startSpan('GET /users/:id', { kind: SpanKind.SERVER }).end() })
+  return `${time.toFixed(0)} ns to start and end it`
 }
 
 process.env.APPLICATIONINSIGHTS_STATSBEAT_DISABLED = 'true'

@@ -1,14 +1,13 @@
-import { execFile } from 'node:child_process'
 import { join } from 'node:path'
-import { promisify } from 'node:util'
 import t from 'tap'
+import { plainNode } from './fixtures/plain-node'
 
 const PAIRS = 3
 
 interface Measured { nanoseconds: number, quick: Array<boolean | null> }
 
 async function run (flags: string[], fixture: string, ...args: string[]): Promise<unknown> {
-  const { stdout } = await promisify(execFile)(process.execPath, [...flags, join(__dirname, 'fixtures', fixture), ...args], { env: { PATH: process.env.PATH } })
+  const { stdout } = await plainNode([...flags, join(__dirname, 'fixtures', fixture), ...args])
   return JSON.parse(stdout)
 }
 

@@ -46,7 +46,7 @@ export function httpAttributes (raw: RawRequest, { socket, scheme, host, clientA
   attributes['server.port'] = server.port ?? (scheme === 'https' ? 443 : 80)
   const target = (raw as { originalUrl?: string }).originalUrl ?? raw.url ?? '/'
   // The client of a proxy sends the whole URL as the target.
-  const url = !target.startsWith('/') && /^https?:\/\//i.test(target) ? target : `${scheme}://${authority}${target}`
+  const url = /^https?:\/\//i.test(target) ? target : `${scheme}://${authority}${target}`
   attributes['url.full'] = cut(redactor.url(url), MAX_URL)
   if (clientAddress !== undefined) attributes['client.address'] = clientAddress
   if (isSynthetic(raw)) attributes['user_agent.synthetic.type'] = 'test'
