@@ -1,4 +1,8 @@
-/** lib → dist: the TypeScript compiler for the package, esbuild for the emulator's page. */
+/**
+ * lib → dist: the TypeScript compiler for everything, then esbuild for what a service in production loads: one file for
+ * the plugin and one for its worker thread, because loading 150 files takes 30 to 50 ms longer. The other compiled files
+ * of the plugin are for tests and benches; package.json leaves them out.
+ */
 import { execFileSync } from 'node:child_process'
 import { chmodSync, copyFileSync, rmSync } from 'node:fs'
 import { createRequire } from 'node:module'
@@ -15,6 +19,21 @@ progress('Building the package: this takes some 15 seconds, once …')
 rmSync(new URL('dist', import.meta.url), { recursive: true, force: true })
 execFileSync(process.execPath, [tsc, '-p', 'tsconfig.json'], { cwd: root, stdio: 'inherit' })
 chmodSync(new URL('dist/command/index.js', import.meta.url), 0o755)
+
+progress('Bundling the plugin and its worker …')
+buildSync({
+  absWorkingDir: root,
+  entryPoints: [{ in: 'lib/plugin.ts', out: 'plugin' }, { in: 'lib/delivery/worker/app-insights-worker.ts', out: 'app-insights-worker' }],
+  outdir: 'dist',
+  allowOverwrite: true,
+  bundle: true,
+  packages: 'external',
+  external: ['*/package.json'],
+  platform: 'node',
+  format: 'cjs',
+  target: 'node20',
+  sourcemap: true
+})
 
 progress('Building the page of the emulator …')
 execFileSync(process.execPath, [tsc, '-p', 'lib/emulator/page/tsconfig.json'], { cwd: root, stdio: 'inherit' })

@@ -7,6 +7,8 @@ const { runInNewContext } = require('node:vm')
 const { peers } = require('./peers.cjs')
 
 const [peer, mode] = process.argv.slice(2)
+let worker
+process.on('worker', started => { worker = started })
 const telemetry = peers[peer].start(process.env.BENCH_CONNECTION_STRING)
 const fastify = require('fastify')
 
@@ -63,7 +65,10 @@ const commands = {
     return { mainMicros: now.main === undefined ? undefined : now.main - began.main, totalMicros: now.total - began.total }
   },
   stats: () => app.appInsights?.stats?.(),
-  memory: () => ({ ...process.memoryUsage(), resources: process.getActiveResourcesInfo().length }),
+  async memory () {
+    const thread = await worker?.getHeapStatistics?.()
+    return { ...process.memoryUsage(), workerUsed: thread?.used_heap_size, workerTotal: thread?.total_heap_size, resources: process.getActiveResourcesInfo().length }
+  },
   async close () {
     const since = process.hrtime.bigint()
     await app.close()

@@ -26,6 +26,10 @@ async function abort (port, number) {
   socket.destroy()
 }
 
+function megabytes (bytes) {
+  return bytes === undefined ? '?' : (bytes / 1e6).toFixed(1)
+}
+
 /** Megabytes an hour: the slope of the line through all samples but the first quarter, when caches and pools fill. */
 function slope (samples, get) {
   const late = samples.slice(Math.floor(samples.length / MOMENTS))
@@ -54,9 +58,9 @@ for (let segment = 0; segment < segments; segment++) {
   // Twice: what the first one finalizes, the second one frees.
   await app.ask('collect')
   await app.ask('collect')
-  const { heapUsed, external, rss, resources } = await app.ask('memory')
-  samples.push({ seconds: (performance.now() - began) / 1_000, heapUsed, external, rss, resources, delayP99 })
-  console.log(`${samples.at(-1).seconds.toFixed(0).padStart(5)} s  heap ${(heapUsed / 1e6).toFixed(1)} MB, RSS ${(rss / 1e6).toFixed(0)} MB, ${resources} resources, event loop p99 ${delayP99.toFixed(1)} ms`)
+  const { heapUsed, heapTotal, workerUsed, workerTotal, external, rss, resources } = await app.ask('memory')
+  samples.push({ seconds: (performance.now() - began) / 1_000, heapUsed, heapTotal, workerUsed, workerTotal, external, rss, resources, delayP99 })
+  console.log(`${samples.at(-1).seconds.toFixed(0).padStart(5)} s  heap ${megabytes(heapUsed)} of ${megabytes(heapTotal)} MB, worker's ${megabytes(workerUsed)} of ${megabytes(workerTotal)} MB, RSS ${(rss / 1e6).toFixed(0)} MB, ${resources} resources, event loop p99 ${delayP99.toFixed(1)} ms`)
 }
 const { bytes, counts } = await ingestion.ask('report')
 const stats = await app.ask('stats')
@@ -65,13 +69,19 @@ app.ask('close').catch(() => {})
 await within(20_000, app.exited)
 await app.end()
 
-const at = Array.from({ length: MOMENTS }, (_, moment) => samples[Math.round((moment + 1) * samples.length / MOMENTS) - 1])
+const ends = Array.from({ length: MOMENTS + 1 }, (_, moment) => Math.round(moment * samples.length / MOMENTS))
+// Nothing collects the worker's garbage on demand, so its heap is the smallest of each quarter.
+const at = ends.slice(1).map((end, quarter) => ({ ...samples[end - 1], workerUsed: Math.min(...samples.slice(ends[quarter], end).map(({ workerUsed }) => workerUsed)) }))
 const row = (title, show) => [title, ...at.map(show)]
 const heap = slope(samples, ({ heapUsed }) => heapUsed)
 const head = ['', ...at.map(({ seconds }) => `${(seconds / 60).toFixed(1)} min`)]
 const rows = [
-  row('heap of the main thread after a collection, MB', ({ heapUsed }) => (heapUsed / 1e6).toFixed(1)),
-  row('external memory, MB', ({ external }) => (external / 1e6).toFixed(1)),
+  row('heap of the main thread after a collection, MB', ({ heapUsed }) => megabytes(heapUsed)),
+  row('what V8 holds for it, MB', ({ heapTotal }) => megabytes(heapTotal)),
+  ...samples[0].workerUsed === undefined
+    ? []
+    : [row('heap of the worker thread, the smallest of each quarter, MB', ({ workerUsed }) => megabytes(workerUsed)), row('what V8 holds for it, MB', ({ workerTotal }) => megabytes(workerTotal))],
+  row('external memory, MB', ({ external }) => megabytes(external)),
   row('RSS, MB', ({ rss }) => (rss / 1e6).toFixed(0)),
   row('active resources', ({ resources }) => String(resources)),
   row('event loop delay p99, ms', ({ delayP99 }) => delayP99.toFixed(1))

@@ -2,6 +2,7 @@
 import { execFileSync } from 'node:child_process'
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { buildSync } from 'esbuild'
 import t from 'tap'
 
 const root = join(__dirname, '..')
@@ -22,6 +23,25 @@ function project (folder: string): string {
   // GNU tar mistakes the drive of a Windows path for a host.
   execFileSync('tar', ['-xzf', filename, '--strip-components=1', '-C', 'node_modules/fastify-app-insights'], { cwd: folder })
   return folder
+}
+
+/** @returns the files of `dist` that the package's entries and their worker threads load */
+function loadable (): string[] {
+  const { exports, bin } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { exports: Record<string, string | { default: string }>, bin: Record<string, string> }
+  const entries = Object.values(exports).flatMap(entry => typeof entry === 'string' ? [] : [entry.default])
+  const { metafile } = buildSync({
+    absWorkingDir: root,
+    entryPoints: [...entries, ...Object.values(bin), 'dist/emulator/kql/worker.js'],
+    outdir: 'nowhere',
+    bundle: true,
+    write: false,
+    metafile: true,
+    sourcemap: false,
+    packages: 'external',
+    external: ['*/package.json'],
+    platform: 'node'
+  })
+  return Object.keys(metafile.inputs).sort()
 }
 
 const CHECK = `
@@ -64,10 +84,11 @@ t.test('the packed tarball can be imported, required and used', async t => {
 t.test('it contains what is needed and nothing else', async t => {
   const { files, size, unpackedSize } = pack(t.testdir({}))
   const paths = files.map(file => file.path)
-  for (const path of ['dist/index.js', 'dist/index.d.ts', 'dist/delivery/worker/app-insights-worker.js', 'dist/emulator/index.js', 'dist/command/index.js', 'README.md', 'LICENSE', 'CHANGELOG.md', 'package.json']) {
-    t.ok(paths.includes(path), path)
-  }
+  for (const path of ['dist/index.d.ts', 'dist/emulator/page/index.html', 'README.md', 'LICENSE', 'CHANGELOG.md', 'package.json']) t.ok(paths.includes(path), path)
   t.same(paths.filter(path => !/^(dist\/|README\.md$|LICENSE$|CHANGELOG\.md$|package\.json$)/.test(path)), [])
+  // A file that only has types compiles to nothing.
+  const code = paths.filter(path => path.endsWith('.js') && !path.startsWith('dist/emulator/page/') && /exports(?:\.\w+)? =|require\(/.test(readFileSync(join(root, path), 'utf8')))
+  t.same(code.sort(), loadable(), 'the files that an entry loads, and no others')
   t.comment(`${paths.length} files, ${Math.round(size / 1024)} kB packed, ${Math.round(unpackedSize / 1024)} kB unpacked`)
   t.ok(size < 512 * 1024, 'below half a megabyte')
 })

@@ -6,12 +6,12 @@ import t from 'tap'
 const run = promisify(execFile)
 const PAIRS = 6
 
-async function start (how: 'with' | 'without'): Promise<{ milliseconds: number, packages: string[] }> {
+async function start (how: 'with' | 'without'): Promise<{ milliseconds: number, packages: string[], own: string[] }> {
   const node = [process.execPath, join(__dirname, 'fixtures/starts.cjs'), how]
   // tap adds a compiler to every child through NODE_OPTIONS, which takes far longer to start than what is measured here.
   const [command, ...args] = process.platform === 'win32' ? node : ['env', '-u', 'NODE_OPTIONS', ...node]
   const { stdout } = await run(command!, args)
-  return JSON.parse(stdout) as { milliseconds: number, packages: string[] }
+  return JSON.parse(stdout) as { milliseconds: number, packages: string[], own: string[] }
 }
 
 t.test('startup: code that only some apps need is not loaded', async t => {
@@ -23,6 +23,7 @@ t.test('startup: code that only some apps need is not loaded', async t => {
     '@opentelemetry/api', '@opentelemetry/api-logs', '@opentelemetry/context-async-hooks', '@opentelemetry/core', '@opentelemetry/resources', '@opentelemetry/sdk-logs',
     '@opentelemetry/sdk-trace', '@opentelemetry/sdk-trace-base', '@opentelemetry/semantic-conventions', 'fastify-plugin'
   ])
+  t.same(ours.own, ['index.js', 'plugin.js'], "the plugin's own code is one file and the entry")
 })
 
 // Noise only makes a start slower, never faster, so compare the fastest of each.

@@ -1,8 +1,11 @@
 /** Live Metrics as delivery runs them: with its proxy, its token, and the batches that it is given. */
+import { resourceFromAttributes } from '@opentelemetry/resources'
 import { LiveMetrics, type LiveItems } from '../live-metrics'
 import { proxyFrom } from './http/proxy'
 import { redirectedEndpoint } from './http/redirect'
 import type { PipelineSettings } from './pipeline'
+import { RECORD_PROCESSED, RECORD_RATE } from './pipeline/exporters'
+import { emptyUnpacked, unpack } from './pipeline/unpack'
 
 export interface LiveEvents {
   authorization: ((renew: boolean) => Promise<string>) | undefined
@@ -26,10 +29,6 @@ export function createLiveMetrics ({ connection }: Pick<PipelineSettings, 'conne
 }
 
 function unpackItems (sealed: string): LiveItems {
-  // Not before somebody watches: it loads the exporter.
-  const { emptyUnpacked, unpack } = require('./pipeline/unpack') as typeof import('./pipeline/unpack')
-  const { RECORD_PROCESSED, RECORD_RATE } = require('./pipeline/exporters') as typeof import('./pipeline/exporters')
-  const { resourceFromAttributes } = require('@opentelemetry/resources') as typeof import('@opentelemetry/resources')
   const unpacked = emptyUnpacked()
   unpack(sealed, resourceFromAttributes({}), unpacked)
   const records = unpacked.records.map(record => {

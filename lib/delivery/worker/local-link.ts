@@ -2,7 +2,8 @@
 import { Counters, type Counts } from '../counters'
 import { tokenCache } from '../http/tokens'
 import type { LiveMetrics } from '../../live-metrics'
-import type { Mode, Pipeline } from '../pipeline'
+import { createLiveMetrics } from '../live'
+import { Pipeline, type Mode } from '../pipeline'
 import { newOwner } from '../spool'
 import { askCredential, debug, plain, type Client, type Link, type LinkSettings } from './link'
 
@@ -44,7 +45,6 @@ export class LocalLink implements Link {
     if (!isOn) return this.#live?.close(id)
     const live = this.#clients.get(id)?.live
     if (live === undefined) return
-    const { createLiveMetrics } = require('../live') as typeof import('../live')
     this.#live ??= createLiveMetrics(this.#settings, { authorization: this.#authorization, debug })
     this.#live?.open(id, live())
   }
@@ -84,7 +84,6 @@ export class LocalLink implements Link {
   }
 
   #load (): Pipeline {
-    const { Pipeline } = require('../pipeline') as typeof import('../pipeline')
     const everyone = [...this.#clients.values()]
     return new Pipeline(this.#settings, this.inherited, { owner: newOwner(), predecessors: this.#predecessors }, {
       notice: message => { for (const client of this.#clients.values()) client.notice(message) },
