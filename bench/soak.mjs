@@ -1,14 +1,18 @@
 /**
  * What grows: ten minutes of 400 requests a second, with log lines, errors, clients that go away and fetches.
  *
- * node bench/soak.mjs [MINUTES]
+ * node bench/soak.mjs [MINUTES] [FLAG OF NODE.JS]
+ *
+ * The results of a run without a flag and of one with a flag stand side by side.
  */
 import { connect } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { writeFileSync } from 'node:fs'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { startApp, startIngestion, startLoad, within } from './processes.mjs'
 
 const MINUTES = Number(process.argv[2] ?? 10)
+const FLAG = process.argv[3]
+const RESULTS = new URL('results/soak.json', import.meta.url)
 /** Requests a second. Each fetch is a request of its own, to the same app. */
 const RATES = { '/items/': 340, '/case-throw/': 20, '/case-fetch/': 10 }
 const ABORTS = 20
@@ -40,7 +44,7 @@ function slope (samples, get) {
 }
 
 const [generator, ingestion] = await Promise.all([startLoad(), startIngestion({ latency: 150 })])
-const app = await startApp('ours', ingestion.port, { mode: 'cases' })
+const app = await startApp('ours', ingestion.port, { mode: 'cases', flags: FLAG === undefined ? [] : [FLAG] })
 const sent = Object.fromEntries(Object.keys(RATES).map(path => [path, 0]))
 const samples = []
 const began = performance.now()
@@ -89,5 +93,8 @@ const rows = [
 const total = Object.values(sent).reduce((sum, count) => sum + count, 0)
 const about = `${total} requests and ${aborted} that the client gave up, in ${(samples.at(-1).seconds / 60).toFixed(1)} minutes: most with a log line, ${RATES['/case-throw/']} a second that throw, ${RATES['/case-fetch/']} a second with a \`fetch\`. The heap's slope from the second quarter on: ${heap.toFixed(2)} MB an hour. Rows at the endpoint: ${Object.entries(counts).map(([kind, count]) => `${count} ${kind}`).join(', ')}; ${(bytes / 1e6).toFixed(0)} MB. Rows dropped: ${dropped}.`
 console.log(about)
-writeFileSync(new URL('results/soak.json', import.meta.url), `${JSON.stringify([{ title: 'What grows', about, head, rows, samples, command: `node bench/soak.mjs ${MINUTES}`, node: process.version, date: new Date().toISOString() }], null, 1)}\n`)
+const table = { title: FLAG === undefined ? 'What grows' : `What grows, with ${FLAG}`, about, head, rows, samples, command: ['node bench/soak.mjs', MINUTES, FLAG].join(' ').trimEnd(), node: process.version, date: new Date().toISOString() }
+const isOther = ({ command }) => command.includes('--') !== (FLAG !== undefined)
+const tables = [...JSON.parse(readFileSync(RESULTS, 'utf8')).filter(isOther), table]
+writeFileSync(RESULTS, `${JSON.stringify(tables.sort((one, other) => one.title.length - other.title.length), null, 1)}\n`)
 process.exit()

@@ -93,6 +93,13 @@ t.test('it contains what is needed and nothing else', async t => {
   t.ok(size < 512 * 1024, 'below half a megabyte')
 })
 
+t.test('the bundles are plain ASCII: V8 keeps any other text with two bytes for each character', async t => {
+  for (const file of ['plugin.js', 'app-insights-worker.js']) {
+    const code = readFileSync(join(root, 'dist', file), 'latin1')
+    t.equal(/[^\0-\x7f]/.exec(code)?.index, undefined, file)
+  }
+})
+
 t.test('publint and attw find no problems: every way to resolve it finds its types and its code', async t => {
   const folder = t.testdir({})
   const { filename } = pack(folder)

@@ -1,6 +1,7 @@
 /** Text that is too long → its beginning, and a mark with its original length. All texts are cut with the same mark. */
 
-const MARKED = /…\(cut from ((?:over )?\d{1,15})\)$/
+// An escape, because a single character beyond Latin-1 would double the size of the whole bundle in memory.
+const MARKED = /\u2026\(cut from ((?:over )?\d{1,15})\)$/
 /** In characters. If less than this is allowed, no mark is added: in an id, for example, it would look like part of the text. */
 const SHORTEST_MARKED = 64
 
