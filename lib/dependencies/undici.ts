@@ -10,7 +10,14 @@ interface UndiciRequest {
   readonly path: string
   headers?: unknown
   addHeader: SetHeader
+  /** The protocol that a WebSocket asks for. */
+  readonly upgrade?: string | null
+  /** What the client calls when the server has agreed; the second name is undici 8's. */
+  onUpgrade?: OnUpgrade
+  onRequestUpgrade?: OnUpgrade
 }
+
+type OnUpgrade = (this: UndiciRequest, status: number | null, ...rest: unknown[]) => unknown
 
 // Every instance sees each request; the one that traces it stores its call here.
 const callOf = new WeakMap<object, Call>()
@@ -30,9 +37,31 @@ function onCreate (calls: Calls, message: unknown): void {
     const origin = new URL(request.origin)
     const target = { method: request.method, authority: origin.host, secure: origin.protocol === 'https:', url: origin.origin + request.path }
     const call = calls.begin(target, headerOf(request, 'traceparent'), (name, value) => setHeader(request, name, value))
-    if (call != null) callOf.set(request, call)
+    if (call == null) return
+    callOf.set(request, call)
+    if (request.upgrade) finishOnUpgrade(request, call)
   } catch (error) {
     calls.warn(`A call through undici could not be traced: ${messageOf(error)}`)
+  }
+}
+
+/**
+ * An accepted upgrade ends the call, because its session may last for days. undici didn't announce it until September 2026,
+ * and Node's own WebSocket has an older undici: the call would stay open until the app closes.
+ * @see https://github.com/nodejs/undici/pull/5761
+ */
+function finishOnUpgrade (request: UndiciRequest, call: Call): void {
+  for (const name of ['onUpgrade', 'onRequestUpgrade'] as const) {
+    const original = request[name]
+    if (typeof original !== 'function') continue
+    request[name] = function (status, ...rest) {
+      // Over HTTP/2, the status arrives later, and undici announces it.
+      if (status !== null) {
+        call.status = status
+        call.calls.finish(call)
+      }
+      return original.call(this, status, ...rest)
+    }
   }
 }
 

@@ -1,10 +1,12 @@
 import { once } from 'node:events'
 import { type IncomingMessage, type Server, createServer, get, request as httpRequest } from 'node:http'
 import { type AddressInfo, createServer as createTcpServer } from 'node:net'
+import { join } from 'node:path'
 import { SpanStatusCode } from '@opentelemetry/api'
 import fastify, { type FastifyInstance } from 'fastify'
 import appInsightsPlugin, { type AppInsightsOptions } from 'fastify-app-insights'
 import t, { type Test } from 'tap'
+import { plainNode } from '../fixtures/plain-node'
 import { type Started, sink, start } from '../fixtures/start'
 
 interface Callee { url: string, host: string, seen: IncomingMessage[] }
@@ -105,6 +107,17 @@ t.test('a call whose response nobody reads is still a row', async t => {
     ['?unheard', true, '200'],
     ['?unread', true, '200']
   ])
+})
+
+t.test("a session of Node's own WebSocket is a successful 101 as soon as it is open, and a refused one a failure", async t => {
+  const { emulator } = await start(t)
+  const { code, stderr } = await plainNode(['--experimental-websocket', join(__dirname, '../fixtures/web-socket.cjs')], { APPLICATIONINSIGHTS_CONNECTION_STRING: emulator.connectionString })
+  t.equal(code, 0, stderr)
+  t.match(emulator.items({ type: 'dependency' }).sort((a, b) => a.resultCode!.localeCompare(b.resultCode!)), [
+    { name: 'GET /chat', resultCode: '101', success: true, operation_Name: 'GET /open' },
+    { name: 'GET /refused', resultCode: '403', success: false, operation_Name: 'GET /open' }
+  ])
+  t.equal(emulator.items({ type: 'dependency' }).length, 2)
 })
 
 t.test('the callee gets the trace context once, in place of one that was passed on', async t => {
