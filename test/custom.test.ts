@@ -96,6 +96,29 @@ t.test('an error in a background operation is one exception and a failed row, an
   t.equal(emulator.items({ type: 'exception' }).length, 2)
 })
 
+t.test('a query that only starts when it is awaited, as with knex, Prisma or Mongoose, is part of the work that returns it', async t => {
+  const { app, send, emulator, flush, url } = await start(t, {
+    routes: app => {
+      app.get('/books', async () => 'books')
+      app.get('/report', async request => await request.appInsights.startSpan('step', () => query('?of-a-span')))
+    }
+  })
+  // An object that is not a promise, but can be awaited.
+  function query (search: string): Promise<string> {
+    const lazy: Pick<Promise<string>, 'then'> = {
+      then: async (done, failed) => await fetch(`${url}/books${search}`).then(async response => await response.text()).then(done, failed)
+    }
+    return lazy as Promise<string>
+  }
+  t.equal(await (await send('/report')).text(), 'books')
+  t.equal(await app.appInsights.operation('nightly', () => query('?of-a-job')), 'books')
+  await flush()
+  const [step] = emulator.items({ type: 'dependency', name: 'step' })
+  const [job] = emulator.items({ type: 'request', name: 'nightly' })
+  t.match(emulator.items({ type: 'dependency', data: `${url}/books?of-a-span` }), [{ operation_Name: 'GET /report', operation_ParentId: step!.id }])
+  t.match(emulator.items({ type: 'dependency', data: `${url}/books?of-a-job` }), [{ operation_Name: 'nightly', operation_ParentId: job!.id }])
+})
+
 t.test('a background operation is sampled like a request, and kept if it fails', async t => {
   const { app, emulator, flush } = await start(t, { options: { samplingRatio: 0, keepErrors: true } })
   app.appInsights.operation('fine', () => app.log.info('fine'))

@@ -4,8 +4,8 @@ import { context } from './context'
 import { OPERATION_NAME } from '../rows/attribute-names'
 import { RowDecision, Operation, type Owner, bindSpan } from './operation'
 import { type PublicOperation, publicOperation } from './public-operation'
-import { isThenable } from '../rows/hostile'
 import { Severity } from '../rows/severity'
+import { runIn } from './run'
 import { isForAzure } from './span-processor'
 
 /** The part of the plugin's instance that background operations need. */
@@ -64,28 +64,12 @@ export function runOperation<T> (telemetry: BackgroundOwner, name: string, work:
   // Linked to the operation that starts it, but not part of it: that one may end long before.
   const { operation, report, end } = beginOperation(telemetry, name, caller === undefined ? [] : [{ context: caller }])
 
-  function fail (error: unknown): never {
-    report(error)
-    end(true)
-    throw error
-  }
-
-  let result: T
   if (typeof work !== 'function') {
     end(false)
     return undefined as T
   }
-  try {
-    result = context.with(operation.context, work, undefined, publicOperation(operation))
-  } catch (error) {
-    return fail(error)
-  }
-  if (!isThenable(result)) {
-    end(false)
-    return result
-  }
-  return result.then(value => {
-    end(false)
-    return value
-  }, fail) as T
+  return runIn(operation.context, work, publicOperation(operation), ({ failed, error }) => {
+    if (failed) report(error)
+    end(failed)
+  })
 }

@@ -3,7 +3,7 @@ import { type Attributes, type Context, type Span, INVALID_SPAN_CONTEXT, ROOT_CO
 import type { ReadableSpan } from '@opentelemetry/sdk-trace-base'
 import { context } from './context'
 import type { Properties, PropertyValue } from '../options'
-import { isThenable, nameOf, textOf } from '../rows/hostile'
+import { nameOf, textOf } from '../rows/hostile'
 import { propertyBytes } from '../rows/limits'
 import { SAMPLE_RATE } from '../rows/attribute-names'
 import { markSampleRate, sampleRateOf } from '../rows/marks'
@@ -11,6 +11,7 @@ import { propertyName, propertyValue } from '../rows/properties'
 import type { Redactor } from '../rows/redaction'
 import { OperationContext, kContextOperation } from './operation-context'
 import { guardSpan } from './guarded-span'
+import { runIn } from './run'
 
 /** The operation of a request, a reply's raw response, or a logger. */
 export const kOperation = Symbol('fastify-app-insights.operation')
@@ -186,25 +187,10 @@ export class Operation {
 
 /** Does not report the error: the code that catches it does. */
 function within<T> (span: Span, where: Context, work: (span: Span) => T): T {
-  const fail = (error: unknown): never => {
-    span.setStatus({ code: SpanStatusCode.ERROR })
+  return runIn(where, work, span, ({ failed }) => {
+    if (failed) span.setStatus({ code: SpanStatusCode.ERROR })
     span.end()
-    throw error
-  }
-  let result: T
-  try {
-    result = context.with(where, work, undefined, span)
-  } catch (error) {
-    return fail(error)
-  }
-  if (!isThenable(result)) {
-    span.end()
-    return result
-  }
-  return result.then(value => {
-    span.end()
-    return value
-  }, fail) as T
+  })
 }
 
 /** The operation that a finished span belongs to. */
