@@ -122,7 +122,7 @@ export class Instance {
     })
   }
 
-  /** @param startTime in milliseconds since 1970, if the span started earlier */
+  /** @param startTime on the clock of `performance.now()`, if the span started earlier */
   startSpan (name: string, kind: SpanKind, parent: Context, attributes?: Attributes, links?: Link[], startTime?: number): Span {
     return this.tracer.startSpan(name, { kind, attributes, links, startTime }, parent)
   }

@@ -2,6 +2,7 @@
 import { type Attributes, type HrTime, type Meter, type MeterProvider, createNoopMeter } from '@opentelemetry/api'
 import { millisToHrTime } from '@opentelemetry/core'
 import type { ResourceMetrics } from '@opentelemetry/sdk-metrics'
+import { monotonic } from '../clock'
 import type { DeliveryStats } from '../delivery'
 import type { Properties } from '../options'
 import type { Role } from '../tracing/resource'
@@ -53,6 +54,8 @@ export class Metrics {
   #isEnding = false
   /** When the interval started, in milliseconds since 1970. */
   #since = Date.now()
+  /** The same on the monotonic clock, because the system's may be set in between. */
+  #sinceMonotonic = monotonic()
   #app: AppMeter | undefined
 
   constructor (options: MetricsOptions) {
@@ -119,9 +122,10 @@ export class Metrics {
   }
 
   #take (isLast: boolean): Point[] {
-    const now = Date.now()
-    const seconds = Math.max(now - this.#since, 1) / 1_000
-    this.#since = now
+    const now = monotonic()
+    const seconds = Math.max(now - this.#sinceMonotonic, 1) / 1_000
+    this.#sinceMonotonic = now
+    this.#since = Date.now()
     const exceptions = this.#exceptions
     this.#exceptions = 0
     const requests = this.#requests.take()

@@ -4,6 +4,7 @@
  * @see https://learn.microsoft.com/azure/azure-monitor/app/sdk-stats
  */
 import type { Attributes } from '@opentelemetry/api'
+import { monotonic } from '../clock'
 import type { DeliveryStats, Kind, Reason } from '../delivery'
 import { GAUGE, type Point } from './series'
 
@@ -45,12 +46,17 @@ export class SdkStats {
   readonly #platform: string
   readonly #interval: number
   #reported: Totals = new Map()
-  /** Milliseconds since 1970. */
-  #since = Date.now()
+  readonly #now: () => number
+  #since: number
 
-  /** @param env APPLICATIONINSIGHTS_SDKSTATS_EXPORT_INTERVAL is in seconds */
-  constructor (stats: () => DeliveryStats, version: string, env: NodeJS.ProcessEnv) {
+  /**
+   * @param env APPLICATIONINSIGHTS_SDKSTATS_EXPORT_INTERVAL is in seconds
+   * @param now in milliseconds, on a clock that can't be set back
+   */
+  constructor (stats: () => DeliveryStats, version: string, env: NodeJS.ProcessEnv, now = monotonic) {
     this.#stats = stats
+    this.#now = now
+    this.#since = now()
     this.#version = version
     this.#platform = platformOf(env)
     const seconds = Number(env.APPLICATIONINSIGHTS_SDKSTATS_EXPORT_INTERVAL)
@@ -59,8 +65,9 @@ export class SdkStats {
 
   /** Returns nothing before the interval is over, except in the last call. */
   take (last: boolean): Point[] {
-    if (!last && Date.now() - this.#since < this.#interval) return []
-    this.#since = Date.now()
+    const now = this.#now()
+    if (!last && now - this.#since < this.#interval) return []
+    this.#since = now
     const totals = this.#totals()
     const points: Point[] = []
     for (const [key, { name, attributes, total }] of totals) {

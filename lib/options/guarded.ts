@@ -2,6 +2,7 @@
 import type { AccessToken, TokenCredential } from '@azure/core-auth'
 import type { LogRecordProcessor } from '@opentelemetry/sdk-logs'
 import type { Sampler, SamplingResult, SpanProcessor } from '@opentelemetry/sdk-trace-base'
+import { wallClock } from '../clock'
 import { type Warn, messageOf } from '../warnings'
 
 /** SamplingDecision.RECORD_AND_SAMPLED, without loading the SDK for it. */
@@ -138,7 +139,7 @@ export function guardedCredential (credential: TokenCredential): TokenCredential
       throw error instanceof Error ? error : new Error(messageOf(error))
     }
     if (typeof token?.token !== 'string' || token.token === '') return null
-    return Number.isFinite(token.expiresOnTimestamp) ? token : { ...token, expiresOnTimestamp: Date.now() + UNKNOWN_LIFETIME }
+    return Number.isFinite(token.expiresOnTimestamp) ? token : { ...token, expiresOnTimestamp: wallClock() + UNKNOWN_LIFETIME }
   }
 }
 

@@ -5,7 +5,7 @@ import { knownMethod } from '../rows/methods'
 import { RequestOperation, type Response } from './operation'
 import { type Outcome, isSuccess } from './outcome'
 import type { RawRequest } from './refused'
-import { markCounted, setStatus, writableAttributes } from './span'
+import { endSpan, markCounted, setStatus, writableAttributes } from './span'
 import { statusWritten } from './status-line'
 import { toAttributes } from '../rows/properties'
 import { kOperation } from '../tracing/operation'
@@ -48,7 +48,7 @@ export function closeOperation (operation: RequestOperation): void {
   }
   telemetry.live?.skip(span)
   operation.decide(operation.forceKeep || (isForAzure(span) && !operation.ignored))
-  span.end()
+  endSpan(span)
   operation.release()
 }
 

@@ -1,4 +1,4 @@
-/** A request → its span: start, parent, attributes and status. */
+/** A request → its span: start, parent, attributes, status and end. */
 import { type Attributes, type Context, type Span, SpanKind, SpanStatusCode, trace } from '@opentelemetry/api'
 import type { ReadableSpan } from '@opentelemetry/sdk-trace-base'
 import { context } from '../tracing/context'
@@ -15,7 +15,7 @@ import { incomingContext } from '../tracing/propagation'
  */
 export function startRequestSpan (telemetry: Instance, name: string, parent: Context, ago: number, attributes?: Attributes): Span {
   // Fastify's own steps before the hook take less than 1 ms.
-  return telemetry.startSpan(name, SpanKind.SERVER, parent, attributes, undefined, ago > 1 ? Date.now() - ago : undefined)
+  return telemetry.startSpan(name, SpanKind.SERVER, parent, attributes, undefined, ago > 1 ? performance.now() - ago : undefined)
 }
 
 /** The caller's trace context and baggage. */
@@ -42,6 +42,11 @@ export function setStatus (span: Span, status: number | undefined, success: bool
   if (!success) span.setAttribute('error.type', String(status ?? 'connection_closed'))
   const unset = status !== undefined && status < 500 && (status < 400) === success && status !== CLIENT_CLOSED_REQUEST
   if (!unset) span.setStatus({ code: success ? SpanStatusCode.OK : SpanStatusCode.ERROR })
+}
+
+/** If a span was given its start, the SDK would take its end from the system's clock, which may have been set since. */
+export function endSpan (span: Span): void {
+  span.end(performance.now())
 }
 
 /** Tells Azure that a metric has already counted the request. */

@@ -11,7 +11,7 @@ import { rawConnection } from './connection'
 import { UNMATCHED, ignoresUnmatched } from './ignore'
 import { type Response, markArrival, sinceArrival } from './operation'
 import { type ClientError, type RawRequest, refusedRequest } from './refused'
-import { markCounted, setStatus, startRequestSpan, callerContext } from './span'
+import { callerContext, endSpan, markCounted, setStatus, startRequestSpan } from './span'
 import { statusWritten, watchStatusLine } from './status-line'
 import type { RequestTracing } from './tracing'
 import { kOperation } from '../tracing/operation'
@@ -107,7 +107,7 @@ function report ({ config, telemetry }: RequestTracing, raw: RawRequest, status:
   span.setAttributes(attributes)
   setStatus(span, status, success)
   telemetry.live?.skip(span)
-  span.end()
+  endSpan(span)
 }
 
 // On localhost, Fastify opens a second server on the same port for the other address family.

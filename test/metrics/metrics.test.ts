@@ -133,6 +133,18 @@ t.test('the process and delivery are told, once an interval, and the process may
   t.equal(emulator.items().length, length, 'nothing after close')
 })
 
+t.test('rates are of the time that has passed, whatever the system clock was set to', async t => {
+  const { send, app, emulator } = await start(t, { routes: app => { app.get('/', async () => 'fine') } })
+  const began = performance.now()
+  for (let i = 0; i < 3; i++) await send('/')
+  const { now } = Date
+  const seconds = (performance.now() - began) / 1_000
+  t.capture(Date, 'now', () => now() - 3_600_000)
+  await app.appInsights.flush()
+  const rate = emulator.items(row => row.type === 'performanceCounter' && row.name!.endsWith('\\Requests/Sec')).reduce((sum, { value }) => sum + value!, 0)
+  t.ok(rate > 0 && rate <= 3 / seconds, `${rate} requests/s`)
+})
+
 t.test('trackMetric aggregates by name and properties', async t => {
   const { app, emulator } = await start(t)
   for (const [price, currency] of [[1, 'EUR'], [3, 'EUR'], [8, 'GBP']] as const) app.appInsights.trackMetric('price', price, { currency })

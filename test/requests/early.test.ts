@@ -44,6 +44,23 @@ for (const injected of [false, true]) {
   })
 }
 
+t.test('the system clock, set back while a request with such a hook runs, does not change its duration', async t => {
+  const { app, emulator } = await start(t, {
+    before: gatekeeper,
+    routes: app => {
+      app.get('/users/:id', async () => {
+        const { now } = Date
+        t.capture(Date, 'now', () => now() - 3_600_000)
+        return 'ok'
+      })
+    }
+  })
+  await app.inject('/users/1')
+  await app.close()
+  const [request] = emulator.items({ type: 'request' })
+  t.ok(request!.duration >= 45 && request!.duration < 60_000, `${request!.duration} ms`)
+})
+
 t.test('lines logged by such a hook make no rows if the route is ignored', async t => {
   const { app, emulator } = await start(t, { options: { ignore: ['/users/:id'] }, before: gatekeeper, routes: app => { app.get('/users/:id', async () => 'ok') } })
   for (const id of ['denied', 'broken', '1']) await app.inject(`/users/${id}`)
