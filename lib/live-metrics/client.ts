@@ -6,6 +6,7 @@ import { ROOT_CONTEXT } from '@opentelemetry/api'
 import { suppressTracing } from '@opentelemetry/core'
 import { clearTimeout, setTimeout, wallClock } from '../clock'
 import { isLoopback } from '../options/connection-string'
+import { wellFormedJson } from '../rows/well-formed'
 import { context } from '../tracing/context'
 import { API_VERSION, transmissionTime, type CollectionConfiguration, type MonitoringDataPoint } from './protocol'
 
@@ -81,7 +82,7 @@ export class LiveClient {
   }
 
   async #exchange (path: string, body: unknown, headers: Record<string, string>, etag: string): Promise<LiveAnswer> {
-    const text = JSON.stringify(body)
+    const text = wellFormedJson(JSON.stringify(body))
     try {
       let answer = await this.#send(path, text, headers, etag, false)
       const isRefused = answer.status === 401 || answer.status === 403

@@ -46,6 +46,7 @@ const cases: Array<[name: string, make: () => unknown, type: string, message: st
   ['a DOMException', () => new DOMException('stopped', 'AbortError'), 'AbortError', 'stopped'],
   ['a DOMException without a message', () => new DOMException('', 'TimeoutError'), 'TimeoutError', 'TimeoutError'],
   ['what AbortSignal.timeout gives', () => AbortSignal.abort().reason, 'AbortError', /aborted/],
+  ['a message that was cut inside an emoji', () => new Error('broke 😀'.slice(0, -1)), 'Error', 'broke \ufffd'],
   ['a code that is a BigInt', () => Object.assign(new Error('broke'), { code: 9007199254740993n }), 'Error', 'broke']
 ]
 

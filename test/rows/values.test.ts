@@ -119,6 +119,23 @@ t.test('a property that cannot be read does not take the others along', async t 
   t.strictSame(events[0]!.customMeasurements, { weight: 1, count: 3 })
 })
 
+t.test('half an emoji, left by a text that was cut, arrives as a replacement character: strict parsers refuse it', async t => {
+  const half = '😀'.slice(0, -1)
+  const { send, emulator, flush } = await start(t, {
+    routes: app => {
+      app.get('/', async request => {
+        request.appInsights.span.setAttributes({ cut: half, twice: `${half}${half}`, whole: '😀', list: [half], spelled: '\\ud83d', [half]: 'name' })
+        request.appInsights.span.addEvent(half)
+      })
+    }
+  })
+  await send('/')
+  await flush()
+  const { customDimensions } = emulator.items({ type: 'request' })[0]!
+  t.match(customDimensions, { cut: '\ufffd', twice: '\ufffd\ufffd', whole: '😀', spelled: '\\ud83d', '\ufffd': 'name' })
+  t.equal(emulator.items({ type: 'trace', message: '\ufffd' }).length, 1)
+})
+
 t.test('more properties than a row may hold are counted', async t => {
   const run = await createRunner(t)
   const { events } = await run({ routes: app => { app.get('/', async request => { request.appInsights.trackEvent('sold', Object.fromEntries(Array.from({ length: 250 }, (_, i) => [`p${i}`, i]))) }) } })

@@ -12,6 +12,7 @@ import { context } from '../../tracing/context'
 import type { Connection } from '../../options/connection-string'
 import { PROCESSED } from '../../rows/attribute-names'
 import { fit, type Item } from '../../rows/gate'
+import { wellFormedJson } from '../../rows/well-formed'
 import { normalizedVariables } from '../http/proxy'
 import { suppressTracing } from '@opentelemetry/core'
 import { quickenExports } from '../../v8'
@@ -75,7 +76,7 @@ export function loadExporters (connection: Connection, statsbeat: boolean): Expo
 
   const httpClient: HttpClient = {
     async sendRequest (request: PipelineRequest): Promise<PipelineResponse> {
-      body = typeof request.body === 'string' ? request.body : null
+      body = typeof request.body === 'string' ? wellFormedJson(request.body) : null
       // Always report success: the exporter must not keep, repeat or drop what we now own.
       return { request, status: 200, headers: createHttpHeaders(), bodyAsText: '{"itemsReceived":1,"itemsAccepted":1,"errors":[]}' }
     }
