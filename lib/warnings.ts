@@ -1,4 +1,5 @@
 /** Problems → warnings in the app's log, once each: some problems return with every request. */
+import { isError } from './rows/hostile'
 
 export type Warn = (message: string) => void
 
@@ -19,7 +20,7 @@ export function once (warn: Warn): Warn {
 /** The message of an error from the app's code, which may have thrown any value. */
 export function messageOf (error: unknown): string {
   try {
-    return String(error instanceof Error ? error.message : error).slice(0, LONGEST)
+    return String(isError(error) ? error.message : error).slice(0, LONGEST)
   } catch {
     return 'an error that cannot be read'
   }

@@ -4,6 +4,7 @@ import type { ReadableLogRecord } from '@opentelemetry/sdk-logs'
 import type { ResourceMetrics } from '@opentelemetry/sdk-metrics'
 import { BASE_TYPE, PROCESSED, SAMPLE_RATE } from '../rows/attribute-names'
 import { cut } from '../rows/cut'
+import { isError } from '../rows/hostile'
 import { LARGE_PROPERTIES, LARGE_PROPERTY_BYTES } from '../rows/limits'
 import { processedBy, sampleRateOf } from '../rows/marks'
 import type { RowSpan } from '../rows/span'
@@ -189,7 +190,7 @@ function text (value: unknown): string | null {
   if (value == null) return null
   if (typeof value !== 'object' || value instanceof Uint8Array) return short(String(value))
   try {
-    if (value instanceof Error) return short(JSON.stringify(value, Object.getOwnPropertyNames(value)))
+    if (isError(value)) return short(JSON.stringify(value, Object.getOwnPropertyNames(value)))
     return short(JSON.stringify(value instanceof Map ? Object.fromEntries(value) : value, (_key, inner) => typeof inner === 'bigint' ? String(inner) : inner) ?? '')
   } catch {
     // Circular, or its toJSON throws.

@@ -27,6 +27,8 @@ export function isOfErrorHandler ({ message, object, logger }: Line, error: unkn
 /** The error object of a line, only to identify it. Its text is always taken from the line. */
 export function liveError ({ object }: Line, { errorKey }: LineFormat, severity: SeverityNumber, expected: ReadonlySet<unknown> | undefined): { key: string, error: unknown } | undefined {
   if (!isObject(object)) return undefined
+  // pino knows only errors of its own realm. It takes an error of a sandbox, given as the only argument, for fields.
+  if (types.isNativeError(object)) return { key: errorKey, error: object }
   const error = readProperty(object, errorKey)
   if ((error !== undefined && error !== null) || (expected?.has(error) === true && Object.hasOwn(object, errorKey))) return { key: errorKey, error }
   if (severity < Severity.ERROR) return undefined

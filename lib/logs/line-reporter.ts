@@ -12,7 +12,7 @@ import { isOfErrorHandler, isReportable, liveError } from './line-error'
 import { timeOf, valueOf } from './line-time'
 import type { Line } from './pino'
 import { levelsOf } from './pino/internals'
-import { type Redaction, type SerializedError, scrubbed, serializedInLine } from './pino/serialized-error'
+import { type Redaction, type SerializedError, scrubbed, serializedByLogger, serializedInLine } from './pino/serialized-error'
 import type { LineNotes } from './record-processor'
 import { Severity } from '../rows/severity'
 import { createSeverities } from './severity'
@@ -98,7 +98,9 @@ export class LineReporter {
   #reportError (line: Line, { key, error }: { key: string, error: unknown }, severity: SeverityNumber, where: Context, operation: Operation | undefined): void {
     const { logs, exceptions, format, redaction } = this.#options
     const content = this.#parse(line)
-    const serialized = serializedInLine(line.logger, format, key, error, content.fields, redaction)
+    const serialized = line.object === error
+      ? serializedByLogger(line.logger, error, redaction)
+      : serializedInLine(line.logger, format, key, error, content.fields, redaction)
     content.message = scrubbed(content.message, serialized.secrets)
     content.fields = scrubbed(content.fields, serialized.secrets)
     if (!this.#isKept(line, content)) return

@@ -1,4 +1,5 @@
 /** Hostile values → safe reads. Any getter, proxy or conversion may throw, but these functions don't. */
+import { types } from 'node:util'
 
 /** For an event, a metric or a span without a name. */
 const NO_NAME = '(no name)'
@@ -58,9 +59,10 @@ export function isArray (value: unknown): value is unknown[] {
   }
 }
 
+/** Also an error of another realm, such as a `node:vm` sandbox, which has an `Error` of its own. */
 export function isError (value: unknown): value is Error {
   try {
-    return value instanceof Error
+    return types.isNativeError(value) || value instanceof Error
   } catch {
     return false
   }

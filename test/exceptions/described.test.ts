@@ -1,8 +1,9 @@
 /** An exception keeps the type and message from the app, never empty, with or without a logger. */
+import { runInNewContext } from 'node:vm'
 import type { FastifyServerOptions } from 'fastify'
 import t from 'tap'
 import { type Runner, createRunner } from '../fixtures/rows'
-import { sink } from '../fixtures/start'
+import { sink, start } from '../fixtures/start'
 
 const named = (name: unknown, error: Error = new Error('broke')): Error => Object.assign(error, { name })
 const withMessage = (message: unknown): Error => Object.assign(new Error('replaced'), { message })
@@ -81,6 +82,33 @@ for (const [mode, server, isSilent] of modes) {
     }
   })
 }
+
+t.test("an error of a node:vm sandbox, which is no instance of the app's Error, is an error wherever it appears", async t => {
+  t.capture(console, 'error', () => {})
+  const sandboxed = (message: string): Error => runInNewContext('Object.assign(new RangeError(message), { code: "E_LIMIT" })', { message }) as Error
+  const { send, emulator, flush } = await start(t, {
+    options: { logs: { console: true } },
+    routes: app => {
+      app.get('/logged', async request => { request.log.error(sandboxed('logged')) })
+      app.get('/console', async () => { console.error('failed:', sandboxed('printed')) })
+      app.get('/recorded', async request => {
+        const error = sandboxed('recorded')
+        request.appInsights.span.recordException(error)
+        throw error
+      })
+      app.get('/property', async request => { request.appInsights.trackEvent('refused', { why: sandboxed('told') as unknown as string }) })
+    }
+  })
+  for (const path of ['/logged', '/console', '/recorded', '/property']) await send(path)
+  await flush()
+  for (const [path, message] of [['/logged', 'logged'], ['/console', 'printed'], ['/recorded', 'recorded']] as const) {
+    const exceptions = emulator.items({ type: 'exception', operation_Name: `GET ${path}` })
+    t.match(exceptions, [{ exceptionType: 'RangeError', outerMessage: message, customDimensions: { code: 'E_LIMIT' } }], path)
+    t.equal(exceptions.length, 1, path)
+  }
+  t.equal(emulator.items({ type: 'exception', operation_Name: 'GET /console' })[0]!.customDimensions.logMessage, 'failed: printed')
+  t.match(JSON.parse(emulator.items({ type: 'event' })[0]!.customDimensions.why!), { type: 'RangeError', message: 'told', code: 'E_LIMIT' })
+})
 
 t.test('a DOMException logged below error shows no constants either', async t => {
   const run = await createRunner(t)
