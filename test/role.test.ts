@@ -1,6 +1,8 @@
 import { hostname } from 'node:os'
+import { join } from 'node:path'
 import t from 'tap'
 import { detectRole, roleOf } from '../lib/tracing/resource'
+import { plainNode } from './fixtures/plain-node'
 
 const { name, version } = require('../package.json') as { name: string, version: string }
 
@@ -26,4 +28,28 @@ t.test('the role: the option, the OTEL_ variables, the platform, package.json', 
     [{}, undefined, { role: name, instance: hostname(), version }]
   ]
   for (const [env, option, expected] of cases) t.match(role(env, option), expected, JSON.stringify(env))
+})
+
+t.test('the app is what a tool of the project starts, not the tool; a program that is installed elsewhere is an app itself', async t => {
+  const program = `process.stdout.write(require(${JSON.stringify(join(__dirname, '../dist/tracing/resource.js'))}).detectRole(undefined, {}).attributes['service.name'])`
+  const tool = (): Record<string, string> => ({ 'package.json': '{ "name": "fastify-cli" }', 'cli.js': program })
+  const root = t.testdir({
+    repository: {
+      'package.json': '{ "name": "repository" }',
+      node_modules: { 'fastify-cli': tool(), '.pnpm': { 'fastify-cli@7.0.0': { node_modules: { 'fastify-cli': tool() } } } },
+      packages: { orders: { 'package.json': '{ "name": "orders" }', 'server.js': program } }
+    },
+    global: { node_modules: { shop: { 'package.json': '{ "name": "shop" }', 'cli.js': program } } }
+  })
+  const cases = [
+    ['repository/node_modules/fastify-cli/cli.js', 'repository', 'repository'],
+    ['repository/node_modules/fastify-cli/cli.js', 'repository/packages/orders', 'orders'],
+    ['repository/node_modules/.pnpm/fastify-cli@7.0.0/node_modules/fastify-cli/cli.js', 'repository/packages/orders', 'orders'],
+    ['repository/packages/orders/server.js', 'repository', 'orders'],
+    ['global/node_modules/shop/cli.js', 'repository', 'shop']
+  ] as const
+  for (const [file, folder, name] of cases) {
+    const { stdout, stderr } = await plainNode([join(root, file)], {}, undefined, join(root, folder))
+    t.equal(stdout, name, `${file} in ${folder} ${stderr}`)
+  }
 })

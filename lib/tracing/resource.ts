@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs'
 import { hostname } from 'node:os'
 import { dirname, join } from 'node:path'
+import { appFolder } from '../app'
 
 /** The part of an OpenTelemetry resource that we need. */
 export interface Role {
@@ -75,14 +76,20 @@ function filled (value: string | undefined): string | undefined {
   return value === undefined || value.trim() === '' ? undefined : value
 }
 
-/** The package.json nearest to the main file. */
-function ownPackage (): { name?: string, version?: string } {
-  for (let folder = process.argv[1] === undefined ? process.cwd() : dirname(process.argv[1]); ; folder = dirname(folder)) {
+interface Package { name: string, version?: string }
+
+/** The app's package.json. If a tool starts the app outside of any package, the tool's. */
+function ownPackage (): Partial<Package> {
+  return nearestPackage(appFolder()) ?? nearestPackage(dirname(process.argv[1] ?? '')) ?? {}
+}
+
+function nearestPackage (start: string): Package | undefined {
+  for (let folder = start; ; folder = dirname(folder)) {
     try {
       const { name, version } = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8')) as Record<string, unknown>
       // A package.json without a name only sets the module type of its folder.
       if (typeof name === 'string' && name !== '') return { name, ...(typeof version === 'string' ? { version } : {}) }
     } catch {}
-    if (dirname(folder) === folder) return {}
+    if (dirname(folder) === folder) return undefined
   }
 }

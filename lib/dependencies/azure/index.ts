@@ -1,8 +1,9 @@
 /** The Azure SDK's tracing → our instances, through one instrumenter in each loaded copy of `@azure/core-tracing`. */
 import type * as CoreTracing from '@azure/core-tracing'
 import { createRequire } from 'node:module'
-import { join, sep } from 'node:path'
+import { sep } from 'node:path'
 import { type Context, ROOT_CONTEXT } from '@opentelemetry/api'
+import { appRequire } from '../../app'
 import { instanceOf } from '../../globals/members'
 import type { Instance } from '../../instance'
 import { type Member, PROBE, createInstrumenter } from './instrumenter'
@@ -45,7 +46,7 @@ function findCopies (): Copy[] {
   const folders = new Set(Object.keys(require.cache).filter(file => file.includes(inPackage)).map(file => file.slice(0, file.lastIndexOf(inPackage) + inPackage.length)))
   const loads = [
     () => require('@azure/core-tracing') as Copy,
-    () => createRequire(join(process.cwd(), 'index.js'))('@azure/core-tracing') as Copy,
+    () => appRequire()('@azure/core-tracing') as Copy,
     ...[...folders].map(folder => () => createRequire(folder)(folder) as Copy)
   ]
   return loads.flatMap(load => {
