@@ -6,7 +6,6 @@ import type { Config } from '../options'
 import { instanceOf } from '../globals/members'
 import type { Instance } from '../instance'
 import { isTracingSuppressed, parseTraceParent } from '@opentelemetry/core'
-import type { Warn } from '../warnings'
 import { createOwnTraffic } from './own-traffic'
 import { type IsSuccess, type MatchesCall, createMatcher, createSuccess } from './patterns'
 import { markHttpCall } from './azure/client-method'
@@ -32,7 +31,6 @@ export class Call {
 }
 
 export class Calls {
-  readonly warn: Warn
   readonly #telemetry: Instance
   readonly #isOwnTraffic: (url: string) => boolean
   readonly isIgnored: MatchesCall
@@ -40,8 +38,7 @@ export class Calls {
   readonly #isSuccess: IsSuccess
   readonly #open = new Set<Call>()
 
-  constructor (options: Exclude<Config['dependencies'], false>, telemetry: Instance, warn: Warn) {
-    this.warn = warn
+  constructor (options: Exclude<Config['dependencies'], false>, telemetry: Instance) {
     this.#telemetry = telemetry
     this.#isOwnTraffic = createOwnTraffic(telemetry.config.connection.endpoint)
     this.isIgnored = createMatcher(options.ignore, false)

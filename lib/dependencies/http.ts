@@ -1,6 +1,5 @@
 /** Node's diagnostics channels for `node:http` and `node:https` → calls. */
 import type { ClientRequest } from 'node:http'
-import { messageOf } from '../warnings'
 import type { Call, Calls } from './calls'
 
 const kCall = Symbol('fastify-app-insights.call')
@@ -25,22 +24,18 @@ export function httpHandlers (announced: string): Record<string, (calls: Calls, 
 function onRequest (calls: Calls, message: unknown): void {
   const { request } = message as { request: HttpRequest }
   if (request[kCall] !== undefined || request.method === 'CONNECT') return
-  try {
-    const authority = authorityOf(request)
-    const url = /^https?:\/\//i.test(request.path) ? request.path : `${request.protocol}//${authority}${request.path}`
-    const existing = request.getHeader('traceparent')
-    const target = { method: request.method, authority, secure: request.protocol === 'https:', url }
-    const call = calls.begin(target, typeof existing === 'string' ? existing : undefined, (name, value) => {
-      // Headers passed as an array, or with `expect`, are already rendered.
-      if (!request.headersSent) request.setHeader(name, value)
-    })
-    request[kCall] = call
-    if (call == null) return
-    // Not the response's end event: unread responses, upgrades and errors don't emit it.
-    request.on('close', onClose)
-  } catch (error) {
-    calls.warn(`A call through node:http could not be traced: ${messageOf(error)}`)
-  }
+  const authority = authorityOf(request)
+  const url = /^https?:\/\//i.test(request.path) ? request.path : `${request.protocol}//${authority}${request.path}`
+  const existing = request.getHeader('traceparent')
+  const target = { method: request.method, authority, secure: request.protocol === 'https:', url }
+  const call = calls.begin(target, typeof existing === 'string' ? existing : undefined, (name, value) => {
+    // Headers passed as an array, or with `expect`, are already rendered.
+    if (!request.headersSent) request.setHeader(name, value)
+  })
+  request[kCall] = call
+  if (call == null) return
+  // Not the response's end event: unread responses, upgrades and errors don't emit it.
+  request.on('close', onClose)
 }
 
 function onError (calls: Calls, message: unknown): void {

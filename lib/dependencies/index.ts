@@ -2,7 +2,7 @@
 import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import type { Config } from '../options'
 import type { Instance } from '../instance'
-import type { Warn } from '../warnings'
+import { type Warn, messageOf } from '../warnings'
 import { instrumentCopies, traceAzureSdk } from './azure'
 import { Calls } from './calls'
 import { httpHandlers } from './http'
@@ -16,11 +16,20 @@ export interface CallTracing {
 }
 
 export function traceCalls (options: Exclude<Config['dependencies'], false>, telemetry: Instance, warn: Warn): CallTracing {
-  const calls = new Calls(options, telemetry, warn)
+  const calls = new Calls(options, telemetry)
   const handlers = { ...(options.undici ? UNDICI_HANDLERS : {}), ...(options.http ? httpHandlers(announceRequests()) : {}) }
-  const subscriptions = Object.entries(handlers).map(([name, handler]) => ({ name, listener: (message: unknown) => handler(calls, message) }))
+  const subscriptions = Object.entries(handlers).map(([name, handler]) => ({ name, listener: (message: unknown) => guard(handler, message) }))
   for (const { name, listener } of subscriptions) subscribe(name, listener)
   const stopAzureSdk = options.azureSdk ? traceAzureSdk({ telemetry, isIgnored: calls.isIgnored, isPropagated: calls.isPropagated, tracesHttp: options.http }) : undefined
+
+  // Node makes an error in a channel's listener an uncaught exception.
+  function guard (handler: (calls: Calls, message: unknown) => void, message: unknown): void {
+    try {
+      handler(calls, message)
+    } catch (error) {
+      warn(`An outgoing call could not be traced: ${messageOf(error)}`)
+    }
+  }
 
   return {
     ready () {

@@ -1,5 +1,5 @@
 /** undici's diagnostics channels for `fetch` and undici → calls. */
-import { messageOf } from '../warnings'
+import { readText } from '../rows/hostile'
 import type { Call, Calls } from './calls'
 import type { SetHeader } from './spans'
 
@@ -9,15 +9,15 @@ interface UndiciRequest {
   readonly origin?: string | URL
   readonly path: string
   headers?: unknown
-  addHeader: SetHeader
-  /** The protocol that a WebSocket asks for. */
+  /** The protocol that the call asks for, such as `websocket`. */
   readonly upgrade?: string | null
-  /** What the client calls when the server has agreed; the second name is undici 8's. */
-  onUpgrade?: OnUpgrade
-  onRequestUpgrade?: OnUpgrade
+  addHeader: SetHeader
+  onUpgrade?: Upgraded
+  onRequestUpgrade?: Upgraded
 }
 
-type OnUpgrade = (this: UndiciRequest, status: number | null, ...rest: unknown[]) => unknown
+/** @param status null if an HTTP/2 stream takes the place of the connection: it gets its status later */
+type Upgraded = (this: unknown, status: number | null, ...rest: unknown[]) => unknown
 
 // Every instance sees each request; the one that traces it stores its call here.
 const callOf = new WeakMap<object, Call>()
@@ -30,19 +30,15 @@ export const UNDICI_HANDLERS: Readonly<Record<string, (calls: Calls, message: un
 }
 
 function onCreate (calls: Calls, message: unknown): void {
-  try {
-    const { request } = message as { request: UndiciRequest }
-    // A tunnel through a proxy. The call inside it is the dependency.
-    if (request.method === 'CONNECT' || request.origin === undefined) return
-    const origin = new URL(request.origin)
-    const target = { method: request.method, authority: origin.host, secure: origin.protocol === 'https:', url: origin.origin + request.path }
-    const call = calls.begin(target, headerOf(request, 'traceparent'), (name, value) => setHeader(request, name, value))
-    if (call == null) return
-    callOf.set(request, call)
-    if (request.upgrade) finishOnUpgrade(request, call)
-  } catch (error) {
-    calls.warn(`A call through undici could not be traced: ${messageOf(error)}`)
-  }
+  const { request } = message as { request: UndiciRequest }
+  // A tunnel through a proxy. The call inside it is the dependency.
+  if (request.method === 'CONNECT' || request.origin === undefined) return
+  const origin = new URL(request.origin)
+  const target = { method: request.method, authority: origin.host, secure: origin.protocol === 'https:', url: origin.origin + request.path }
+  const call = calls.begin(target, headerOf(request, 'traceparent'), (name, value) => setHeader(request, name, value))
+  if (call == null) return
+  callOf.set(request, call)
+  if (typeof request.upgrade === 'string') awaitUpgrade(calls, call, request)
 }
 
 /**
@@ -50,15 +46,15 @@ function onCreate (calls: Calls, message: unknown): void {
  * and Node's own WebSocket has an older undici: the call would stay open until the app closes.
  * @see https://github.com/nodejs/undici/pull/5761
  */
-function finishOnUpgrade (request: UndiciRequest, call: Call): void {
+function awaitUpgrade (calls: Calls, call: Call, request: UndiciRequest): void {
+  // The second is the name in undici 8.
   for (const name of ['onUpgrade', 'onRequestUpgrade'] as const) {
     const original = request[name]
     if (typeof original !== 'function') continue
     request[name] = function (status, ...rest) {
-      // Over HTTP/2, the status arrives later, and undici announces it.
       if (status !== null) {
         call.status = status
-        call.calls.finish(call)
+        calls.finish(call)
       }
       return original.call(this, status, ...rest)
     }
@@ -88,7 +84,7 @@ function onError (calls: Calls, message: unknown): void {
   const { error } = message as { error: unknown }
   // The caller got the response but cancelled its body, or never read it. undici ends the first with AbortError, and the
   // second with a string once the response is garbage collected.
-  const unwanted = call.answeredAt !== undefined && (typeof error === 'string' || (error as Error | null)?.name === 'AbortError')
+  const unwanted = call.answeredAt !== undefined && (typeof error === 'string' || readText(error, 'name') === 'AbortError')
   if (!unwanted) call.error = error ?? 'error'
   calls.finish(call, unwanted ? call.answeredAt : undefined)
 }

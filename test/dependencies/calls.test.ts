@@ -17,6 +17,7 @@ async function callee (t: Test): Promise<Callee> {
   const server: Server = createServer((request, response) => {
     seen.push(request)
     const { pathname } = new URL(request.url!, 'http://callee')
+    if (pathname === '/never') return
     if (pathname === '/cut') {
       response.writeHead(200, { 'content-length': '100' }).write('only this')
       setImmediate(() => response.destroy())
@@ -118,6 +119,29 @@ t.test("a session of Node's own WebSocket is a successful 101 as soon as it is o
     { name: 'GET /refused', resultCode: '403', success: false, operation_Name: 'GET /open' }
   ])
   t.equal(emulator.items({ type: 'dependency' }).length, 2)
+})
+
+t.test('whatever a call is aborted with, it is a row, and the app goes on', async t => {
+  const { url } = await callee(t)
+  const fail = (): never => { throw new Error('hostile') }
+  const reasons: Array<[name: string, reason: unknown, error: string]> = [
+    ['nothing', undefined, 'AbortError'],
+    ['a text', 'enough', 'error'],
+    ['a symbol', Symbol('enough'), 'error'],
+    ['an error', Object.assign(new Error('enough'), { code: 'ENOUGH' }), 'ENOUGH'],
+    ['an error of getters', Object.defineProperties(new Error('enough'), { code: { get: fail }, name: { get: fail }, cause: { get: fail } }), 'error']
+  ]
+  const { send, emulator, flush } = await gateway(t, async () => {
+    for (const [name, reason] of reasons) {
+      const controller = new AbortController()
+      const call = fetch(`${url}/never?${encodeURIComponent(name)}`, { signal: controller.signal })
+      setTimeout(() => controller.abort(reason), 20)
+      await call.catch(() => {})
+    }
+  })
+  t.equal((await send('/work')).status, 200)
+  await flush()
+  for (const [name, , error] of reasons) t.match(emulator.items({ type: 'dependency', data: `${url}/never?${encodeURIComponent(name)}` }), [{ resultCode: '0', success: false, customDimensions: { error } }], name)
 })
 
 t.test('the callee gets the trace context once, in place of one that was passed on', async t => {

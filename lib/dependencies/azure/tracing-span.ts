@@ -2,6 +2,7 @@
 import type { TracingSpan } from '@azure/core-tracing'
 import { type AttributeValue, type Attributes, type Span, SpanStatusCode } from '@opentelemetry/api'
 import type { RunningOperation } from '../../tracing/background'
+import { readProperty } from '../../rows/hostile'
 import { reasonOf } from '../reason'
 
 export const NOT_RECORDING: TracingSpan = Object.freeze({
@@ -73,5 +74,5 @@ export function operationSpan (running: RunningOperation): TracingSpan {
 
 /** The SDK reports a 304 Not Modified response as an error. */
 function isNotModified (error: unknown): boolean {
-  return (error as { statusCode?: unknown } | undefined)?.statusCode === 304
+  return readProperty(error, 'statusCode') === 304
 }
