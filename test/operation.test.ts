@@ -1,4 +1,11 @@
-import { trace } from '@opentelemetry/api'
+import { once } from 'node:events'
+import { connect } from 'node:net'
+import { ROOT_CONTEXT, context, trace } from '@opentelemetry/api'
+import { suppressTracing } from '@opentelemetry/core'
+import { BasicTracerProvider } from '@opentelemetry/sdk-trace-base'
+import fastify, { type FastifyInstance } from 'fastify'
+import appInsightsPlugin from 'fastify-app-insights'
+import { startEmulator } from 'fastify-app-insights/emulator'
 import t from 'tap'
 import { start } from './fixtures/start'
 
@@ -163,4 +170,40 @@ t.test('a request made by inject() inside another is part of its operation', asy
   t.equal(inner!.id, spanId)
   t.match(inner, { operation_Id: outer!.operation_Id, operation_ParentId: outer!.id, operation_Name: 'GET /inner' })
   t.match(emulator.items({ message: 'within' })[0], { operation_ParentId: inner!.id, operation_Name: 'GET /inner' })
+})
+
+t.test('an app that begins to listen inside an operation or a span: its requests are operations of their own, with their own sampling', async t => {
+  const provider = new BasicTracerProvider()
+  const startUps: Array<[name: string, listen: (app: FastifyInstance, listen: () => Promise<string>) => Promise<string>]> = [
+    ['an operation', async (app, listen) => await app.appInsights.operation('start-up', listen)],
+    ['an operation that is sampled out', async (app, listen) => await app.appInsights.operation('start-up', listen)],
+    ["the app's span", async (app, listen) => await app.appInsights.tracer.startActiveSpan('start-up', async span => await listen().finally(() => span.end()))],
+    ["another tracer's span", async (_app, listen) => await context.with(trace.setSpan(context.active(), provider.getTracer('other').startSpan('start-up')), async () => {
+      const url = await listen()
+      trace.getActiveSpan()!.end()
+      return url
+    })]
+  ]
+  for (const [name, during] of startUps) {
+    await t.test(name, async t => {
+      const emulator = await startEmulator()
+      t.teardown(async () => await emulator.close())
+      const app = fastify()
+      t.teardown(async () => await app.close())
+      const sampler = { shouldSample: (_context: unknown, _id: string, name: string) => ({ decision: name === 'start-up' ? 0 : 2 }), toString: () => 'no start-up' }
+      await app.register(appInsightsPlugin, { connectionString: emulator.connectionString, ...(name.endsWith('sampled out') ? { sampler } : {}) })
+      app.get('/:n', async () => 'ok')
+      const url = await during(app, async () => await app.listen({ port: 0, host: '127.0.0.1' }))
+      const port = Number(new URL(url).port)
+      for (const path of ['/1', '/2', '/%zz']) await (await context.with(suppressTracing(ROOT_CONTEXT), fetch, undefined, url + path)).text()
+      const refused = connect(port, '127.0.0.1')
+      refused.end('GET /refused HTTP/1.1\r\nno header\r\n\r\n')
+      await once(refused.resume(), 'close')
+      await app.close()
+      const rows = emulator.items({ type: 'request', name: /^GET/ })
+      t.equal(rows.length, 4)
+      t.equal(new Set(rows.map(row => row.operation_Id)).size, 4, 'each has its own trace')
+      for (const row of rows) t.notOk(row.operation_ParentId, row.url!)
+    })
+  }
 })

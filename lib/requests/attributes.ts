@@ -3,6 +3,7 @@ import type { Socket } from 'node:net'
 import type { Attributes } from '@opentelemetry/api'
 import type { FastifyRequest } from 'fastify'
 import { cut } from '../rows/cut'
+import { textOf } from '../rows/hostile'
 import type { Config } from '../options'
 import type { Connection } from './connection'
 import { isAuthority } from './forwarded'
@@ -11,21 +12,24 @@ import type { RequestOperation } from './operation'
 import type { RawRequest } from './refused'
 import type { Redactor } from '../rows/redaction'
 
+/** For a header that the app has set to a value without a text. */
+const UNREADABLE = '[unreadable]'
+
 /** Azure's limit for a URL, in characters. */
 export const MAX_URL = 2_048
 
 /** Writes the attributes of a request's row, including the headers chosen in the options. */
 export function requestAttributes ({ tracing, reply, route, connection }: RequestOperation, { raw }: FastifyRequest, status: number | undefined, attributes: Attributes): void {
   const { config, telemetry } = tracing
-  httpAttributes(raw, connection, route, telemetry, attributes)
   if (status !== undefined) attributes['http.response.status_code'] = status
+  httpAttributes(raw, connection, route, telemetry, attributes)
   for (const name of config.requests.headers) {
     const value = raw.headers[name]
-    if (value !== undefined) attributes[`http.request.header.${name}`] = String(value)
+    if (value !== undefined) attributes[`http.request.header.${name}`] = textOf(value, UNREADABLE)
   }
   for (const name of config.requests.responseHeaders) {
     const value = reply?.getHeader(name) ?? reply?.raw.getHeader(name)
-    if (value !== undefined) attributes[`http.response.header.${name}`] = String(value)
+    if (value !== undefined) attributes[`http.response.header.${name}`] = textOf(value, UNREADABLE)
   }
 }
 

@@ -11,6 +11,7 @@ import { toAttributes } from '../rows/properties'
 import { kOperation } from '../tracing/operation'
 import { isForAzure } from '../tracing/span-processor'
 import type { Instance } from '../instance'
+import { messageOf } from '../warnings'
 
 export function closeResponse (this: Response): void {
   const operation = this[kOperation]
@@ -28,10 +29,22 @@ export function countResponse (this: Response): void {
 
 export function closeOperation (operation: RequestOperation): void {
   const { tracing, request, span } = operation
-  const { config, exceptions, telemetry } = tracing
   // Only the first caller finds the operation in the set, so it closes only once.
-  if (!telemetry.open.delete(operation) || request === undefined) return
-  const { elapsed, outcome } = operation
+  if (!tracing.telemetry.open.delete(operation) || request === undefined) return
+  try {
+    complete(operation, request)
+  } catch (error) {
+    // In an event of the response, an error would end the process. The row has what was written so far.
+    tracing.warn(`The row of a request is incomplete: ${messageOf(error)}`)
+    operation.decide(isForAzure(span) && !operation.ignored)
+  }
+  endSpan(span)
+  operation.release()
+}
+
+function complete (operation: RequestOperation, request: FastifyRequest): void {
+  const { tracing, span, elapsed, outcome } = operation
+  const { config, exceptions, telemetry } = tracing
   exceptions?.reportPending(operation, statusOfReply(operation))
   const success = isSuccess(tracing, outcome, request)
 
@@ -48,8 +61,6 @@ export function closeOperation (operation: RequestOperation): void {
   }
   telemetry.live?.skip(span)
   operation.decide(operation.forceKeep || (isForAzure(span) && !operation.ignored))
-  endSpan(span)
-  operation.release()
 }
 
 /** The status that the app answered with, even if the client was already gone. */

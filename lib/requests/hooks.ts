@@ -8,6 +8,7 @@ import { RequestOperation, type Response, operationOfRequest } from './operation
 import { tracingOf } from './tracing'
 import { takeEarlyErrors } from '../exceptions/nestjs'
 import { type Operation, kOperation, operationOf } from '../tracing/operation'
+import { messageOf } from '../warnings'
 
 type Done = () => void
 
@@ -65,12 +66,17 @@ function opened (fastify: FastifyInstance, request: FastifyRequest, reply: Fasti
   // null: the row was written before any of our hooks ran.
   if (operation !== undefined || (reply?.raw as Response | undefined)?.[kOperation] === null) return operation
   const tracing = tracingOf(fastify)
-  const opening = openOperation(tracing, request, reply)
-  tracing.onOpen?.(request.log, opening.context)
-  if (reply !== undefined) {
-    for (const error of takeEarlyErrors(reply.raw)) tracing.exceptions?.markThrown(opening, error)
+  try {
+    const opening = openOperation(tracing, request, reply)
+    tracing.onOpen?.(request.log, opening.context)
+    if (reply !== undefined) {
+      for (const error of takeEarlyErrors(reply.raw)) tracing.exceptions?.markThrown(opening, error)
+    }
+  } catch (error) {
+    // Fastify would answer every request with a 500.
+    tracing.warn(`A request could not be traced: ${messageOf(error)}`)
   }
-  return opening
+  return operationOfRequest(request)
 }
 
 /** Continues in the request's context. An active context of the same operation stays, with the values the app added. */

@@ -3,9 +3,20 @@ import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { RequestOperation, Response, WithOperation } from './operation'
 import type { RequestTracing } from './tracing'
 import { kOperation } from '../tracing/operation'
+import { messageOf } from '../warnings'
+
+/** The logger and the request's id may be anything, a proxy or a BigInt for example. If they resist, lines still find the request by the context. */
+export function connectLogger (tracing: RequestTracing, request: FastifyRequest, reply: FastifyReply | undefined, operation: RequestOperation): void {
+  try {
+    tracing.onLogger?.(request.log)
+    correlateLogger(tracing, request, reply, operation)
+  } catch (error) {
+    tracing.warn(`A request's logger could not be tied to its request: ${messageOf(error)}`)
+  }
+}
 
 /** Child loggers inherit the operation. */
-export function correlateLogger (tracing: RequestTracing, request: FastifyRequest, reply: FastifyReply | undefined, operation: RequestOperation): void {
+function correlateLogger (tracing: RequestTracing, request: FastifyRequest, reply: FastifyReply | undefined, operation: RequestOperation): void {
   const { fastify, isBoundTo } = tracing
   const logger = request.log as unknown as WithOperation
   operation.logger = logger
@@ -22,9 +33,7 @@ export function correlateLogger (tracing: RequestTracing, request: FastifyReques
 
 /** Ties the operation to the new logger if the app has replaced `request.log`. */
 export function followLogger (tracing: RequestTracing, request: FastifyRequest, reply: FastifyReply, operation: RequestOperation): void {
-  if (operation.logger === request.log) return
-  tracing.onLogger?.(request.log)
-  correlateLogger(tracing, request, reply, operation)
+  if (operation.logger !== request.log) connectLogger(tracing, request, reply, operation)
 }
 
 function hasOwnLoggers (tracing: RequestTracing, logger: object): boolean {

@@ -6,7 +6,7 @@ import { knownMethod } from '../rows/methods'
 import { closeOperation, closeResponse, countResponse } from './closing'
 import { connectionOf } from './connection'
 import { UNMATCHED } from './ignore'
-import { correlateLogger } from './logger'
+import { connectLogger } from './logger'
 import { RequestOperation, type Response, type SpanOrigin, type WithOperation, sinceArrival } from './operation'
 import { callerContext, otherTracer, startRequestSpan } from './span'
 import { watchStatusLine } from './status-line'
@@ -41,8 +41,7 @@ export function openOperation (tracing: RequestTracing, request: FastifyRequest,
 
   ;(request as WithOperation)[kOperation] = operation
   if (reply !== undefined) (reply.raw as Response)[kOperation] = operation
-  tracing.onLogger?.(request.log)
-  correlateLogger(tracing, request, reply, operation)
+  connectLogger(tracing, request, reply, operation)
   if (isSilent || !awaitsEnd(operation)) operation.release()
   return operation
 }
@@ -53,7 +52,7 @@ function silentOrigin (active: Context): SpanOrigin {
 
 function originOf (tracing: RequestTracing, request: FastifyRequest, reply: FastifyReply | undefined, name: string, route: string, active: Context, ignored: boolean, own: RouteConfig | undefined): SpanOrigin {
   const { config, telemetry } = tracing
-  let parent = callerContext(request.raw, active)
+  let parent = callerContext(request.raw, active, (reply?.raw as Response | undefined)?.[kOperation])
   if (ignored) parent = parent.setValue(kBuffer, true)
   if (own !== undefined) parent = parent.setValue(kRouteSampler, samplerOf(own))
   const other = otherTracer(active)

@@ -19,6 +19,11 @@ export function markArrival (raw: IncomingMessage): void {
   (raw as Arrived)[kArrival] = performance.now()
 }
 
+/** Whether the request came in through a server, and not through inject(). */
+export function hasArrived (raw: object): boolean {
+  return kArrival in raw
+}
+
 /** Milliseconds since the request arrived; 0 if its arrival was not recorded. */
 export function sinceArrival (raw: IncomingMessage): number {
   const arrival = (raw as Arrived)[kArrival]

@@ -4,8 +4,11 @@ import type { ReadableSpan } from '@opentelemetry/sdk-trace-base'
 import { context } from '../tracing/context'
 import { CLIENT_CLOSED_REQUEST } from './outcome'
 import { PROCESSED_REQUEST, attributesOf, markProcessed } from '../rows/marks'
+import { hasArrived } from './operation'
 import type { RawRequest } from './refused'
 import type { Instance } from '../instance'
+import { type Operation, operationOf } from '../tracing/operation'
+import { kContextOperation } from '../tracing/operation-context'
 import { isOwn } from '../tracing/own-spans'
 import { incomingContext } from '../tracing/propagation'
 
@@ -18,9 +21,25 @@ export function startRequestSpan (telemetry: Instance, name: string, parent: Con
   return telemetry.startSpan(name, SpanKind.SERVER, parent, attributes, undefined, ago > 1 ? performance.now() - ago : undefined)
 }
 
-/** The caller's trace context and baggage. */
-export function callerContext ({ headers }: RawRequest, active = context.active()): Context {
-  return incomingContext(active, headers)
+/**
+ * The caller's trace context and baggage.
+ * @param handedOn the operation that the same request already has in another app of this process
+ */
+export function callerContext (raw: RawRequest, active = context.active(), handedOn?: Operation | null): Context {
+  return incomingContext(hasArrived(raw) ? withoutListener(active, handedOn) : active, raw.headers)
+}
+
+/**
+ * A server's requests run in the context in which the app began to listen. If that was in an operation or a span, such as
+ * `start-up`, its trace and its sampling must not become those of every request. A request made by inject() does join the
+ * operation that makes it.
+ */
+function withoutListener (active: Context, handedOn: Operation | null | undefined): Context {
+  const span = trace.getSpan(active)
+  if (span === undefined) return active
+  const operation = operationOf(active)
+  const isOfListener = operation === undefined ? (span as Partial<ReadableSpan>).ended === true : operation !== handedOn
+  return isOfListener ? trace.deleteSpan(active).deleteValue(kContextOperation) : active
 }
 
 /** The name of another tracer that opened a SERVER span for this request with its own provider. */

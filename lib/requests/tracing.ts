@@ -19,7 +19,7 @@ export interface RequestTracing {
   /** Called with the same logger when its operation is known. */
   readonly onOpen: ((logger: FastifyBaseLogger, context: Context) => void) | undefined
   /** Whether the logger's own bindings name the request. */
-  readonly isBoundTo: (logger: object, requestId: string) => boolean
+  readonly isBoundTo: (logger: object, requestId: unknown) => boolean
   /** The first request's logger, if its bindings do not name the request. */
   firstLogger: WeakRef<object> | undefined
   readonly isIgnored: (request: FastifyRequest, method: string, route: string) => boolean

@@ -2,6 +2,7 @@
 import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import type { IncomingMessage, Server } from 'node:http'
 import type { Socket } from 'node:net'
+import { type Context, ROOT_CONTEXT } from '@opentelemetry/api'
 import type { FastifyInstance } from 'fastify'
 import { context } from '../tracing/context'
 import { httpAttributes } from './attributes'
@@ -15,6 +16,7 @@ import { callerContext, endSpan, markCounted, setStatus, startRequestSpan } from
 import { statusWritten, watchStatusLine } from './status-line'
 import type { RequestTracing } from './tracing'
 import { kOperation } from '../tracing/operation'
+import { messageOf } from '../warnings'
 
 /** The response that a connection is waiting for. A finished one would keep its request and its body for as long as the connection is idle. */
 const kResponse = Symbol('fastify-app-insights.response')
@@ -70,7 +72,7 @@ function awaitHooks (tracing: RequestTracing, raw: IncomingMessage, response: Re
 function reportAnswered (tracing: RequestTracing, raw: IncomingMessage, response: Response): void {
   if (response[kOperation] !== undefined) return
   response[kOperation] = null
-  report(tracing, raw, response.statusCode, sinceArrival(raw))
+  report(tracing, raw, context.active(), response.statusCode, sinceArrival(raw))
 }
 
 /** After a parser error, the answer is written straight to the socket. */
@@ -84,18 +86,29 @@ function awaitAnswer (tracing: RequestTracing, error: ClientError, socket: Socke
     stop()
     const status = statusWritten(socket)
     const raw = status === undefined || isOpen ? undefined : refusedRequest(error, socket)
-    if (raw !== undefined) report(tracing, raw, status!, 0)
+    // The active context is the one in which the app began to listen.
+    if (raw !== undefined) report(tracing, raw, ROOT_CONTEXT, status!, 0)
   })
 }
 
-function report ({ config, telemetry }: RequestTracing, raw: RawRequest, status: number, duration: number): void {
+function report (tracing: RequestTracing, raw: RawRequest, where: Context, status: number, duration: number): void {
+  const { config, telemetry, warn } = tracing
   if (ignoresUnmatched(config.ignore)) {
     telemetry.ignored++
     return
   }
+  try {
+    write(tracing, raw, where, status, duration)
+  } catch (error) {
+    // In an event, an error would end the process.
+    warn(`A request without a route could not be reported: ${messageOf(error)}`)
+  }
+}
+
+function write ({ config, telemetry }: RequestTracing, raw: RawRequest, where: Context, status: number, duration: number): void {
   const success = status < 400
   const connection = rawConnection(raw, config.requests.clientAddress)
-  const span = startRequestSpan(telemetry, `${knownMethod(raw.method)} ${UNMATCHED}`, callerContext(raw, context.active()), duration)
+  const span = startRequestSpan(telemetry, `${knownMethod(raw.method)} ${UNMATCHED}`, callerContext(raw, where), duration)
   count(telemetry, raw, connection.scheme, UNMATCHED, status, success, duration)
   if (!span.isRecording()) {
     telemetry.sampledOut++

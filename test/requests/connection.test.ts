@@ -44,6 +44,35 @@ t.test('if a trustProxy function throws, the row has no address, and the app is 
   t.match(emulator.items({ type: 'request' }), [{ url: 'http://localhost:80/', resultCode: '200' }])
 })
 
+t.test('whatever the app makes of a request, its row arrives and the process goes on', async t => {
+  const { app, emulator, send } = await start(t, {
+    options: { requests: { headers: ['x-tenant'], responseHeaders: ['x-price'] } },
+    routes: app => {
+      app.get('/values', async (request, reply) => {
+        request.raw.headers['x-tenant'] = Object.create(null) as string
+        reply.header('x-price', Object.create(null))
+        reply.hijack()
+        reply.raw.end('ok')
+      })
+      app.get('/headers', async request => {
+        Object.defineProperty(request.raw, 'headers', { value: null })
+        return 'ok'
+      })
+    },
+    before: app => {
+      app.addHook('onRequest', (request, reply, done) => {
+        if (request.url !== '/raw') return done()
+        Object.defineProperty(request.raw, 'headers', { value: null })
+        reply.raw.end('ok')
+      })
+    }
+  })
+  for (const path of ['/values', '/headers', '/raw']) t.equal((await send(path)).status, 200, path)
+  await app.close()
+  t.match(emulator.items({ type: 'request', name: 'GET /values' }), [{ resultCode: '200', success: true, customDimensions: { 'http.request.header.x-tenant': '[unreadable]', 'http.response.header.x-price': '[unreadable]' } }])
+  t.match(emulator.items({ type: 'request', name: 'GET /headers' }), [{ resultCode: '200', success: true }])
+})
+
 t.test('clientAddress: false keeps client addresses out of every row', async t => {
   const { app, emulator, port, send } = await start(t, {
     options: { requests: { clientAddress: false } },

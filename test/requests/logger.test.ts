@@ -2,6 +2,7 @@
 import { AsyncResource } from 'node:async_hooks'
 import type { FastifyInstance, FastifyServerOptions } from 'fastify'
 import { LogController } from 'fastify'
+import pino from 'pino'
 import t from 'tap'
 import { sink, start } from '../fixtures/start'
 
@@ -70,3 +71,60 @@ t.test('a logger shared by all requests belongs to none of them', async t => {
   for (const message of ['after an ignored one', 'after the first', 'after the others']) t.match(emulator.items({ type: 'trace', message }), [{ operation_Id: undefined }], message)
   for (const { url, operation_Id: id } of emulator.items({ type: 'request' })) t.match(emulator.items({ type: 'trace', message: `line ${url!.slice(-1)}` }), [{ operation_Id: id }])
 })
+
+const circular: Record<string, unknown> = {}
+circular.self = circular
+
+const ids: Array<[name: string, next: (n: number) => unknown]> = [
+  ['a number', n => n], ['a BigInt', n => BigInt(n)], ['a symbol', () => Symbol('id')], ['undefined', () => undefined],
+  ['an object without a prototype', () => Object.create(null)], ['a circular object', () => circular]
+]
+
+for (const [name, next] of ids) {
+  t.test(`a request id that is ${name}`, async t => {
+    let n = 0
+    const { send, emulator, flush } = await start(t, {
+      server: { genReqId: () => next(++n) as string },
+      routes: app => { app.get('/:n', async request => { elsewhere.runInAsyncScope(() => request.log.info(`line ${(request.params as { n: string }).n}`)) }) }
+    })
+    for (const n of [1, 2]) t.equal((await send(`/${n}`)).status, 200)
+    await flush()
+    for (const n of [1, 2]) {
+      const [row] = emulator.items({ type: 'request', url: new RegExp(`/${n}$`) })
+      t.match(emulator.items({ type: 'trace', message: `line ${n}` }), [{ operation_Id: row!.operation_Id }])
+    }
+  })
+}
+
+type Logger = FastifyInstance['log']
+const readOnly = (logger: Logger): Logger => new Proxy(logger, {
+  set: () => false,
+  defineProperty: () => false,
+  get: (target, name) => name === 'child' ? (...given: Parameters<Logger['child']>) => readOnly(target.child(...given)) : Reflect.get(target, name)
+})
+const withChildren = (change: (child: Logger) => Logger): Logger => {
+  const logger = pino({}, sink())
+  const child = logger.child.bind(logger)
+  return Object.assign(logger, { child: (...given: Parameters<Logger['child']>) => change(child(...given as [object])) })
+}
+
+for (const [name, loggerInstance] of [
+  ['whose children are frozen', withChildren(Object.freeze)],
+  ['whose children take no new properties', withChildren(Object.preventExtensions)],
+  ['that is a read-only proxy', readOnly(pino({}, sink()))]
+] as Array<[string, Logger]>) {
+  t.test(`a logger ${name} makes rows as usual, except of the plugin's own messages`, async t => {
+    const { app, send, emulator, flush } = await start(t, {
+      server: { logger: undefined as never, loggerInstance },
+      options: { requests: { enrich: () => { throw new Error('no properties') } } },
+      routes: app => { app.get('/', async request => { request.log.info('a line') }) }
+    })
+    t.equal((await send('/')).status, 200)
+    app.log.info('outside')
+    await flush()
+    const [row] = emulator.items({ type: 'request' })
+    t.match(emulator.items({ type: 'trace', message: 'a line' }), [{ operation_Id: row!.operation_Id }])
+    t.match(emulator.items({ type: 'trace', message: 'outside' }), [{ operation_Id: undefined }])
+    t.match(emulator.items({ type: 'trace', message: /requests\.enrich/ }), [])
+  })
+}

@@ -1,6 +1,7 @@
 /** pino's internals → what we need to know about a logger: its levels, keys and bindings. */
 import { hostname } from 'node:os'
 import type { FastifyBaseLogger } from 'fastify'
+import { attempt } from '../../rows/hostile'
 import type { LineFormat } from '../../rows/line'
 
 const HOSTNAME = hostname()
@@ -57,26 +58,31 @@ export function bindingsOf (logger: object): string {
 }
 
 /** Tells whether a logger's bindings contain this request's id. If not, all requests may share the logger. */
-export function createBindingCheck (): (logger: object, requestId: string) => boolean {
+export function createBindingCheck (): (logger: object, requestId: unknown) => boolean {
   // Cached, because every request needs it and most apps have only one copy of pino.
   let symbol: symbol | undefined
   return (logger, requestId) => {
     if (symbol === undefined || !(symbol in logger)) symbol = findSymbol(logger, 'pino.chindings')
     const bindings = symbol === undefined ? undefined : (logger as Record<symbol, unknown>)[symbol]
+    if (typeof bindings !== 'string') return false
     // By default, Fastify creates the logger without bindings after the id.
-    return typeof bindings === 'string' && (bindings.endsWith(`"${requestId}"`) || bindings.includes(JSON.stringify(requestId)))
+    if (typeof requestId === 'string') return bindings.endsWith(`"${requestId}"`) || bindings.includes(JSON.stringify(requestId))
+    // pino writes these without quotes. The app's function may also return anything else, which isn't worth looking for.
+    return (typeof requestId === 'number' || typeof requestId === 'bigint') && `${bindings},`.includes(`:${requestId},`)
   }
 }
 
 const kQuiet = Symbol('fastify-app-insights.quiet')
+// The app's logger may be frozen.
+const quiet = new WeakSet<object>()
 
 /** A logger for the plugin's own messages, which don't become telemetry. */
 export function quietChild (logger: FastifyBaseLogger): FastifyBaseLogger {
   const child = logger.child({})
-  if (child !== logger) Object.defineProperty(child, kQuiet, { value: true })
+  if (child !== logger && !attempt(() => Object.defineProperty(child, kQuiet, { value: true }))) quiet.add(child)
   return child
 }
 
 export function isQuiet (logger: object): boolean {
-  return kQuiet in logger
+  return kQuiet in logger || quiet.has(logger)
 }
