@@ -49,13 +49,18 @@ export function httpAttributes (raw: RawRequest, { socket, scheme, host, clientA
   attributes['server.address'] = server.address
   attributes['server.port'] = server.port ?? (scheme === 'https' ? 443 : 80)
   const target = (raw as { originalUrl?: string }).originalUrl ?? raw.url ?? '/'
-  // The client of a proxy sends the whole URL as the target.
-  const url = /^https?:\/\//i.test(target) ? target : `${scheme}://${authority}${target}`
-  attributes['url.full'] = cut(redactor.url(url), MAX_URL)
+  attributes['url.full'] = cut(redactor.url(absoluteUrl(target, scheme, authority)), MAX_URL)
   if (clientAddress !== undefined) attributes['client.address'] = clientAddress
   if (isSynthetic(raw)) attributes['user_agent.synthetic.type'] = 'test'
   const agent = raw.headers['user-agent']
   if (agent !== undefined && config.requests.userAgent) attributes['user_agent.original'] = agent
+}
+
+function absoluteUrl (target: string, scheme: string, authority: string): string {
+  // The client of a proxy sends the whole URL as the target.
+  if (/^https?:\/\//i.test(target)) return target
+  // `OPTIONS *`, or nonsense that must not become a part of the host.
+  return `${scheme}://${authority}${target.startsWith('/') ? '' : '/'}${target}`
 }
 
 interface HttpServer { readonly authority: string, readonly address: string, readonly port: number | undefined }

@@ -1,4 +1,5 @@
 import { formatWithOptions } from 'node:util'
+import { runInNewContext } from 'node:vm'
 import t, { type Test } from 'tap'
 import { start } from '../fixtures/start'
 
@@ -65,6 +66,8 @@ t.test('an error passed to console.error is one exception, however often it is s
         console.warn(new Error('only a warning'))
         throw error
       })
+      // Such as Node's own errors in Jest's sandbox.
+      app.get('/realm', async () => { console.error(runInNewContext('new TypeError("from another realm")')) })
     }
   })
   await send('/broken')
@@ -72,6 +75,10 @@ t.test('an error passed to console.error is one exception, however often it is s
   t.match(emulator.items({ type: 'exception' }), [{ exceptionType: 'RangeError', operation_Name: 'GET /broken', customDimensions: { logger: 'console', logMessage: 'Order failed: out of stock' } }])
   t.equal(emulator.items({ type: 'exception' }).length, 1)
   t.match(emulator.items({ type: 'trace', severityLevel: 2 }), [{ message: /Error: only a warning/ }])
+
+  await send('/realm')
+  await flush()
+  t.match(emulator.items({ type: 'exception', operation_Name: 'GET /realm' }), [{ exceptionType: 'TypeError', outerMessage: 'from another realm' }])
 })
 
 t.test('the console is left alone by default and for silent routes; a destination that writes to it causes no rows', async t => {

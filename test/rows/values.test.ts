@@ -1,4 +1,5 @@
 /** What an app may put into a property: whatever it is, what can be told of it arrives, and the other properties with it. */
+import { runInNewContext } from 'node:vm'
 import type { AppInsightsOptions } from 'fastify-app-insights'
 import t from 'tap'
 import { createRunner } from '../fixtures/rows'
@@ -34,6 +35,7 @@ const cases: Array<[name: string, value: unknown, arrives: string | RegExp | und
   ['undefined and a function in a list', [undefined, () => 1, 2], '[null,null,2]'],
   ['an Error', new OrderError('broke'), /^\{"type":"OrderError","message":"broke","stack":"Error: broke\\n {4}at .*"orderId":42\}$/],
   ['an Error with a code and a cause', Object.assign(new Error('outer', { cause: new TypeError('inner') }), { code: 'E_OUT' }), /^\{"type":"Error","message":"outer","code":"E_OUT",.*"cause":\{"type":"TypeError","message":"inner"/],
+  ['an Error of another realm', runInNewContext('Object.assign(new TypeError("far away"), { code: "E_FAR", extra: 1 })'), /^\{"type":"TypeError","message":"far away","code":"E_FAR","stack":".*"extra":1\}$/],
   ['an Error within', { failure: new RangeError('far') }, /^\{"failure":\{"type":"RangeError","message":"far"/],
   ['an AggregateError', new AggregateError([new Error('one'), 'two'], 'many'), /"message":"many".*"errors":\[\{"type":"Error","message":"one".*,"two"\]/],
   ['a DOMException', new DOMException('stopped', 'AbortError'), /^\{"type":"AbortError","message":"stopped","code":20,"stack"/],
