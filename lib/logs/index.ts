@@ -61,7 +61,7 @@ export function collectLogs (logs: LogsConfig | false, { logger, requestIdLabel,
     if (!isEarly || !early.buffer(line)) reporter.report(line)
   }
 
-  const tapped = tap(logger, { onLine: line => guarded(line, reportOrHold), claims: () => operationOf(context.active())?.owner === telemetry })
+  const tapped = tap(logger, { onLine: line => guarded(line, reportOrHold), claims: writer => (operationOfLogger(writer) ?? operationOf(context.active()))?.owner === telemetry })
   if (tapped === undefined) return undefined
   return {
     follow: tapped.follow,

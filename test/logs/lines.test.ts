@@ -197,6 +197,28 @@ t.test('two apps that share a logger each capture their own lines', async t => {
   t.equal(destination.lines.filter(line => line.includes('still there')).length, 1)
 })
 
+t.test('two plugins of one app that each register ours keep their lines apart', async t => {
+  const emulators = [await startEmulator(), await startEmulator()] as const
+  t.teardown(async () => { for (const emulator of emulators) await emulator.close() })
+  const app = fastify({ logger: { stream: sink() } })
+  for (const [i, { connectionString }] of emulators.entries()) {
+    app.register(async tenant => {
+      await tenant.register(appInsightsPlugin, { connectionString, storageDirectory: false, worker: false })
+      tenant.get(`/${i}`, async request => {
+        request.log.info(`request of ${i}`)
+        app.log.info(`app in ${i}`)
+        request.log.error(new Error(`error of ${i}`))
+      })
+    })
+  }
+  for (const path of ['/0', '/1']) await app.inject(path)
+  await app.close()
+  for (const [i, emulator] of emulators.entries()) {
+    t.strictSame(emulator.items({ type: 'trace' }).map(row => row.message), [`request of ${i}`, `app in ${i}`])
+    t.strictSame(emulator.items({ type: 'exception' }).map(row => row.outerMessage), [`error of ${i}`])
+  }
+})
+
 t.test('options', async t => {
   const run = await createRunner(t)
   const all = logging(log => { log.debug('debug'); log.info({ a: 1 }, 'info'); log.warn('warn'); log.error('error') })

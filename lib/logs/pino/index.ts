@@ -22,8 +22,8 @@ export interface Line {
 export interface Subscriber {
   /** Must not throw: it runs inside the app's log call. */
   readonly onLine: (line: Line) => void
-  /** If several apps share a logger: whether the current line belongs to this subscriber. */
-  readonly claims: () => boolean
+  /** If several registrations share a logger: whether the line that `logger` is writing belongs to this subscriber. */
+  readonly claims: (logger: object) => boolean
 }
 
 export interface Tap {
@@ -162,9 +162,13 @@ function dispatch (subscriptions: Subscription[], line: Line): void {
   if (subscription !== undefined && !subscription.isCancelled) subscription.onLine(line)
 }
 
-/** Picks the app that owns the logger, or else the one whose request is running, or else the first. */
+/**
+ * Picks the app that owns the logger; plugins of one app may each have registered ours. Then the one whose request it is, by
+ * the logger or by the context, or else the first: a line must not end up in another one's resource.
+ */
 function select (subscriptions: Subscription[], logger: object): Subscription | undefined {
   const active = subscriptions.filter(each => !each.isCancelled)
-  return active.find(each => each.logger === logger || Object.prototype.isPrototypeOf.call(each.logger, logger)) ??
-    active.find(each => each.claims()) ?? active[0]
+  const owners = active.filter(each => each.logger === logger || Object.prototype.isPrototypeOf.call(each.logger, logger))
+  const candidates = owners.length > 0 ? owners : active
+  return candidates.find(each => each.claims(logger)) ?? candidates[0]
 }
