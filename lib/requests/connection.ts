@@ -38,7 +38,8 @@ export function rawConnection ({ socket, headers }: RawRequest, keepsAddress: bo
   return {
     socket: socket ?? undefined,
     scheme: schemeOf(socket),
-    host: headers.host ?? '',
+    // HTTP/2's name for it.
+    host: headers.host ?? String(headers[':authority'] ?? ''),
     clientAddress: keepsAddress ? addressOf(socket?.remoteAddress) : undefined
   }
 }

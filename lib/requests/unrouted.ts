@@ -8,7 +8,7 @@ import { context } from '../tracing/context'
 import { httpAttributes } from './attributes'
 import { knownMethod } from '../rows/methods'
 import { count } from './closing'
-import { rawConnection } from './connection'
+import { type Connection, rawConnection } from './connection'
 import { UNMATCHED, ignoresUnmatched } from './ignore'
 import { type Response, markArrival, sinceArrival } from './operation'
 import { type ClientError, type RawRequest, refusedRequest } from './refused'
@@ -27,6 +27,10 @@ export function traceUnrouted (tracing: RequestTracing): () => void {
   const { fastify } = tracing
   const { server } = fastify
 
+  function connectionOf (raw: RawRequest): Connection {
+    return rawConnection(raw, tracing.config.requests.clientAddress)
+  }
+
   function onHttpStart (message: unknown): void {
     const { request, response, socket } = message as { request: IncomingMessage, response: Response, socket: WithResponse }
     markArrival(request)
@@ -37,12 +41,14 @@ export function traceUnrouted (tracing: RequestTracing): () => void {
     const { request, response, server, socket } = message as { request: IncomingMessage, response: Response, server: Server, socket: WithResponse }
     // With pipelining, the next one may have begun.
     if (socket[kResponse] === response) socket[kResponse] = undefined
-    if (response[kOperation] === undefined && isServerOf(fastify, server)) awaitHooks(tracing, request, response)
+    if (response[kOperation] === undefined && isServerOf(fastify, server)) awaitHooks(tracing, request, connectionOf(request), response)
   }
 
   function onHttp2Request (request: IncomingMessage, response: Response): void {
     markArrival(request)
-    response.on('finish', () => awaitHooks(tracing, request, response))
+    // A finished stream no longer has its socket.
+    const connection = connectionOf(request)
+    response.on('finish', () => awaitHooks(tracing, request, connection, response))
   }
 
   function onClientError (error: ClientError, socket: Socket): void {
@@ -64,15 +70,15 @@ export function traceUnrouted (tracing: RequestTracing): () => void {
 }
 
 /** If an earlier hook answered without Fastify, our onResponse runs after the response's finish event. */
-function awaitHooks (tracing: RequestTracing, raw: IncomingMessage, response: Response): void {
-  if (response.closed) reportAnswered(tracing, raw, response)
-  else response.once('close', () => reportAnswered(tracing, raw, response))
+function awaitHooks (tracing: RequestTracing, raw: IncomingMessage, connection: Connection, response: Response): void {
+  if (response.closed) reportAnswered(tracing, raw, connection, response)
+  else response.once('close', () => reportAnswered(tracing, raw, connection, response))
 }
 
-function reportAnswered (tracing: RequestTracing, raw: IncomingMessage, response: Response): void {
+function reportAnswered (tracing: RequestTracing, raw: IncomingMessage, connection: Connection, response: Response): void {
   if (response[kOperation] !== undefined) return
   response[kOperation] = null
-  report(tracing, raw, context.active(), response.statusCode, sinceArrival(raw))
+  report(tracing, { raw, where: context.active(), connection, status: response.statusCode, duration: sinceArrival(raw) })
 }
 
 /** After a parser error, the answer is written straight to the socket. */
@@ -86,28 +92,31 @@ function awaitAnswer (tracing: RequestTracing, error: ClientError, socket: Socke
     stop()
     const status = statusWritten(socket)
     const raw = status === undefined || isOpen ? undefined : refusedRequest(error, socket)
+    if (raw === undefined) return
     // The active context is the one in which the app began to listen.
-    if (raw !== undefined) report(tracing, raw, ROOT_CONTEXT, status!, 0)
+    report(tracing, { raw, where: ROOT_CONTEXT, connection: rawConnection(raw, tracing.config.requests.clientAddress), status: status!, duration: 0 })
   })
 }
 
-function report (tracing: RequestTracing, raw: RawRequest, where: Context, status: number, duration: number): void {
+/** The duration is in milliseconds. */
+interface Answered { readonly raw: RawRequest, readonly where: Context, readonly connection: Connection, readonly status: number, readonly duration: number }
+
+function report (tracing: RequestTracing, answered: Answered): void {
   const { config, telemetry, warn } = tracing
   if (ignoresUnmatched(config.ignore)) {
     telemetry.ignored++
     return
   }
   try {
-    write(tracing, raw, where, status, duration)
+    write(tracing, answered)
   } catch (error) {
     // In an event, an error would end the process.
     warn(`A request without a route could not be reported: ${messageOf(error)}`)
   }
 }
 
-function write ({ config, telemetry }: RequestTracing, raw: RawRequest, where: Context, status: number, duration: number): void {
+function write ({ telemetry }: RequestTracing, { raw, where, connection, status, duration }: Answered): void {
   const success = status < 400
-  const connection = rawConnection(raw, config.requests.clientAddress)
   const span = startRequestSpan(telemetry, `${knownMethod(raw.method)} ${UNMATCHED}`, callerContext(raw, where), duration)
   count(telemetry, raw, connection.scheme, UNMATCHED, status, success, duration)
   if (!span.isRecording()) {
