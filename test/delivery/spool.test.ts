@@ -1,7 +1,7 @@
 import { spawnSync } from 'node:child_process'
 import { chmodSync, chownSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, symlinkSync, truncateSync, utimesSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { basename, join, resolve } from 'node:path'
 import t from 'tap'
 import { parseConnectionString } from '../../dist/options/connection-string.js'
 import { compress, expand, Spool, spoolDirectory, type SpoolFile } from '../../dist/delivery/spool/index.js'
@@ -93,6 +93,7 @@ t.test("the default is in the temporary directory, and doesn't reveal the key", 
   const directory = spoolDirectory(connection, undefined)
   t.ok(directory.startsWith(tmpdir()))
   t.notMatch(directory, '11111111')
+  t.equal(spoolDirectory(connection, 'rows'), resolve('rows', basename(directory)), 'a relative one stays the same if the app changes its working directory')
 })
 
 for (const [what, damage] of Object.entries({

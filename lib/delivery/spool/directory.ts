@@ -2,7 +2,7 @@
 import { createHash, randomBytes } from 'node:crypto'
 import { accessSync, closeSync, constants, fchmodSync, fstatSync, lstatSync, mkdirSync, openSync, rmdirSync, statSync } from 'node:fs'
 import { tmpdir, userInfo } from 'node:os'
-import { dirname, join } from 'node:path'
+import { dirname, join, resolve } from 'node:path'
 import type { Connection } from '../../options/connection-string'
 
 const PRIVATE = 0o700
@@ -10,7 +10,8 @@ const PRIVATE = 0o700
 /** Private to a user, and one per Azure resource; the key must not be readable from the path. */
 export function spoolDirectory (connection: Connection, base: string | undefined): string {
   const hash = createHash('sha256').update(`${connection.instrumentationKey}|${connection.endpoint}`).digest('hex').slice(0, 24)
-  return join(base ?? defaultBase(), hash)
+  // The app may change its working directory later.
+  return join(resolve(base ?? defaultBase()), hash)
 }
 
 function defaultBase (): string {
