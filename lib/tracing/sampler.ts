@@ -1,6 +1,7 @@
 /** Trace id → kept or not, with the same result in every service that uses Application Insights' sampling. */
 import { type Attributes, type Context, type Link, type Span, type SpanKind, TraceFlags, createContextKey, trace } from '@opentelemetry/api'
 import { type Sampler, SamplingDecision, type SamplingResult } from '@opentelemetry/sdk-trace-base'
+import { monotonic } from '../clock'
 import { NOT_FOR_AZURE, SAMPLE_RATE } from '../rows/attribute-names'
 import { sampleRateOf } from '../rows/marks'
 import { isOwn } from './own-spans'
@@ -39,7 +40,7 @@ export function fixedRate (samplingRatio: number): Rate {
  * Keeps about this many traces per second under any load. The arrival rate is an average over about a second, in which
  * older arrivals weigh less. The result is rounded to 100/n, so that itemCount is a whole number.
  */
-export function adaptiveRate (tracesPerSecond: number, now: () => number = () => performance.now()): Rate {
+export function adaptiveRate (tracesPerSecond: number, now: () => number = monotonic): Rate {
   const memory = 1_000 // milliseconds
   let arrivals = 0
   let span = memory
