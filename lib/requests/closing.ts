@@ -3,7 +3,7 @@ import type { FastifyRequest } from 'fastify'
 import { isSynthetic, requestAttributes } from './attributes'
 import { knownMethod } from '../rows/methods'
 import { RequestOperation, type Response } from './operation'
-import { type Outcome, isSuccess } from './outcome'
+import { type Outcome, isSuccess, statusOf } from './outcome'
 import type { RawRequest } from './refused'
 import { endSpan, markCounted, setStatus, writableAttributes } from './span'
 import { statusWritten } from './status-line'
@@ -66,7 +66,7 @@ function complete (operation: RequestOperation, request: FastifyRequest): void {
 /** The status that the app answered with, even if the client was already gone. */
 function statusOfReply ({ reply, connection }: RequestOperation): number {
   if (reply === undefined) return 500
-  return reply.raw.headersSent ? reply.raw.statusCode : statusWritten(connection.socket) ?? reply.raw.statusCode
+  return reply.raw.headersSent ? statusOf(reply.raw) : statusWritten(connection.socket) ?? reply.raw.statusCode
 }
 
 function countRequest ({ tracing, connection, chartName }: RequestOperation, request: FastifyRequest, { status }: Outcome, success: boolean, duration: number): void {

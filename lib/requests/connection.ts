@@ -38,8 +38,8 @@ export function rawConnection ({ socket, headers }: RawRequest, keepsAddress: bo
   return {
     socket: socket ?? undefined,
     scheme: schemeOf(socket),
-    // HTTP/2's name for it.
-    host: headers.host ?? String(headers[':authority'] ?? ''),
+    // HTTP/2's name for it. The app may have replaced the headers.
+    host: (headers as RawRequest['headers'] | null)?.host ?? String((headers as RawRequest['headers'] | null)?.[':authority'] ?? ''),
     clientAddress: keepsAddress ? addressOf(socket?.remoteAddress) : undefined
   }
 }

@@ -20,23 +20,29 @@ export interface Outcome {
  * @param seen whether onResponse ran after the response had ended
  */
 export function outcomeOf (response: ServerResponse, socket: Socket | undefined, seen: boolean): Outcome {
-  if (isFinished(response, seen)) return { finished: true, status: response.statusCode }
+  if (isFinished(response, seen)) return { finished: true, status: statusOf(response) }
   const written = response.headersSent ? undefined : statusWritten(socket) ?? parserStatus(socket)
   if (written !== undefined) return { finished: written === SWITCHING_PROTOCOLS, status: written }
-  if (!clientWentAway(response, socket)) return { finished: false, status: response.headersSent ? response.statusCode : undefined }
+  if (!clientWentAway(response, socket)) return { finished: false, status: response.headersSent ? statusOf(response) : undefined }
   // An endless stream always ends with the client leaving.
   return response.headersSent && isEndless(response)
-    ? { finished: true, status: response.statusCode }
+    ? { finished: true, status: statusOf(response) }
     : { finished: false, status: CLIENT_CLOSED_REQUEST }
 }
 
-type Http2Stream = { aborted: boolean, rstCode: number } | undefined
+type Http2Stream = { aborted: boolean, rstCode: number, writableEnded: boolean, sentHeaders?: Record<string, unknown> } | undefined
 const http2Stream = (response: ServerResponse): Http2Stream => (response as { stream?: Http2Stream }).stream
+
+/** The status that was sent, or would be. An app may answer on the HTTP/2 stream, and the response doesn't know of that. */
+export function statusOf (response: ServerResponse): number {
+  const sent = http2Stream(response)?.sentHeaders?.[':status']
+  return typeof sent === 'number' ? sent : response.statusCode
+}
 
 function isFinished (response: ServerResponse, seen: boolean): boolean {
   const stream = http2Stream(response)
   // HTTP/2 emits finish for a cancelled stream too.
-  if (stream !== undefined) return response.writableEnded && stream.rstCode === 0
+  if (stream !== undefined) return (response.writableEnded || (response.headersSent && stream.writableEnded && !stream.aborted)) && stream.rstCode === 0
   // inject() has no real socket, so onResponse has to say whether the response ended.
   return seen || response.writableFinished
 }
@@ -67,8 +73,8 @@ function parserStatus (socket: Socket | undefined): number | undefined {
 }
 
 function isEndless (response: ServerResponse): boolean {
-  // getHeader() doesn't know headers that were only passed to writeHead().
-  const type = String(response.getHeader('content-type') ?? /\r\ncontent-type: *([^\r]*)/i.exec((response as { _header?: string })._header ?? '')?.[1])
+  // getHeader() doesn't know headers that were only passed to writeHead(), or to an HTTP/2 stream.
+  const type = String(response.getHeader('content-type') ?? http2Stream(response)?.sentHeaders?.['content-type'] ?? /\r\ncontent-type: *([^\r]*)/i.exec((response as { _header?: string })._header ?? '')?.[1])
   return /^(text\/event-stream|multipart\/x-mixed-replace)\b/i.test(type)
 }
 

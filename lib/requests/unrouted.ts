@@ -11,6 +11,7 @@ import { count } from './closing'
 import { type Connection, rawConnection } from './connection'
 import { UNMATCHED, ignoresUnmatched } from './ignore'
 import { type Response, markArrival, sinceArrival } from './operation'
+import { statusOf } from './outcome'
 import { type ClientError, type RawRequest, refusedRequest } from './refused'
 import { callerContext, endSpan, markCounted, setStatus, startRequestSpan } from './span'
 import { statusWritten, watchStatusLine } from './status-line'
@@ -78,7 +79,7 @@ function awaitHooks (tracing: RequestTracing, raw: IncomingMessage, connection: 
 function reportAnswered (tracing: RequestTracing, raw: IncomingMessage, connection: Connection, response: Response): void {
   if (response[kOperation] !== undefined) return
   response[kOperation] = null
-  report(tracing, { raw, where: context.active(), connection, status: response.statusCode, duration: sinceArrival(raw) })
+  report(tracing, { raw, where: context.active(), connection, status: statusOf(response), duration: sinceArrival(raw) })
 }
 
 /** After a parser error, the answer is written straight to the socket. */
