@@ -89,13 +89,14 @@ function awaitAnswer (tracing: RequestTracing, error: ClientError, socket: Socke
   const stop = watchStatusLine(socket)
   // If a request is still open on this connection, its own row gets the status.
   const isOpen = (socket as WithResponse)[kResponse]?.writableFinished === false
+  const raw = isOpen ? undefined : refusedRequest(error, socket)
+  // Read now: a closed socket has no address.
+  const answered = raw === undefined ? undefined : { raw, connection: rawConnection(raw, tracing.config.requests.clientAddress) }
   socket.once('close', () => {
     stop()
     const status = statusWritten(socket)
-    const raw = status === undefined || isOpen ? undefined : refusedRequest(error, socket)
-    if (raw === undefined) return
     // The active context is the one in which the app began to listen.
-    report(tracing, { raw, where: ROOT_CONTEXT, connection: rawConnection(raw, tracing.config.requests.clientAddress), status: status!, duration: 0 })
+    if (status !== undefined && answered !== undefined) report(tracing, { ...answered, where: ROOT_CONTEXT, status, duration: 0 })
   })
 }
 
