@@ -22,6 +22,8 @@ export class Call {
   answeredAt: number | undefined = undefined
   status: number | undefined = undefined
   error: unknown = undefined
+  /** A request of node:http, which knows its response before the call ends. */
+  request: { readonly res?: { readonly statusCode?: number } } | undefined = undefined
 
   constructor (calls: Calls, span: Span, target: CallTarget) {
     this.calls = calls
@@ -93,9 +95,12 @@ export class Calls {
     span.end(endedAt)
   }
 
-  /** Calls whose response is still unread end at the time their response headers arrived. */
+  /** Calls whose response is still unread have its status, and end at the time its headers arrived, if that is known. */
   finishAll (): void {
-    for (const call of this.#open) this.finish(call, call.answeredAt)
+    for (const call of this.#open) {
+      call.status ??= call.request?.res?.statusCode
+      this.finish(call, call.answeredAt)
+    }
   }
 }
 

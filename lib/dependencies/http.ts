@@ -34,6 +34,7 @@ function onRequest (calls: Calls, message: unknown): void {
   })
   request[kCall] = call
   if (call == null) return
+  call.request = request
   // Not the response's end event: unread responses, upgrades and errors don't emit it.
   request.on('close', onClose)
 }

@@ -99,12 +99,16 @@ t.test('a call whose response nobody reads is still a row', async t => {
     await fetch(`${url}/large?aborted`, { signal: controller.signal })
     controller.abort()
     await new Promise(resolve => { httpRequest(`${url}/fine?unheard`).on('close', resolve).end() })
+    await new Promise(resolve => { get(`${url}/large?heard`, { agent: false }, resolve) })
+    await new Promise(resolve => { get(`${url}/missing?heard`, { agent: false }, resolve) })
   })
   await send('/work')
   await app.close()
   t.match(emulator.items({ type: 'dependency' }).map(({ data, success, resultCode }) => [new URL(data!).search, success, resultCode]).sort(), [
     ['?aborted', true, '200'],
     ['?cancelled', true, '200'],
+    ['?heard', false, '404'],
+    ['?heard', true, '200'],
     ['?unheard', true, '200'],
     ['?unread', true, '200']
   ])
