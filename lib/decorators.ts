@@ -78,9 +78,21 @@ declare module 'fastify' {
   }
 }
 
+const facades = new WeakSet<object>()
+
+/** Whether this instance's `appInsights` is the plugin's, and not a decorator of the app. */
+export function hasFacade ({ appInsights }: { readonly appInsights?: unknown }): boolean {
+  return typeof appInsights === 'object' && appInsights !== null && facades.has(appInsights)
+}
+
+function asFacade (facade: AppInsights): AppInsights {
+  facades.add(facade)
+  return Object.freeze(facade)
+}
+
 /** @param releaseLines sends log lines that are waiting for their request's operation */
 export function createAppInsights (telemetry: Instance, releaseLines: () => void): AppInsights {
-  return Object.freeze<AppInsights>({
+  return asFacade({
     get tracer () { return guardTracer(telemetry.tracer) },
     trackEvent: (name, properties, measurements) => telemetry.event(context.active(), name, properties, measurements),
     trackException: (error, properties) => telemetry.trackException(context.active(), error, properties),
@@ -99,7 +111,7 @@ export function createAppInsights (telemetry: Instance, releaseLines: () => void
 /** For `enabled: false`: every method exists, and does nothing except run the given function. */
 export function decorateSilently (fastify: FastifyInstance): void {
   fastify.decorateRequest('appInsights', { getter: () => SILENT_REQUEST })
-  fastify.decorate('appInsights', Object.freeze<AppInsights>({
+  fastify.decorate('appInsights', asFacade({
     tracer: guardTracer(new ProxyTracerProvider().getTracer('fastify-app-insights')),
     trackEvent () {},
     trackException () {},

@@ -21,6 +21,11 @@ export const FAI_ERR_OPTION_UNKNOWN = createError(
   'Unknown option %s%s.'
 )
 
+export const FAI_ERR_NAME_TAKEN = createError(
+  'FAI_ERR_NAME_TAKEN',
+  'The app has a decorator of its own named appInsights. The plugin needs that name: rename the decorator.'
+)
+
 export const FAI_ERR_ALREADY_REGISTERED = createError(
   'FAI_ERR_ALREADY_REGISTERED',
   'fastify-app-insights is already registered on this Fastify instance. Register it once, at the root.'

@@ -2,9 +2,9 @@
 import createRedact from '@pinojs/redact'
 import type { FastifyBaseLogger, FastifyInstance } from 'fastify'
 import { automaticOf } from './automatic'
-import { createAppInsights, decorateSilently } from './decorators'
+import { createAppInsights, decorateSilently, hasFacade } from './decorators'
 import { traceCalls } from './dependencies'
-import { FAI_ERR_ALREADY_REGISTERED } from './errors'
+import { FAI_ERR_ALREADY_REGISTERED, FAI_ERR_NAME_TAKEN } from './errors'
 import { type Exceptions, createExceptions } from './exceptions'
 import { followNest } from './exceptions/nestjs'
 import { join } from './globals'
@@ -30,10 +30,11 @@ const MESSAGES = createRedactor(new Set(SECRET_QUERY_NAMES))
 
 export async function appInsights (fastify: FastifyInstance, input: AppInsightsOptions | string): Promise<void> {
   const automatic = automaticOf(fastify)
-  const isThere = fastify.hasDecorator('appInsights')
+  const isThere = hasFacade(fastify)
   if (isThere && (automatic === undefined || automatic.isOver)) throw new FAI_ERR_ALREADY_REGISTERED()
   const warnings = createWarnings(fastify)
   const config = readOptions(input, process.env, warnings.warnOnce)
+  if (!isThere) requireName(fastify)
   if (isThere && automatic !== undefined) {
     await automatic.standBack(fastify)
     startWith(config, automatic.next(fastify), warnings)
@@ -44,8 +45,14 @@ export async function appInsights (fastify: FastifyInstance, input: AppInsightsO
 
 /** Starts without options from the app. @throws the same errors as registration */
 export function startFromEnvironment (fastify: FastifyInstance): void {
+  requireName(fastify)
   const warnings = createWarnings(fastify)
   startWith(readOptions(undefined, process.env, warnings.warnOnce), fastify, warnings)
+}
+
+/** Checked first: Fastify would find out when half of the plugin is running. */
+function requireName (fastify: FastifyInstance): void {
+  if (fastify.hasDecorator('appInsights') || fastify.hasRequestDecorator('appInsights')) throw new FAI_ERR_NAME_TAKEN()
 }
 
 interface Warnings { readonly warn: Warn, readonly warnOnce: Warn }

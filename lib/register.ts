@@ -6,6 +6,7 @@ import { subscribe } from 'node:diagnostics_channel'
 import type { FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
 import { type Automatic, markAutomatic } from './automatic'
+import { hasFacade } from './decorators'
 import { startFromEnvironment } from './plugin'
 import { messageOf } from './warnings'
 
@@ -24,7 +25,7 @@ function start (fastify: FastifyInstance, automatic: Automatic): void {
     startFromEnvironment(automatic.first(fastify))
   } catch (error) {
     fastify.addHook('onReady', async () => {
-      if (!fastify.hasDecorator('appInsights')) process.emitWarning(`fastify-app-insights was not registered. ${messageOf(error)}`, { type: 'FastifyAppInsightsWarning', code: 'FAI_WARN_NOT_REGISTERED' })
+      if (!hasFacade(fastify)) process.emitWarning(`fastify-app-insights was not registered. ${messageOf(error)}`, { type: 'FastifyAppInsightsWarning', code: 'FAI_WARN_NOT_REGISTERED' })
     })
   }
 }

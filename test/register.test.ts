@@ -42,6 +42,13 @@ for (const how of ['itself', 'awaits']) {
   })
 }
 
+t.test('an app with a decorator of that name starts without the plugin, with a warning', async t => {
+  const { has, rows, stderr } = await attach(t, ['--import', 'fastify-app-insights/register'], 'attached.cjs', 'decorates')
+  t.ok(has, 'its own')
+  t.match(stderr, /FAI_WARN_NOT_REGISTERED.*decorator of its own named appInsights/)
+  t.same(rows, [], 'and half a plugin is not left behind')
+})
+
 t.test('without a connection string the app starts, with a warning', async t => {
   const { has, stderr } = await attach(t, ['--import', 'fastify-app-insights/register'], 'attached.cjs', '', { APPLICATIONINSIGHTS_CONNECTION_STRING: '' })
   t.notOk(has)

@@ -132,3 +132,14 @@ t.test('a second registration on the same instance is refused', async t => {
   app.register(appInsightsPlugin, { enabled: false })
   await t.rejects(async () => await app.ready(), { code: 'FAI_ERR_ALREADY_REGISTERED' })
 })
+
+t.test("an app's own decorator named appInsights, as for another client, is reported as what it is", async t => {
+  for (const onRequest of [false, true]) {
+    const app = fastify({ logger: { stream: sink() } })
+    t.teardown(async () => await app.close())
+    if (onRequest) app.decorateRequest('appInsights')
+    else app.decorate('appInsights', {} as never)
+    app.register(appInsightsPlugin, { enabled: false })
+    await t.rejects(async () => await app.ready(), { code: 'FAI_ERR_NAME_TAKEN' }, onRequest ? 'on requests' : 'on the instance')
+  }
+})
