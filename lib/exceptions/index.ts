@@ -1,5 +1,5 @@
 /** Error → exactly one exception record, however often it is thrown and logged. */
-import type { Attributes, Context, Span } from '@opentelemetry/api'
+import type { Attributes, Context, Span, TimeInput } from '@opentelemetry/api'
 import type { LogRecord, SeverityNumber } from '@opentelemetry/api-logs'
 import type { SerializedError } from '../logs/pino/serialized-error'
 import { Severity } from '../rows/severity'
@@ -23,7 +23,7 @@ export interface Occurrence {
   /** The message and fields of the log line, if the error was logged. */
   readonly message?: string | undefined
   readonly attributes?: Attributes
-  readonly timestamp?: number
+  readonly timestamp?: TimeInput
 }
 
 export interface Exceptions {

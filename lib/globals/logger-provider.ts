@@ -3,9 +3,11 @@ import type { Context } from '@opentelemetry/api'
 import type { LogRecord, Logger, LoggerOptions, LoggerProvider } from '@opentelemetry/api-logs'
 import { isTracingSuppressed } from '@opentelemetry/core'
 import { isWriting } from '../logs/pino'
+import { severityOfName } from '../logs/severity'
 import { toAttributes } from '../rows/properties'
 import { Severity } from '../rows/severity'
 import { context } from '../tracing/context'
+import { validTime } from '../tracing/guarded-span'
 import type { Instance } from '../instance'
 import { instanceOf } from './members'
 
@@ -42,17 +44,26 @@ class SharedLogger implements Logger {
       this.#report(exception, record, where, instance.exceptions)
       return
     }
-    this.#of(instance).emit({ ...record, severityNumber: record.severityNumber ?? Severity.INFO, context: where })
+    this.#of(instance).emit({
+      ...record,
+      // The SDK throws if it can't read them.
+      timestamp: validTime(record.timestamp),
+      observedTimestamp: validTime(record.observedTimestamp),
+      severityNumber: severityOf(record) ?? Severity.INFO,
+      context: where
+    })
   }
 
   /** Reports the Error object itself, so that it isn't reported again when it is thrown or logged. */
-  #report (error: object, { body, severityNumber, attributes, timestamp }: LogRecord, where: Context, exceptions: NonNullable<Instance['exceptions']>): void {
+  #report (error: object, record: LogRecord, where: Context, exceptions: NonNullable<Instance['exceptions']>): void {
+    const { body, attributes } = record
+    const timestamp = validTime(record.timestamp)
     exceptions.report({
       error,
       context: where,
-      severity: Math.max(severityNumber ?? 0, Severity.ERROR),
+      severity: Math.max(severityOf(record) ?? 0, Severity.ERROR),
       ...(typeof body === 'string' ? { message: body } : {}),
-      ...(typeof timestamp === 'number' ? { timestamp } : {}),
+      ...(timestamp === undefined ? {} : { timestamp }),
       attributes: toAttributes(attributes)
     })
   }
@@ -62,6 +73,11 @@ class SharedLogger implements Logger {
     if (logger === undefined) this.#loggers.set(instance, logger = instance.providers.loggerProvider.getLogger(this.#name, this.#version, this.#options))
     return logger
   }
+}
+
+/** Some loggers only give its name. */
+function severityOf ({ severityNumber, severityText }: LogRecord): LogRecord['severityNumber'] {
+  return severityNumber ?? severityOfName(severityText)
 }
 
 function isErrorObject (exception: unknown): exception is object {

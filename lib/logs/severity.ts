@@ -23,6 +23,11 @@ const NAMED: Readonly<Record<string, SeverityNumber>> = Object.freeze({
   emergency: Severity.FATAL
 })
 
+/** The severity that a level's name stands for; undefined if it isn't a common name. */
+export function severityOfName (name: unknown): SeverityNumber | undefined {
+  return typeof name === 'string' && Object.hasOwn(NAMED, name.toLowerCase()) ? NAMED[name.toLowerCase()] : undefined
+}
+
 const RANKS = [Severity.TRACE, Severity.DEBUG, Severity.INFO, Severity.WARN, Severity.ERROR, Severity.FATAL]
 
 /**
@@ -47,7 +52,7 @@ function severitiesOf (logger: object, levels: Readonly<Record<string, number>>)
   const ordered = Object.entries(levels)
     .filter(([, value]) => Number.isFinite(value))
     .sort(([, a], [, b]) => a === b ? 0 : isAtLeast(a, b) ? 1 : -1)
-  const named = ordered.map(([name]) => Object.hasOwn(NAMED, name.toLowerCase()) ? NAMED[name.toLowerCase()] : undefined)
+  const named = ordered.map(([name]) => severityOfName(name))
   const isOnScale = ordered.every(([, value]) => value >= 10 && value < 70) && ordered.every(([, value], i) => i === 0 || value >= ordered[i - 1]![1])
   const severities = new Map<number, SeverityNumber>()
   for (const [i, [, value]] of ordered.entries()) {

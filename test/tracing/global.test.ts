@@ -70,6 +70,29 @@ t.test('logs API records are rows of their operation', async t => {
   t.equal(emulator.items({ type: 'exception' }).length, 2, 'an Error that was recorded and thrown is one row')
 })
 
+t.test('records have their own time in any form, and the severity of their text; a time that is none does not throw', async t => {
+  const logger = logs.getLogger('a-library')
+  const at = new Date(Date.now() - 60_000)
+  const seconds = Math.floor(at.getTime() / 1_000)
+  const times = { date: at, milliseconds: at.getTime(), pair: [seconds, 0] as [number, number] }
+  const { app, emulator, flush } = await start(t)
+  for (const [body, timestamp] of Object.entries(times)) {
+    logger.emit({ body, timestamp })
+    logger.emit({ body, timestamp, exception: new Error(body) } as Parameters<typeof logger.emit>[0])
+  }
+  logger.emit({ body: 'disk full', severityText: 'ERROR' })
+  logger.emit({ body: 'odd', severityText: 'LOUD', timestamp: 'yesterday' as unknown as Date, observedTimestamp: {} as Date })
+  await flush()
+  await app.close()
+  for (const body of Object.keys(times)) {
+    for (const row of [emulator.items({ type: 'trace', message: body })[0], emulator.items({ type: 'exception', outerMessage: body })[0]]) {
+      t.equal(Math.floor(Date.parse(row!.timestamp) / 1_000), seconds, `${row!.type} with ${body}`)
+    }
+  }
+  t.match(emulator.items({ message: 'disk full' }), [{ severityLevel: 3 }])
+  t.match(emulator.items({ message: 'odd' }), [{ severityLevel: 1 }])
+})
+
 t.test("a logger destination that writes to the logs API doesn't duplicate a line's row", async t => {
   const logger = logs.getLogger('@opentelemetry/instrumentation-pino')
   const { app, emulator } = await start(t, { server: { logger: { stream: { write (line) { logger.emit({ body: (JSON.parse(line) as { msg: string }).msg }) } } } } })
