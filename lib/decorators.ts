@@ -78,16 +78,16 @@ declare module 'fastify' {
   }
 }
 
-const facades = new WeakSet<object>()
+// Other copies of this package know it too.
+const kFacade = Symbol.for('fastify-app-insights.facade')
 
 /** Whether this instance's `appInsights` is the plugin's, and not a decorator of the app. */
 export function hasFacade ({ appInsights }: { readonly appInsights?: unknown }): boolean {
-  return typeof appInsights === 'object' && appInsights !== null && facades.has(appInsights)
+  return typeof appInsights === 'object' && appInsights !== null && kFacade in appInsights
 }
 
 function asFacade (facade: AppInsights): AppInsights {
-  facades.add(facade)
-  return Object.freeze(facade)
+  return Object.freeze(Object.defineProperty(facade, kFacade, { value: true }))
 }
 
 /** @param releaseLines sends log lines that are waiting for their request's operation */

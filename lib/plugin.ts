@@ -1,7 +1,7 @@
 /** Wiring only: options → telemetry → requests, logs, exceptions → onClose. */
 import createRedact from '@pinojs/redact'
 import type { FastifyBaseLogger, FastifyInstance } from 'fastify'
-import { automaticOf } from './automatic'
+import { automaticOf, markAutomatic } from './automatic'
 import { createAppInsights, decorateSilently, hasFacade } from './decorators'
 import { traceCalls } from './dependencies'
 import { FAI_ERR_ALREADY_REGISTERED, FAI_ERR_NAME_TAKEN } from './errors'
@@ -27,6 +27,9 @@ import { type Warn, messageOf, once } from './warnings'
 
 // The plugin's own messages may contain the message of one of the app's errors.
 const MESSAGES = createRedactor(new Set(SECRET_QUERY_NAMES))
+
+// For register.ts, which must not load second copies of what is bundled here.
+export { hasFacade, markAutomatic, messageOf }
 
 export async function appInsights (fastify: FastifyInstance, input: AppInsightsOptions | string): Promise<void> {
   const automatic = automaticOf(fastify)

@@ -5,10 +5,8 @@
 import { subscribe } from 'node:diagnostics_channel'
 import type { FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
-import { type Automatic, markAutomatic } from './automatic'
-import { hasFacade } from './decorators'
-import { startFromEnvironment } from './plugin'
-import { messageOf } from './warnings'
+import type { Automatic } from './automatic'
+import { hasFacade, markAutomatic, messageOf, startFromEnvironment } from './plugin'
 
 // Fastify 5 announces each instance here, before the app gets it.
 const CHANNEL = 'fastify.initialization'
