@@ -135,9 +135,20 @@ const MEASURES = {
   },
   'an object literal with two computed keys': () => aroundCollections(literals({ add () {} })),
   'an object literal with two computed keys, the first one alive': () => aroundCollections(literals(attributeKeeper().getMeter('').createCounter(''))),
+  'typeof FormData, the first time': () => execFileSync(process.execPath, ['--expose-gc', '--print', FORM_DATA], { encoding: 'utf8' }).trim(),
   'a span, the SDK as it is': () => spansWith(() => {}),
   'a span, the SDK with quick exports': () => spansWith(quickenExports)
 }
+
+// In a process that has loaded nothing else.
+const FORM_DATA = `
+  const memory = () => { gc(); return process.memoryUsage() }
+  const [before, began] = [memory(), performance.now()]
+  const type = typeof FormData
+  const milliseconds = performance.now() - began
+  const after = memory();
+  [type, 'after', milliseconds.toFixed(0), 'ms; heap', ((after.heapUsed - before.heapUsed) / 1e6).toFixed(1), 'MB larger, RSS', ((after.rss - before.rss) / 1e6).toFixed(0), 'MB'].join(' ')
+`
 
 function told ({ milliseconds, heap }) {
   return `${milliseconds.toFixed(0)} ms of garbage collection, at most ${(heap / 1e6).toFixed(0)} MB of heap`

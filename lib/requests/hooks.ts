@@ -1,7 +1,7 @@
 /** Fastify's hooks → each continues in its request's context, and records what closing the request needs. */
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { context } from '../tracing/context'
-import { closeOperation } from './closing'
+import { closeOperation, closeResponse } from './closing'
 import { followLogger } from './logger'
 import { openOperation } from './opening'
 import { RequestOperation, type Response, operationOfRequest } from './operation'
@@ -41,7 +41,8 @@ function enterResponse (this: FastifyInstance, request: FastifyRequest, reply: F
   if (operation instanceof RequestOperation) {
     // Fastify calls this hook after a response error too, but then the response has not ended.
     operation.finished = reply.raw.writableEnded
-    if (reply.raw.closed) closeOperation(operation)
+    // The app may have removed all listeners of the response, ours with them.
+    if (reply.raw.closed || reply.raw.listenerCount('close', closeResponse) === 0) closeOperation(operation)
   }
   enter(operation, done)
 }

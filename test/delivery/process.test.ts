@@ -107,6 +107,14 @@ t.test('an app that sends nothing starts nothing and creates no directory', asyn
   t.same(readdirSync(storageDirectory), [])
 })
 
+t.test('the worker thread does not load undici, which the exporter would make it do', async t => {
+  const server = await ingestion()
+  t.teardown(server.close)
+  const ended = await run(t, 'loads-little', { connectionString: server.connectionString })
+  t.match(ended, { code: 0, stderr: '' })
+  t.same(JSON.parse(ended.stdout), [1, false])
+})
+
 t.test('metrics', async t => {
   const { MeterProvider, MetricReader, AggregationTemporality } = await import('@opentelemetry/sdk-metrics')
   const server = await ingestion()

@@ -1,5 +1,6 @@
 /** The other end of a connection: its address, and whether it is one of the platform's robots. */
 import { isIP } from 'node:net'
+import { setTimeout as pause } from 'node:timers/promises'
 import t from 'tap'
 import { start } from '../fixtures/start'
 
@@ -58,6 +59,10 @@ t.test('whatever the app makes of a request, its row arrives and the process goe
         Object.defineProperty(request.raw, 'headers', { value: null })
         return 'ok'
       })
+      app.get('/listeners', async (_request, reply) => {
+        reply.raw.removeAllListeners('close')
+        return 'ok'
+      })
     },
     before: app => {
       app.addHook('onRequest', (request, reply, done) => {
@@ -67,10 +72,11 @@ t.test('whatever the app makes of a request, its row arrives and the process goe
       })
     }
   })
-  for (const path of ['/values', '/headers', '/raw']) t.equal((await send(path)).status, 200, path)
+  for (const path of ['/values', '/headers', '/raw', '/listeners']) t.equal((await send(path)).status, 200, path)
+  while (app.appInsights.stats().openRequests > 0) await pause(5)
   await app.close()
   t.match(emulator.items({ type: 'request', name: 'GET /values' }), [{ resultCode: '200', success: true, customDimensions: { 'http.request.header.x-tenant': '[unreadable]', 'http.response.header.x-price': '[unreadable]' } }])
-  t.match(emulator.items({ type: 'request', name: 'GET /headers' }), [{ resultCode: '200', success: true }])
+  for (const name of ['GET /headers', 'GET /listeners']) t.match(emulator.items({ type: 'request', name }), [{ resultCode: '200', success: true }], name)
 })
 
 t.test('clientAddress: false keeps client addresses out of every row', async t => {
