@@ -35,11 +35,12 @@ export function connectionOf (request: FastifyRequest, response: ServerResponse 
 
 /** For requests that Fastify never saw. */
 export function rawConnection ({ socket, headers }: RawRequest, keepsAddress: boolean): Connection {
+  // The app may have replaced the headers. The second is HTTP/2's name for the host.
+  const { host, ':authority': authority = '' } = (headers as RawRequest['headers'] | null) ?? {}
   return {
     socket: socket ?? undefined,
     scheme: schemeOf(socket),
-    // HTTP/2's name for it. The app may have replaced the headers.
-    host: (headers as RawRequest['headers'] | null)?.host ?? String((headers as RawRequest['headers'] | null)?.[':authority'] ?? ''),
+    host: host ?? String(authority),
     clientAddress: keepsAddress ? addressOf(socket?.remoteAddress) : undefined
   }
 }

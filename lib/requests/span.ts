@@ -1,7 +1,6 @@
 /** A request → its span: start, parent, attributes, status and end. */
 import { type Attributes, type Context, type Span, SpanKind, SpanStatusCode, trace } from '@opentelemetry/api'
 import type { ReadableSpan } from '@opentelemetry/sdk-trace-base'
-import { context } from '../tracing/context'
 import { CLIENT_CLOSED_REQUEST } from './outcome'
 import { PROCESSED_REQUEST, attributesOf, markProcessed } from '../rows/marks'
 import { hasArrived } from './operation'
@@ -25,7 +24,7 @@ export function startRequestSpan (telemetry: Instance, name: string, parent: Con
  * The caller's trace context and baggage.
  * @param handedOn the operation that the same request already has in another app of this process
  */
-export function callerContext (raw: RawRequest, active = context.active(), handedOn?: Operation | null): Context {
+export function callerContext (raw: RawRequest, active: Context, handedOn?: Operation | null): Context {
   return incomingContext(hasArrived(raw) ? withoutListener(active, handedOn) : active, raw.headers)
 }
 

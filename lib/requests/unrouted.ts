@@ -28,10 +28,6 @@ export function traceUnrouted (tracing: RequestTracing): () => void {
   const { fastify } = tracing
   const { server } = fastify
 
-  function connectionOf (raw: RawRequest): Connection {
-    return rawConnection(raw, tracing.config.requests.clientAddress)
-  }
-
   function onHttpStart (message: unknown): void {
     const { request, response, socket } = message as { request: IncomingMessage, response: Response, socket: WithResponse }
     markArrival(request)
@@ -42,13 +38,13 @@ export function traceUnrouted (tracing: RequestTracing): () => void {
     const { request, response, server, socket } = message as { request: IncomingMessage, response: Response, server: Server, socket: WithResponse }
     // With pipelining, the next one may have begun.
     if (socket[kResponse] === response) socket[kResponse] = undefined
-    if (response[kOperation] === undefined && isServerOf(fastify, server)) awaitHooks(tracing, request, connectionOf(request), response)
+    if (response[kOperation] === undefined && isServerOf(fastify, server)) awaitHooks(tracing, request, connectionOf(tracing, request), response)
   }
 
   function onHttp2Request (request: IncomingMessage, response: Response): void {
     markArrival(request)
     // A finished stream no longer has its socket.
-    const connection = connectionOf(request)
+    const connection = connectionOf(tracing, request)
     response.on('finish', () => awaitHooks(tracing, request, connection, response))
   }
 
@@ -68,6 +64,10 @@ export function traceUnrouted (tracing: RequestTracing): () => void {
     server.off('clientError', onClientError)
     if (http2) server.off('request', onHttp2Request)
   }
+}
+
+function connectionOf ({ config }: RequestTracing, raw: RawRequest): Connection {
+  return rawConnection(raw, config.requests.clientAddress)
 }
 
 /** If an earlier hook answered without Fastify, our onResponse runs after the response's finish event. */
@@ -91,7 +91,7 @@ function awaitAnswer (tracing: RequestTracing, error: ClientError, socket: Socke
   const isOpen = (socket as WithResponse)[kResponse]?.writableFinished === false
   const raw = isOpen ? undefined : refusedRequest(error, socket)
   // Read now: a closed socket has no address.
-  const answered = raw === undefined ? undefined : { raw, connection: rawConnection(raw, tracing.config.requests.clientAddress) }
+  const answered = raw === undefined ? undefined : { raw, connection: connectionOf(tracing, raw) }
   socket.once('close', () => {
     stop()
     const status = statusWritten(socket)
