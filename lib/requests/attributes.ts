@@ -87,10 +87,21 @@ export function parseAuthority (authority: string): HttpServer {
 // App Service's health check, readiness and warm-up probes, and the ping that keeps an app loaded.
 const PLATFORM_PING = /^(HealthCheck|ReadyForRequest|SiteWarmup)\/\d|\bAlwaysOn\b/
 
+// A request asks twice, and the next request often has the same.
+let lastAgent = ''
+let isLastPing = false
+
 /** Azure's availability tests and App Service's own pings. */
 export function isSynthetic ({ headers }: RawRequest): boolean {
-  const agent = headers['user-agent']
-  return headers['synthetictest-runid'] !== undefined || (agent !== undefined && PLATFORM_PING.test(agent))
+  return headers['synthetictest-runid'] !== undefined || isPlatformPing(headers['user-agent'])
+}
+
+function isPlatformPing (agent = ''): boolean {
+  if (agent !== lastAgent) {
+    lastAgent = agent
+    isLastPing = PLATFORM_PING.test(agent)
+  }
+  return isLastPing
 }
 
 function localAuthority (socket: Socket | undefined): string {

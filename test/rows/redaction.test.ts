@@ -2,7 +2,7 @@
 import t from 'tap'
 import { SECRET_HEADERS, SECRET_QUERY_NAMES, createRedactor } from '../../dist/rows/redaction/index.js'
 
-const { url, text, line } = createRedactor(new Set(SECRET_QUERY_NAMES))
+const { isClean, url, text, line } = createRedactor(new Set(SECRET_QUERY_NAMES))
 const encoded = encodeURIComponent
 
 t.test('a url keeps its structure and loses its secrets', t => {
@@ -113,6 +113,20 @@ t.test('a text without a secret stays as it is', t => {
   ]) {
     t.equal(text(ordinary), ordinary)
     t.equal(line(ordinary), ordinary)
+  }
+  t.end()
+})
+
+t.test('a clean text never vouches for another of its length', t => {
+  const secret = '/?token=S'
+  const clean = 'x'.repeat(secret.length)
+  for (let turn = 0; turn < 2; turn++) {
+    t.equal(isClean(clean), true)
+    t.equal(isClean(secret), false)
+    t.equal(text(secret), '/?token=REDACTED')
+  }
+  for (const length of [0, 1, 127, 128, 129, 5_000]) {
+    for (let turn = 0; turn < 2; turn++) t.equal(isClean('y'.repeat(length)), true, `of ${length} characters`)
   }
   t.end()
 })

@@ -8,6 +8,7 @@ export function redactAttributes (attributes: Attributes, redactor: Redactor): v
   for (const name in attributes) {
     const value = attributes[name]
     if (typeof value === 'string') {
+      if (redactor.isClean(value)) continue
       const safe = URLS.has(name) ? redactUrl(name, value, redactor) : redactor.text(value)
       if (safe !== value) attributes[name] = safe
     } else if (Array.isArray(value)) {

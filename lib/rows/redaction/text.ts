@@ -13,8 +13,12 @@ const JSON_START = /[{[]\s{0,8}["{[]/g
 /** Stop looking for JSON after this many parts that only look like it. */
 const MAX_FAILURES = 4
 const URL_CHARACTERS = '=?&;@%/#'
+// In characters: methods, routes, hosts, addresses, most user agents.
+const LONGEST_REMEMBERED = 128
 
 export interface TextRedaction {
+  /** Whether the text contains nothing that even looks like a secret. */
+  isClean: (text: string) => boolean
   text: (text: string) => string
   /** The same, for texts that are usually JSON. */
   line: (line: string) => string
@@ -22,8 +26,20 @@ export interface TextRedaction {
 
 /** @param isSecret for names in connection strings; `urls` has its own check for queries */
 export function createTextRedaction (urls: UrlRedaction, isSecret: IsSecret): TextRedaction {
+  /** The last clean text of each length. A request's values are mostly those of the request before. */
+  const remembered: string[] = new Array(LONGEST_REMEMBERED + 1).fill('')
+
+  function isClean (input: string): boolean {
+    const { length } = input
+    if (length > LONGEST_REMEMBERED) return !QUICK.test(input)
+    if (remembered[length] === input) return true
+    if (QUICK.test(input)) return false
+    remembered[length] = input
+    return true
+  }
+
   function text (input: string): string {
-    if (!QUICK.test(input)) return input
+    if (isClean(input)) return input
     if (TARGET.test(input)) return urls.url(input)
     return input.includes('"') ? redactMixed(input) : redactProse(input, urls, isSecret)
   }
@@ -62,6 +78,7 @@ export function createTextRedaction (urls: UrlRedaction, isSecret: IsSecret): Te
   }
 
   return {
+    isClean,
     text,
     line: line => QUICK.test(line) ? isJson(line) ? redactJson(line, text, INTERESTING) : text(line) : line
   }
