@@ -10,13 +10,12 @@ import { processedBy, sampleRateOf } from '../rows/marks'
 import type { RowSpan } from '../rows/span'
 import { countsOf, type Counts } from './counters'
 import { EXCEPTIONS, METRIC_POINTS, TRACES, kindOfRecord, kindOfSpan } from './kinds'
-import { LINE, LINE_SEPARATOR, MARKS, METRICS, RECORD, SPAN, SPAN_WITH_MORE, type LineOrigin, type PackableLine, type PackedBatch, type PackedMetric } from './packed'
+import { COMPARED, LINE, LINE_SEPARATOR, MARKS, METRICS, NO_SHAPE, RECORD, SPAN, SPAN_WITH_MORE, type LineOrigin, type PackableLine, type PackedBatch, type PackedMetric, type Shape } from './packed'
 
 const SHAPES_LOOKED_AT = 8
 // Messages are limited to 32 K and most properties to 8 K, so anything longer needn't travel.
 const LONGEST = 65_536
 const LONGEST_ROW = 262_144
-const NONE: Attributes = Object.freeze({})
 
 const BASE_TYPES = new Set<unknown>(['AvailabilityData', 'ExceptionData', 'MessageData', 'PageViewData', 'EventData'])
 
@@ -45,7 +44,7 @@ export class Packer {
   /** Counts only values that can be long. */
   characters = 0
   #values: unknown[] = []
-  #shapes: string[][] = []
+  #shapes: Shape[] = []
   #byLength = new Map<number, number[]>()
   #origins: LineOrigin[] = []
   #lines: string[] = []
@@ -104,7 +103,8 @@ export class Packer {
     let known = this.#origins.indexOf(origin)
     if (known === -1) known = this.#origins.push(origin) - 1
     this.#values.push(LINE, traceId ?? null, spanId ?? null, severityNumber, timestamp, level, known, operationName ?? null, rate ?? null)
-    this.#attributes(attributes ?? NONE)
+    if (attributes === undefined) this.#values.push(NO_SHAPE)
+    else this.#attributes(attributes)
     this.#lines.push(text)
     this.characters += text.length
     this.counts[TRACES]++
@@ -149,30 +149,44 @@ export class Packer {
   #attributes (attributes: Attributes | ReadableLogRecord['attributes']): void {
     const names = Object.keys(attributes)
     const values = this.#values
-    values.push(this.#shape(names))
-    for (let at = 0; at < names.length; at++) {
-      const name = names[at]
-      const value = attributes[name]
-      if (name === SAMPLE_RATE || name === PROCESSED) {
-        // The marks already have it, if it's ours.
-        values.push(null)
-      } else if (typeof value === 'string') {
-        if (value.length > 1_000) this.characters += value.length
-        values.push(value.length > LONGEST ? short(value, name) : value)
-      } else {
-        values.push(typeof value === 'boolean' || (typeof value === 'number' && Number.isFinite(value)) ? value : text(value))
-      }
+    if (names.length === 0) {
+      values.push(NO_SHAPE)
+      return
     }
+    const index = this.#shape(names)
+    const { first } = this.#shapes[index]
+    const mask = values.push(index, 0) - 1
+    let changed = 0
+    for (let at = 0; at < names.length; at++) {
+      const value = this.#value(names[at], attributes[names[at]])
+      if (at < COMPARED) {
+        if (at === first.length) first.push(value)
+        if (value === first[at]) continue
+        changed |= 1 << at
+      }
+      values.push(value)
+    }
+    values[mask] = changed
+  }
+
+  #value (name: string, value: unknown): string | number | boolean | null {
+    // The marks already have it, if it's ours.
+    if (name === SAMPLE_RATE || name === PROCESSED) return null
+    if (typeof value === 'string') {
+      if (value.length > 1_000) this.characters += value.length
+      return value.length > LONGEST ? short(value, name) : value
+    }
+    return typeof value === 'boolean' || (typeof value === 'number' && Number.isFinite(value)) ? value : text(value)
   }
 
   #shape (names: string[]): number {
     let known = this.#byLength.get(names.length)
     if (known === undefined) this.#byLength.set(names.length, known = [])
     for (let at = known.length - 1, last = Math.max(0, known.length - SHAPES_LOOKED_AT); at >= last; at--) {
-      if (isSame(this.#shapes[known[at]], names)) return known[at]
+      if (isSame(this.#shapes[known[at]].names, names)) return known[at]
     }
     known.push(this.#shapes.length)
-    return this.#shapes.push(names) - 1
+    return this.#shapes.push({ names, first: [] }) - 1
   }
 }
 

@@ -2,8 +2,19 @@
 import type { Attributes, HrTime } from '@opentelemetry/api'
 import type { LineFormat } from '../rows/line'
 
-/** Attribute names, and other things that many items share, are written once per batch. */
-export interface PackedBatch { shapes: string[][], values: unknown[], origins?: LineOrigin[] }
+/** What many items share is written once per batch. */
+export interface PackedBatch { shapes: Shape[], values: unknown[], origins?: LineOrigin[] }
+
+/**
+ * The attributes of the first item with these names. Another item with them has the index of the shape, the values that
+ * differ as a bit mask, and those values. Most requests differ from the one before in a few values only.
+ */
+export interface Shape { readonly names: string[], readonly first: unknown[] }
+
+/** Stands in place of a shape's index if there are no attributes. */
+export const NO_SHAPE = -1
+/** As many values are compared as the mask has bits. The others are always written. */
+export const COMPARED = 31
 
 /** What many log lines have in common. */
 export interface LineOrigin {

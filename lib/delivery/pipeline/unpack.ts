@@ -13,7 +13,7 @@ import { NAME } from '../../rows/limits'
 import { isException } from '../../rows/record'
 import { RECORD_PROCESSED, RECORD_RATE } from './exporters'
 import { EXCEPTIONS, kindOfRecord, kindOfSpan, METRIC_POINTS, TRACES } from '../kinds'
-import { LINE, LINE_SEPARATOR, MARKS, METRICS, RECORD, SPAN_WITH_MORE, type LineOrigin, type PackedBatch, type PackedMetric } from '../packed'
+import { COMPARED, LINE, LINE_SEPARATOR, MARKS, METRICS, NO_SHAPE, RECORD, SPAN_WITH_MORE, type LineOrigin, type PackedBatch, type PackedMetric, type Shape } from '../packed'
 import { countsOf, type Counts } from '../counters'
 
 const SCOPE: ReadableSpan['instrumentationScope'] = { name: 'fastify-app-insights' }
@@ -53,7 +53,7 @@ export function unpack (sealed: string, resource: Resource, into: Unpacked): voi
 
 interface Reader {
   readonly values: readonly unknown[]
-  readonly shapes: readonly string[][]
+  readonly shapes: readonly Shape[]
   readonly origins: readonly LineOrigin[]
   readonly lines: readonly string[]
   /** The next value, and the next line. */
@@ -76,10 +76,14 @@ function readTime (reader: Reader): HrTime {
 }
 
 function readAttributes (reader: Reader): Record<string, string | number | boolean> {
-  const names = reader.shapes[next<number>(reader)]
+  const index = next<number>(reader)
   const read: Record<string, string | number | boolean> = {}
-  for (const name of names) {
-    const value = next<string | number | boolean | null>(reader)
+  if (index === NO_SHAPE) return read
+  const { names, first } = reader.shapes[index]
+  const changed = next<number>(reader)
+  for (const [at, name] of names.entries()) {
+    const isWritten = at >= COMPARED || (changed & 1 << at) !== 0
+    const value = (isWritten ? next(reader) : first[at]) as string | number | boolean | null
     if (value !== null && name !== '__proto__') read[name] = typeof value === 'string' ? fitAttribute(name, value) : value
   }
   return read
