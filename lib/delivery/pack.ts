@@ -153,12 +153,13 @@ export class Packer {
       values.push(NO_SHAPE)
       return
     }
+    const given = Object.values(attributes)
     const index = this.#shape(names)
     const { first } = this.#shapes[index]
     const mask = values.push(index, 0) - 1
     let changed = 0
     for (let at = 0; at < names.length; at++) {
-      const value = this.#value(names[at], attributes[names[at]])
+      const value = this.#value(names[at], given[at])
       if (at < COMPARED) {
         if (at === first.length) first.push(value)
         if (value === first[at]) continue

@@ -57,10 +57,9 @@ export function httpAttributes (raw: RawRequest, { socket, scheme, host, clientA
 }
 
 function absoluteUrl (target: string, scheme: string, authority: string): string {
-  // The client of a proxy sends the whole URL as the target.
-  if (/^https?:\/\//i.test(target)) return target
-  // `OPTIONS *`, or nonsense that must not become a part of the host.
-  return `${scheme}://${authority}${target.startsWith('/') ? '' : '/'}${target}`
+  if (target.startsWith('/')) return `${scheme}://${authority}${target}`
+  // The client of a proxy sends the whole URL as the target. Others send `OPTIONS *`, or nonsense that must not become a part of the host.
+  return /^https?:\/\//i.test(target) ? target : `${scheme}://${authority}/${target}`
 }
 
 interface HttpServer { readonly authority: string, readonly address: string, readonly port: number | undefined }
