@@ -1,6 +1,7 @@
 /** Node's diagnostics channels for `node:http` and `node:https` → calls. */
 import type { ClientRequest } from 'node:http'
 import type { Call, Calls } from './calls'
+import { callTarget } from './spans'
 
 const kCall = Symbol('fastify-app-insights.call')
 
@@ -24,10 +25,8 @@ export function httpHandlers (announced: string): Record<string, (calls: Calls, 
 function onRequest (calls: Calls, message: unknown): void {
   const { request } = message as { request: HttpRequest }
   if (request[kCall] !== undefined || request.method === 'CONNECT') return
-  const authority = authorityOf(request)
-  const url = /^https?:\/\//i.test(request.path) ? request.path : `${request.protocol}//${authority}${request.path}`
   const existing = request.getHeader('traceparent')
-  const target = { method: request.method, authority, secure: request.protocol === 'https:', url }
+  const target = callTarget(request.method, request.protocol, authorityOf(request), request.path)
   const call = calls.begin(target, typeof existing === 'string' ? existing : undefined, (name, value) => {
     // Headers passed as an array, or with `expect`, are already rendered.
     if (!request.headersSent) request.setHeader(name, value)

@@ -18,6 +18,17 @@ export interface CallTarget {
   readonly url: string
 }
 
+// Through a forward proxy, the path is the whole URL, and the connection is only the proxy's.
+const WHOLE_URL = /^(https?):\/\/(?:[^/?#]*@)?([^/?#]+)/i
+
+/** @param protocol with its colon, @param authority where the client connects to */
+export function callTarget (method: string, protocol: string, authority: string, path: string): CallTarget {
+  const whole = path.startsWith('/') ? null : WHOLE_URL.exec(path)
+  return whole === null
+    ? { method, authority, secure: protocol === 'https:', url: `${protocol}//${authority}${path}` }
+    : { method, authority: whole[2]!, secure: whole[1]!.toLowerCase() === 'https', url: path }
+}
+
 /** Sets a header of the outgoing call, replacing any header with the same name. */
 export type SetHeader = (name: string, value: string) => void
 

@@ -51,6 +51,16 @@ async function viaHttp (url: string, headers: Record<string, string> | string[] 
   })
 }
 
+interface Dispatcher { dispatch: (options: { origin: string, path: string }, handler: unknown) => boolean }
+
+/** As undici's ProxyAgent does it without a tunnel, and Node.js 26 with NODE_USE_ENV_PROXY. */
+async function fetchThrough (proxy: string, url: string): Promise<void> {
+  const symbol = Object.getOwnPropertySymbols(globalThis).find(({ description }) => description?.startsWith('undici.globalDispatcher'))!
+  const { [symbol]: direct } = globalThis as unknown as Record<symbol, Dispatcher>
+  const dispatcher: Dispatcher = { dispatch: (options, handler) => direct!.dispatch({ ...options, origin: proxy, path: options.origin + options.path }, handler) }
+  await (await fetch(url, { dispatcher } as object)).text()
+}
+
 /** An app with a single route that runs `work`. */
 async function gateway (t: Test, work: (app: FastifyInstance) => Promise<unknown>, options: AppInsightsOptions = {}): Promise<Started> {
   return await start(t, {
@@ -87,6 +97,21 @@ t.test('a call reports its outcome: status, success and the error', async t => {
     t.match(emulator.items({ type: 'dependency', target: `127.0.0.1:${port}`, data: new RegExp(client) }), [{ resultCode: '0', success: false, customDimensions: { error: 'ECONNREFUSED' } }])
   }
   t.equal(emulator.items({ type: 'exception' }).length, 0, 'a failed call is no exception: what the app makes of it may be one')
+})
+
+t.test('a call through a forward proxy is a call of the host that it is for', async t => {
+  const proxy = await callee(t)
+  const [, port] = proxy.host.split(':')
+  const { send, emulator, flush } = await gateway(t, async () => {
+    await fetchThrough(proxy.url, 'http://orders.test:8080/fine?client=undici&sig=abc')
+    await fetchThrough(proxy.url, 'http://ignored.test/fine')
+    await new Promise(resolve => { get({ host: '127.0.0.1', port, path: 'http://orders.test:8080/fine?client=http&sig=abc', headers: { host: 'orders.test:8080' }, agent: false }, response => { response.resume().on('end', resolve) }) })
+  }, { dependencies: { ignore: ['ignored.test'] } })
+  await send('/work')
+  await flush()
+  t.strictSame(proxy.seen.map(({ url }) => new URL(url!).host), ['orders.test:8080', 'ignored.test', 'orders.test:8080'])
+  t.match(emulator.items({ type: 'dependency' }), ['undici', 'http'].map(client =>
+    ({ name: 'GET /fine', target: 'orders.test:8080', data: `http://orders.test:8080/fine?client=${client}&sig=REDACTED` })))
 })
 
 t.test('a call whose response nobody reads is still a row', async t => {
