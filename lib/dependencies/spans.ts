@@ -1,10 +1,12 @@
 /** A call → its CLIENT span, and the trace context for its callee. */
-import { type Context, type Span, type SpanContext, SpanKind, TraceFlags, ROOT_CONTEXT, trace } from '@opentelemetry/api'
+import { type Context, type Span, SpanKind, TraceFlags, ROOT_CONTEXT, trace } from '@opentelemetry/api'
 import { parseTraceParent } from '@opentelemetry/core'
 import type { ReadableSpan } from '@opentelemetry/sdk-trace-base'
+import { hasOtherTracerProvider } from '../globals/tracer-provider'
 import { MAX_URL, parseAuthority } from '../requests/attributes'
 import { OTHER, knownMethod } from '../rows/methods'
 import { operationOf } from '../tracing/operation'
+import { isOwnClientSpan } from '../tracing/own-spans'
 import { cut } from '../rows/cut'
 import type { Instance } from '../instance'
 import { injectContext } from '../tracing/propagation'
@@ -60,10 +62,20 @@ export function startCallSpan (telemetry: Instance, active: Context, { method, a
   })
 }
 
-/** Whether another instrumentation has traced this call in the same trace, and didn't just forward the header. */
-export function isTracedAlready (theirs: SpanContext, active: Context): boolean {
+/**
+ * Where the `traceparent` that a call already has comes from.
+ * - `app`: it is the caller's, passed on, or the one of an operation. The call's own one takes its place.
+ * - `traced`: an instrumentation has a span for the call.
+ * - `other`: the app set it on purpose, or a tracer that isn't OpenTelemetry's did, such as Datadog's.
+ */
+export function originOf (traceparent: string | undefined, active: Context): 'app' | 'traced' | 'other' {
+  const theirs = traceparent === undefined ? null : parseTraceParent(traceparent)
+  if (theirs === null) return 'app'
+  const operation = operationOf(active)?.span as Span & Partial<ReadableSpan> | undefined
+  if (theirs.spanId === operation?.parentSpanContext?.spanId) return 'app'
+  if (isOwnClientSpan(theirs.spanId)) return 'traced'
   const ours = trace.getSpanContext(active)
-  if (ours === undefined || theirs.traceId !== ours.traceId || (ours.traceFlags & TraceFlags.SAMPLED) === 0) return false
-  const operation = operationOf(active)?.span as Partial<ReadableSpan> | undefined
-  return theirs.spanId !== operation?.parentSpanContext?.spanId
+  if (ours === undefined || theirs.traceId !== ours.traceId) return 'other'
+  if ((ours.traceFlags & TraceFlags.SAMPLED) !== 0 && hasOtherTracerProvider()) return 'traced'
+  return theirs.spanId === ours.spanId || theirs.spanId === operation?.spanContext().spanId ? 'app' : 'other'
 }

@@ -2,7 +2,7 @@ import { once } from 'node:events'
 import { type IncomingMessage, type Server, createServer, get, request as httpRequest } from 'node:http'
 import { type AddressInfo, createServer as createTcpServer } from 'node:net'
 import { join } from 'node:path'
-import { SpanStatusCode } from '@opentelemetry/api'
+import { SpanKind, SpanStatusCode, context, propagation, trace } from '@opentelemetry/api'
 import fastify, { type FastifyInstance } from 'fastify'
 import appInsightsPlugin, { type AppInsightsOptions } from 'fastify-app-insights'
 import t, { type Test } from 'tap'
@@ -420,21 +420,65 @@ t.test('headers given as an array cannot take the trace context, but the call is
   t.equal(seen[0]!.headers.traceparent, undefined)
 })
 
-t.test('a call that the app has traced itself is not traced twice', async t => {
+t.test('a call that the app or an instrumentation has traced is not traced twice, in operations and outside', async t => {
+  const { url, seen } = await callee(t)
+  const traced = async (call: (headers: { traceparent: string }) => Promise<unknown>): Promise<void> => {
+    const span = trace.getTracer('instrumentation').startSpan('traced', { kind: SpanKind.CLIENT })
+    const { traceId, spanId } = span.spanContext()
+    await call({ traceparent: `00-${traceId}-${spanId}-01` })
+    span.end()
+  }
+  const work = async (): Promise<void> => {
+    await traced(async headers => await (await fetch(`${url}/fetch`, { headers })).text())
+    await traced(async headers => await viaHttp(`${url}/http`, headers))
+  }
+  const { send, emulator, flush } = await gateway(t, work)
+  await send('/work')
+  await work()
+  await flush()
+  t.strictSame(emulator.items({ type: 'dependency' }).map(row => [row.name, row.operation_Name]), [['traced', 'GET /work'], ['traced', 'GET /work'], ['traced', undefined], ['traced', undefined]])
+  t.equal(seen.length, 4)
+})
+
+t.test('a call into which the app injects the trace context of its request or of its own span is a row, and the parent of its callee', async t => {
   const { url, seen } = await callee(t)
   const { send, emulator, flush } = await gateway(t, async app => {
+    const injected = (): Record<string, string> => {
+      const headers = {}
+      propagation.inject(context.active(), headers)
+      return headers
+    }
+    await (await fetch(`${url}/1`, { headers: injected() })).text()
+    await viaHttp(`${url}/2`, injected())
     await app.appInsights.tracer.startActiveSpan('own', async span => {
-      const { traceId, spanId } = span.spanContext()
-      const traceparent = `00-${traceId}-${spanId}-01`
-      await (await fetch(`${url}/fetch`, { headers: { traceparent } })).text()
-      await viaHttp(`${url}/http`, { traceparent })
+      await (await fetch(`${url}/3`, { headers: injected() })).text()
+      await viaHttp(`${url}/4`, injected())
       span.end()
     })
   })
   await send('/work')
   await flush()
-  t.match(emulator.items({ type: 'dependency' }), [{ name: 'own', dependencyType: 'InProc' }])
-  t.equal(seen.length, 2)
+  const calls = emulator.items({ type: 'dependency', dependencyType: 'Http' })
+  t.strictSame(seen.map(({ url, headers }) => [url, headers.traceparent]), calls.map(row => [new URL(row.data!).pathname, `00-${row.operation_Id}-${row.id}-01`]))
+  t.equal(calls.length, 4)
+})
+
+t.test("a call that a tracer other than OpenTelemetry's has put its trace context into is a row, and keeps that context", async t => {
+  const { url, seen } = await callee(t)
+  const { send, emulator, flush } = await start(t, {
+    routes: app => {
+      app.get('/work', async request => {
+        // Datadog's, New Relic's and Elastic's agents continue the trace of the caller, as we do.
+        const traceparent = (request.headers.traceparent as string).replace('b7ad6b7169203331', 'dddddddddddddddd')
+        await (await fetch(`${url}/fetch`, { headers: { traceparent } })).text()
+        await viaHttp(`${url}/http`, { traceparent })
+      })
+    }
+  })
+  await send('/work', { headers: { traceparent: '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01' } })
+  await flush()
+  t.match(emulator.items({ type: 'dependency', operation_Name: 'GET /work' }), ['/fetch', '/http'].map(path => ({ data: url + path, operation_Id: '0af7651916cd43dd8448eb211c80319c' })))
+  t.strictSame(seen.map(({ headers }) => headers.traceparent), Array(2).fill('00-0af7651916cd43dd8448eb211c80319c-dddddddddddddddd-01'))
 })
 
 t.test("user, session, properties and the operation name are on calls and on the app's spans, and on their exceptions", async t => {
