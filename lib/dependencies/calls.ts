@@ -10,13 +10,13 @@ import { createOwnTraffic } from './own-traffic'
 import { type IsSuccess, type MatchesCall, createMatcher, createSuccess } from './patterns'
 import { markHttpCall } from './azure/client-method'
 import { reasonOf } from './reason'
-import { type CallTarget, type SetHeader, inject, originOf, startCallSpan } from './spans'
+import { type CallTarget, type SetHeader, inject, originOf, startCallSpan, targetAttributes } from './spans'
 
 /** A call in progress. */
 export class Call {
   readonly calls: Calls
   readonly span: Span
-  readonly target: CallTarget
+  target: CallTarget
   readonly startedAt = performance.now()
   /** When the response headers arrived. */
   answeredAt: number | undefined = undefined
@@ -71,6 +71,15 @@ export class Calls {
     const call = new Call(this, span, target)
     this.#open.add(call)
     return call
+  }
+
+  /** @param port undefined for a Unix socket */
+  setPort (call: Call, port: number | undefined): void {
+    const { authority, secure, url } = call.target
+    if (port === undefined || port === (secure ? 443 : 80)) return
+    const withPort = `${authority}:${port}`
+    call.target = { ...call.target, authority: withPort, url: url.replace(`//${authority}`, `//${withPort}`) }
+    call.span.setAttributes(targetAttributes(this.#telemetry, call.target))
   }
 
   finish (call: Call, endedAt?: number): void {

@@ -1,5 +1,5 @@
 /** A call → its CLIENT span, and the trace context for its callee. */
-import { type Context, type Span, SpanKind, TraceFlags, ROOT_CONTEXT, trace } from '@opentelemetry/api'
+import { type Attributes, type Context, type Span, SpanKind, TraceFlags, ROOT_CONTEXT, trace } from '@opentelemetry/api'
 import { parseTraceParent } from '@opentelemetry/core'
 import type { ReadableSpan } from '@opentelemetry/sdk-trace-base'
 import { hasOtherTracerProvider } from '../globals/tracer-provider'
@@ -46,20 +46,26 @@ export function parseTraceContext (traceparent: string): Context | undefined {
   return caller === null ? undefined : trace.setSpanContext(ROOT_CONTEXT, { ...caller, isRemote: true })
 }
 
-export function startCallSpan (telemetry: Instance, active: Context, { method, authority, secure, url }: CallTarget): Span {
-  const known = knownMethod(method)
-  const { address, port } = parseAuthority(authority)
+export function startCallSpan (telemetry: Instance, active: Context, target: CallTarget): Span {
+  const known = knownMethod(target.method)
   const clientMethod = innermostMethod(active)
   return telemetry.startSpan(known === OTHER ? 'HTTP' : known, SpanKind.CLIENT, active, {
     'http.request.method': known,
-    'url.full': cut(telemetry.redactor.url(url), MAX_URL),
-    'server.address': address,
-    'server.port': port ?? (secure ? 443 : 80),
-    // The exporter reads the target from here first. Otherwise it would leave out the port.
-    ...(port === undefined ? {} : { 'peer.service': authority }),
+    ...targetAttributes(telemetry, target),
     // The Azure SDK's method, if it makes the call.
     ...(clientMethod === undefined ? {} : { 'code.function.name': clientMethod.name })
   })
+}
+
+export function targetAttributes ({ redactor }: Instance, { authority, secure, url }: CallTarget): Attributes {
+  const { address, port } = parseAuthority(authority)
+  return {
+    'url.full': cut(redactor.url(url), MAX_URL),
+    'server.address': address,
+    'server.port': port ?? (secure ? 443 : 80),
+    // The exporter reads the target from here first. Otherwise it would leave out the port.
+    ...(port === undefined ? {} : { 'peer.service': authority })
+  }
 }
 
 /**

@@ -1,5 +1,5 @@
 import { once } from 'node:events'
-import { type IncomingMessage, type Server, createServer, get, request as httpRequest } from 'node:http'
+import { Agent, type IncomingMessage, type Server, createServer, get, request as httpRequest } from 'node:http'
 import { type AddressInfo, createServer as createTcpServer } from 'node:net'
 import { join } from 'node:path'
 import { SpanKind, SpanStatusCode, context, propagation, trace } from '@opentelemetry/api'
@@ -112,6 +112,20 @@ t.test('a call through a forward proxy is a call of the host that it is for', as
   t.strictSame(proxy.seen.map(({ url }) => new URL(url!).host), ['orders.test:8080', 'ignored.test', 'orders.test:8080'])
   t.match(emulator.items({ type: 'dependency' }), ['undici', 'http'].map(client =>
     ({ name: 'GET /fine', target: 'orders.test:8080', data: `http://orders.test:8080/fine?client=${client}&sig=REDACTED` })))
+})
+
+t.test('a call whose Host header names another host, as gateways send it, has the port that it connects to', async t => {
+  const { url, host } = await callee(t)
+  const agent = new Agent({ keepAlive: true })
+  t.teardown(() => { agent.destroy() })
+  const { send, emulator, flush } = await gateway(t, async () => {
+    for (const headers of [{ host: 'shop.test' }, { host: 'shop.test:444' }, ['host', 'shop.test']]) {
+      await new Promise(resolve => { get(`${url}/fine?sig=abc`, { headers, agent }, response => { response.resume().on('end', resolve) }) })
+    }
+  })
+  await send('/work')
+  await flush()
+  t.match(emulator.items({ type: 'dependency' }), Array(3).fill({ data: `${url}/fine?sig=REDACTED`, target: host, resultCode: '200' }))
 })
 
 t.test('a call whose response nobody reads is still a row', async t => {
