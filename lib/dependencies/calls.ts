@@ -5,18 +5,18 @@ import { PROCESSED_DEPENDENCY, attributesOf, markProcessed } from '../rows/marks
 import type { Config } from '../options'
 import { instanceOf } from '../globals/members'
 import type { Instance } from '../instance'
-import { isTracingSuppressed, parseTraceParent } from '@opentelemetry/core'
+import { isTracingSuppressed } from '@opentelemetry/core'
 import { createOwnTraffic } from './own-traffic'
 import { type IsSuccess, type MatchesCall, createMatcher, createSuccess } from './patterns'
 import { markHttpCall } from './azure/client-method'
 import { reasonOf } from './reason'
-import { type CallTarget, type SetHeader, inject, isTracedAlready, startCallSpan } from './spans'
+import { type CallTarget, type SetHeader, inject, originOf, startCallSpan, targetAttributes } from './spans'
 
 /** A call in progress. */
 export class Call {
   readonly calls: Calls
   readonly span: Span
-  readonly target: CallTarget
+  target: CallTarget
   readonly startedAt = performance.now()
   /** When the response headers arrived. */
   answeredAt: number | undefined = undefined
@@ -58,10 +58,9 @@ export class Calls {
     if (instanceOf(active) !== telemetry) return undefined
     if (isTracingSuppressed(active) || this.#isOwnTraffic(target.url)) return null
     markHttpCall(active)
-    const theirs = existing === undefined ? null : parseTraceParent(existing)
-    if (theirs !== null && isTracedAlready(theirs, active)) return null
-    // A `traceparent` with another trace id was set by the app on purpose.
-    const mayInject = (theirs === null || theirs.traceId === trace.getSpanContext(active)?.traceId) && this.isPropagated(target.method, target.url)
+    const origin = originOf(existing, active)
+    if (origin === 'traced') return null
+    const mayInject = origin === 'app' && this.isPropagated(target.method, target.url)
     if (this.isIgnored(target.method, target.url)) {
       // The callee still belongs to the operation.
       if (mayInject) inject(active, set)
@@ -72,6 +71,15 @@ export class Calls {
     const call = new Call(this, span, target)
     this.#open.add(call)
     return call
+  }
+
+  /** @param port undefined for a Unix socket */
+  setPort (call: Call, port: number | undefined): void {
+    const { authority, secure, url } = call.target
+    if (port === undefined || port === (secure ? 443 : 80)) return
+    const withPort = `${authority}:${port}`
+    call.target = { ...call.target, authority: withPort, url: url.replace(`//${authority}`, `//${withPort}`) }
+    call.span.setAttributes(targetAttributes(this.#telemetry, call.target))
   }
 
   finish (call: Call, endedAt?: number): void {

@@ -1,6 +1,8 @@
 /** Node's diagnostics channels for `node:http` and `node:https` → calls. */
 import type { ClientRequest } from 'node:http'
+import type { Socket } from 'node:net'
 import type { Call, Calls } from './calls'
+import { callTarget } from './spans'
 
 const kCall = Symbol('fastify-app-insights.call')
 
@@ -24,10 +26,11 @@ export function httpHandlers (announced: string): Record<string, (calls: Calls, 
 function onRequest (calls: Calls, message: unknown): void {
   const { request } = message as { request: HttpRequest }
   if (request[kCall] !== undefined || request.method === 'CONNECT') return
-  const authority = authorityOf(request)
-  const url = /^https?:\/\//i.test(request.path) ? request.path : `${request.protocol}//${authority}${request.path}`
   const existing = request.getHeader('traceparent')
-  const target = { method: request.method, authority, secure: request.protocol === 'https:', url }
+  const host = bracketed(request.host)
+  const named = hostHeaderOf(request)
+  const namesHost = named?.toLowerCase().replace(/:\d+$/, '') === host.toLowerCase()
+  const target = callTarget(request.method, request.protocol, namesHost ? named! : host, request.path)
   const call = calls.begin(target, typeof existing === 'string' ? existing : undefined, (name, value) => {
     // Headers passed as an array, or with `expect`, are already rendered.
     if (!request.headersSent) request.setHeader(name, value)
@@ -35,6 +38,8 @@ function onRequest (calls: Calls, message: unknown): void {
   request[kCall] = call
   if (call == null) return
   call.request = request
+  // Behind a gateway or a sidecar, the header names the service, and only the connection knows the port.
+  if (!namesHost && target.authority === host) awaitPort(call, request)
   // Not the response's end event: unread responses, upgrades and errors don't emit it.
   request.on('close', onClose)
 }
@@ -53,9 +58,18 @@ function onClose (this: ClientRequest): void {
   call.calls.finish(call)
 }
 
-/** The called host and port. The port comes from the Host header, unless that names another host. */
-function authorityOf (request: ClientRequest): string {
-  const host = request.host.includes(':') && !request.host.startsWith('[') ? `[${request.host}]` : request.host
-  const header = request.headersSent ? /^host: ?(.*)\r$/im.exec((request as HttpRequest)._header)?.[1] : request.getHeader('host')
-  return typeof header === 'string' && header.toLowerCase().replace(/:\d+$/, '') === host.toLowerCase() ? header : host
+function awaitPort (call: Call, request: HttpRequest): void {
+  const { socket } = request as { socket: Socket | null | undefined }
+  if (socket == null) request.once('socket', () => { awaitPort(call, request) })
+  else if (socket.connecting) socket.once('connect', () => { awaitPort(call, request) })
+  else call.calls.setPort(call, socket.remotePort)
+}
+
+function bracketed (host: string): string {
+  return host.includes(':') && !host.startsWith('[') ? `[${host}]` : host
+}
+
+function hostHeaderOf (request: HttpRequest): string | undefined {
+  const header = request.headersSent ? /^host: ?(.*)\r$/im.exec(request._header)?.[1] : request.getHeader('host')
+  return typeof header === 'string' ? header : undefined
 }

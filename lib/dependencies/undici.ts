@@ -1,7 +1,7 @@
 /** undici's diagnostics channels for `fetch` and undici → calls. */
 import { readText } from '../rows/hostile'
 import type { Call, Calls } from './calls'
-import type { SetHeader } from './spans'
+import { type SetHeader, callTarget } from './spans'
 
 // The fields of undici's request that the handlers need. The class isn't public.
 interface UndiciRequest {
@@ -33,8 +33,8 @@ function onCreate (calls: Calls, message: unknown): void {
   const { request } = message as { request: UndiciRequest }
   // A tunnel through a proxy. The call inside it is the dependency.
   if (request.method === 'CONNECT' || request.origin === undefined) return
-  const origin = new URL(request.origin)
-  const target = { method: request.method, authority: origin.host, secure: origin.protocol === 'https:', url: origin.origin + request.path }
+  const { protocol, host } = new URL(request.origin)
+  const target = callTarget(request.method, protocol, host, request.path)
   const call = calls.begin(target, headerOf(request, 'traceparent'), (name, value) => setHeader(request, name, value))
   if (call == null) return
   callOf.set(request, call)

@@ -1,5 +1,5 @@
 /** Tracers of OpenTelemetry's API → the tracer of the instance that the context belongs to. */
-import { type Context, type Span, type SpanOptions, type Tracer, type TracerOptions, type TracerProvider, INVALID_SPAN_CONTEXT, SpanKind, trace } from '@opentelemetry/api'
+import { type Context, type ProxyTracerProvider, type Span, type SpanOptions, type Tracer, type TracerOptions, type TracerProvider, INVALID_SPAN_CONTEXT, SpanKind, trace } from '@opentelemetry/api'
 import { context } from '../tracing/context'
 import type { Instance } from '../instance'
 import { instanceOf } from './members'
@@ -10,6 +10,11 @@ export const sharedTracerProvider: TracerProvider = {
   getTracer (name: string, version?: string, options?: TracerOptions): Tracer {
     return new SharedTracer(name, version, options)
   }
+}
+
+/** Whether the app had registered a tracer provider before us, which the instrumentations then use. */
+export function hasOtherTracerProvider (): boolean {
+  return (trace.getTracerProvider() as Partial<ProxyTracerProvider>).getDelegate?.() !== sharedTracerProvider
 }
 
 // Also matches Sentry 8's copy: @opentelemetry_sentry-patched/instrumentation-http.

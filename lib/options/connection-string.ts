@@ -31,8 +31,11 @@ export function isLoopback ({ hostname }: URL): boolean {
  * @see https://learn.microsoft.com/azure/azure-monitor/app/connection-strings
  */
 export function parseConnectionString (connectionString: string): Connection {
+  const text = withoutQuotes(connectionString.trim())
+  // App Service and Functions leave the reference in place of a secret that they can't read.
+  if (text.startsWith('@Microsoft.')) throw new FAI_ERR_CONNECTION_STRING_INVALID('it is a reference, such as to Key Vault, that the platform could not resolve')
   const fields = new Map<string, string>()
-  for (const part of connectionString.split(';')) {
+  for (const part of text.split(';')) {
     if (part.trim() === '') continue
     const at = part.indexOf('=')
     if (at < 1) throw new FAI_ERR_CONNECTION_STRING_INVALID('it is not a list of Key=value pairs separated by semicolons')
@@ -64,6 +67,11 @@ export function parseConnectionString (connectionString: string): Connection {
     liveEndpoint: liveEndpoint(fields, loopback),
     aadAudience
   })
+}
+
+/** `docker run --env-file` keeps the quotes that a shell takes off. */
+function withoutQuotes (text: string): string {
+  return /^(["'])(.*)\1$/s.exec(text)?.[2] ?? text
 }
 
 /** An emulator's Live Metrics are on this machine too. The real service must not be contacted from tests. */

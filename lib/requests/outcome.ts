@@ -20,6 +20,8 @@ export interface Outcome {
  * @param seen whether onResponse ran after the response had ended
  */
 export function outcomeOf (response: ServerResponse, socket: Socket | undefined, seen: boolean): Outcome {
+  const instead = statusWritten(response)
+  if (instead !== undefined) return { finished: false, status: instead }
   if (isFinished(response, seen)) return { finished: true, status: statusOf(response) }
   const written = response.headersSent ? undefined : statusWritten(socket) ?? parserStatus(socket)
   if (written !== undefined) return { finished: written === SWITCHING_PROTOCOLS, status: written }

@@ -1,4 +1,5 @@
 /** A socket that is written to without the response object (upgrades, parser errors) → the status that was sent. */
+import type { ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 
 const STATUS_LINE = /^HTTP\/1\.[01] (\d{3})\b/
@@ -6,9 +7,14 @@ const kStatus = Symbol('fastify-app-insights.status')
 
 interface WithStatus { [kStatus]?: number }
 
-/** The status that was written to the socket while it was watched; undefined if there was none. */
-export function statusWritten (socket: Socket | undefined): number | undefined {
-  return (socket as WithStatus | undefined)?.[kStatus]
+/** The status that was written to the socket while it was watched, or in place of the response; undefined if there was none. */
+export function statusWritten (to: Socket | ServerResponse | undefined): number | undefined {
+  return (to as WithStatus | undefined)?.[kStatus]
+}
+
+/** The status was written to the socket before the response had begun. Whatever the app answers, its client won't see it. */
+export function setStatusWritten (response: ServerResponse, status: number): void {
+  (response as WithStatus)[kStatus] = status
 }
 
 /**

@@ -14,7 +14,7 @@ import { type Response, markArrival, sinceArrival } from './operation'
 import { statusOf } from './outcome'
 import { type ClientError, type RawRequest, refusedRequest } from './refused'
 import { callerContext, endSpan, markCounted, setStatus, startRequestSpan } from './span'
-import { statusWritten, watchStatusLine } from './status-line'
+import { setStatusWritten, statusWritten, watchStatusLine } from './status-line'
 import type { RequestTracing } from './tracing'
 import { kOperation } from '../tracing/operation'
 import { messageOf } from '../warnings'
@@ -86,9 +86,12 @@ function reportAnswered (tracing: RequestTracing, raw: IncomingMessage, connecti
 function awaitAnswer (tracing: RequestTracing, error: ClientError, socket: Socket): void {
   // The client has gone.
   if (error.code === 'ECONNRESET' || error.code === 'HPE_INVALID_EOF_STATE' || socket.destroyed) return
-  const stop = watchStatusLine(socket)
   // If a request is still open on this connection, its own row gets the status.
-  const isOpen = (socket as WithResponse)[kResponse]?.writableFinished === false
+  const response = (socket as WithResponse)[kResponse]
+  const isOpen = response?.writableFinished === false
+  const stop = watchStatusLine(socket, status => {
+    if (isOpen && !response.headersSent) setStatusWritten(response, status)
+  })
   const raw = isOpen ? undefined : refusedRequest(error, socket)
   // Read now: a closed socket has no address.
   const answered = raw === undefined ? undefined : { raw, connection: connectionOf(tracing, raw) }

@@ -22,6 +22,24 @@ export function isOwn (span: Span | undefined): span is Span {
   return resource === undefined ? dropped.has(span) : resources.has(resource)
 }
 
+// Ids of the last thousand CLIENT spans at least. A span that never ends must not stay for ever.
+const GENERATION = 1_000
+let clientSpans = new Set<string>()
+let olderClientSpans = new Set<string>()
+
+export function addClientSpan (spanId: string): void {
+  if (clientSpans.size >= GENERATION) {
+    olderClientSpans = clientSpans
+    clientSpans = new Set()
+  }
+  clientSpans.add(spanId)
+}
+
+/** Whether one of our providers has made this CLIENT span recently. */
+export function isOwnClientSpan (spanId: string): boolean {
+  return clientSpans.has(spanId) || olderClientSpans.has(spanId)
+}
+
 /** The span that a row of this operation belongs to. Never another tracer's, which may be in a different trace. */
 export function ownSpan (where: Context, operation: Operation): Span {
   const active = trace.getSpan(where)

@@ -6,6 +6,7 @@ import { markSampleRate, sampleRateOf } from '../rows/marks'
 import { type Redactor, redactSpan } from '../rows/redaction'
 import type { RowSpan } from '../rows/span'
 import { RowDecision, type Operation, bindSpan, operationOf, operationOfSpan } from './operation'
+import { addClientSpan } from './own-spans'
 import { interceptExceptions } from './recorded-exceptions'
 
 /** The part of Live Metrics that spans need. */
@@ -47,6 +48,7 @@ export function createSpanProcessor ({ longest, properties, redactor, deliver, e
   function onStart (span: Span, parent: Context): void {
     interceptExceptions(span)
     keepRandomFlag(span, parent)
+    if (span.kind === SpanKind.CLIENT) addClientSpan(span.spanContext().spanId)
     // Written directly, because this runs for every span and the values are already checked.
     const { attributes } = span
     // The attribute still comes from the sampler here. Later, any code may set it.

@@ -85,6 +85,19 @@ for (const worker of [true, false]) {
     })
   }
 
+  t.test(`${kind}: a web page isn't an answer of ingestion, whatever its status: the rows wait, one warning says so, and they are sent afterwards`, async t => {
+    const server = await raw(t, ({ number, take, response }) => {
+      if (number > 2) take()
+      response.end(number > 2 ? '{}' : '\n<!doctype html><title>Sign in to the network</title>')
+    })
+    const { delivery, log, warnings } = produce({ connectionString: server.connectionString, worker, timing: QUICK })
+    t.teardown(async () => await delivery.close(100))
+    log('one')
+    t.ok(await until(() => delivery.stats().traces.delivered === 1, 20_000))
+    t.same([...server.rows], [['one', 1]])
+    t.match(warnings, [/cannot be used: HTTP 200 with a web page/])
+  })
+
   for (const body of ['<html>', '{"itemsReceived":1,"itemsAcc', '{"itemsReceived":1,"itemsAccepted":0,"errors":[]}', '[]', '{"errors":[null]}', '{"errors":[{"index":"0"}],"itemsReceived":1,"itemsAccepted":0}']) {
     t.test(`${kind}: a 206 that doesn't say which rows it rejected (${body}): they are sent again`, async t => {
       const server = await raw(t, ({ number, take, response }) => {

@@ -1,8 +1,8 @@
 import { once } from 'node:events'
-import { type IncomingMessage, type Server, createServer, get, request as httpRequest } from 'node:http'
+import { Agent, type IncomingMessage, type Server, createServer, get, request as httpRequest } from 'node:http'
 import { type AddressInfo, createServer as createTcpServer } from 'node:net'
 import { join } from 'node:path'
-import { SpanStatusCode } from '@opentelemetry/api'
+import { SpanKind, SpanStatusCode, context, propagation, trace } from '@opentelemetry/api'
 import fastify, { type FastifyInstance } from 'fastify'
 import appInsightsPlugin, { type AppInsightsOptions } from 'fastify-app-insights'
 import t, { type Test } from 'tap'
@@ -51,6 +51,16 @@ async function viaHttp (url: string, headers: Record<string, string> | string[] 
   })
 }
 
+interface Dispatcher { dispatch: (options: { origin: string, path: string }, handler: unknown) => boolean }
+
+/** As undici's ProxyAgent does it without a tunnel, and Node.js 26 with NODE_USE_ENV_PROXY. */
+async function fetchThrough (proxy: string, url: string): Promise<void> {
+  const symbol = Object.getOwnPropertySymbols(globalThis).find(({ description }) => description?.startsWith('undici.globalDispatcher'))!
+  const { [symbol]: direct } = globalThis as unknown as Record<symbol, Dispatcher>
+  const dispatcher: Dispatcher = { dispatch: (options, handler) => direct!.dispatch({ ...options, origin: proxy, path: options.origin + options.path }, handler) }
+  await (await fetch(url, { dispatcher } as object)).text()
+}
+
 /** An app with a single route that runs `work`. */
 async function gateway (t: Test, work: (app: FastifyInstance) => Promise<unknown>, options: AppInsightsOptions = {}): Promise<Started> {
   return await start(t, {
@@ -87,6 +97,35 @@ t.test('a call reports its outcome: status, success and the error', async t => {
     t.match(emulator.items({ type: 'dependency', target: `127.0.0.1:${port}`, data: new RegExp(client) }), [{ resultCode: '0', success: false, customDimensions: { error: 'ECONNREFUSED' } }])
   }
   t.equal(emulator.items({ type: 'exception' }).length, 0, 'a failed call is no exception: what the app makes of it may be one')
+})
+
+t.test('a call through a forward proxy is a call of the host that it is for', async t => {
+  const proxy = await callee(t)
+  const [, port] = proxy.host.split(':')
+  const { send, emulator, flush } = await gateway(t, async () => {
+    await fetchThrough(proxy.url, 'http://orders.test:8080/fine?client=undici&sig=abc')
+    await fetchThrough(proxy.url, 'http://ignored.test/fine')
+    await new Promise(resolve => { get({ host: '127.0.0.1', port, path: 'http://orders.test:8080/fine?client=http&sig=abc', headers: { host: 'orders.test:8080' }, agent: false }, response => { response.resume().on('end', resolve) }) })
+  }, { dependencies: { ignore: ['ignored.test'] } })
+  await send('/work')
+  await flush()
+  t.strictSame(proxy.seen.map(({ url }) => new URL(url!).host), ['orders.test:8080', 'ignored.test', 'orders.test:8080'])
+  t.match(emulator.items({ type: 'dependency' }), ['undici', 'http'].map(client =>
+    ({ name: 'GET /fine', target: 'orders.test:8080', data: `http://orders.test:8080/fine?client=${client}&sig=REDACTED` })))
+})
+
+t.test('a call whose Host header names another host, as gateways send it, has the port that it connects to', async t => {
+  const { url, host } = await callee(t)
+  const agent = new Agent({ keepAlive: true })
+  t.teardown(() => { agent.destroy() })
+  const { send, emulator, flush } = await gateway(t, async () => {
+    for (const headers of [{ host: 'shop.test' }, { host: 'shop.test:444' }, ['host', 'shop.test']]) {
+      await new Promise(resolve => { get(`${url}/fine?sig=abc`, { headers, agent }, response => { response.resume().on('end', resolve) }) })
+    }
+  })
+  await send('/work')
+  await flush()
+  t.match(emulator.items({ type: 'dependency' }), Array(3).fill({ data: `${url}/fine?sig=REDACTED`, target: host, resultCode: '200' }))
 })
 
 t.test('a call whose response nobody reads is still a row', async t => {
@@ -395,21 +434,65 @@ t.test('headers given as an array cannot take the trace context, but the call is
   t.equal(seen[0]!.headers.traceparent, undefined)
 })
 
-t.test('a call that the app has traced itself is not traced twice', async t => {
+t.test('a call that the app or an instrumentation has traced is not traced twice, in operations and outside', async t => {
+  const { url, seen } = await callee(t)
+  const traced = async (call: (headers: { traceparent: string }) => Promise<unknown>): Promise<void> => {
+    const span = trace.getTracer('instrumentation').startSpan('traced', { kind: SpanKind.CLIENT })
+    const { traceId, spanId } = span.spanContext()
+    await call({ traceparent: `00-${traceId}-${spanId}-01` })
+    span.end()
+  }
+  const work = async (): Promise<void> => {
+    await traced(async headers => await (await fetch(`${url}/fetch`, { headers })).text())
+    await traced(async headers => await viaHttp(`${url}/http`, headers))
+  }
+  const { send, emulator, flush } = await gateway(t, work)
+  await send('/work')
+  await work()
+  await flush()
+  t.strictSame(emulator.items({ type: 'dependency' }).map(row => [row.name, row.operation_Name]), [['traced', 'GET /work'], ['traced', 'GET /work'], ['traced', undefined], ['traced', undefined]])
+  t.equal(seen.length, 4)
+})
+
+t.test('a call into which the app injects the trace context of its request or of its own span is a row, and the parent of its callee', async t => {
   const { url, seen } = await callee(t)
   const { send, emulator, flush } = await gateway(t, async app => {
+    const injected = (): Record<string, string> => {
+      const headers = {}
+      propagation.inject(context.active(), headers)
+      return headers
+    }
+    await (await fetch(`${url}/1`, { headers: injected() })).text()
+    await viaHttp(`${url}/2`, injected())
     await app.appInsights.tracer.startActiveSpan('own', async span => {
-      const { traceId, spanId } = span.spanContext()
-      const traceparent = `00-${traceId}-${spanId}-01`
-      await (await fetch(`${url}/fetch`, { headers: { traceparent } })).text()
-      await viaHttp(`${url}/http`, { traceparent })
+      await (await fetch(`${url}/3`, { headers: injected() })).text()
+      await viaHttp(`${url}/4`, injected())
       span.end()
     })
   })
   await send('/work')
   await flush()
-  t.match(emulator.items({ type: 'dependency' }), [{ name: 'own', dependencyType: 'InProc' }])
-  t.equal(seen.length, 2)
+  const calls = emulator.items({ type: 'dependency', dependencyType: 'Http' })
+  t.strictSame(seen.map(({ url, headers }) => [url, headers.traceparent]), calls.map(row => [new URL(row.data!).pathname, `00-${row.operation_Id}-${row.id}-01`]))
+  t.equal(calls.length, 4)
+})
+
+t.test("a call that a tracer other than OpenTelemetry's has put its trace context into is a row, and keeps that context", async t => {
+  const { url, seen } = await callee(t)
+  const { send, emulator, flush } = await start(t, {
+    routes: app => {
+      app.get('/work', async request => {
+        // Datadog's, New Relic's and Elastic's agents continue the trace of the caller, as we do.
+        const traceparent = (request.headers.traceparent as string).replace('b7ad6b7169203331', 'dddddddddddddddd')
+        await (await fetch(`${url}/fetch`, { headers: { traceparent } })).text()
+        await viaHttp(`${url}/http`, { traceparent })
+      })
+    }
+  })
+  await send('/work', { headers: { traceparent: '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01' } })
+  await flush()
+  t.match(emulator.items({ type: 'dependency', operation_Name: 'GET /work' }), ['/fetch', '/http'].map(path => ({ data: url + path, operation_Id: '0af7651916cd43dd8448eb211c80319c' })))
+  t.strictSame(seen.map(({ headers }) => headers.traceparent), Array(2).fill('00-0af7651916cd43dd8448eb211c80319c-dddddddddddddddd-01'))
 })
 
 t.test("user, session, properties and the operation name are on calls and on the app's spans, and on their exceptions", async t => {

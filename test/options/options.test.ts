@@ -29,6 +29,7 @@ t.test('what cannot work fails ready() with a code, says what was expected, and 
     ['an empty one', '  ', 'FAI_ERR_CONNECTION_STRING_MISSING', /enabled: false/],
     ['one without InstrumentationKey', endpoint, 'FAI_ERR_CONNECTION_STRING_INVALID', /has no InstrumentationKey/],
     ['a key that is no UUID', `InstrumentationKey=${SECRET};${endpoint}`, 'FAI_ERR_CONNECTION_STRING_INVALID', /not a valid UUID/],
+    ['a reference that App Service could not resolve', `@Microsoft.KeyVault(SecretUri=https://vault.example.com/secrets/${SECRET})`, 'FAI_ERR_CONNECTION_STRING_INVALID', /a reference, such as to Key Vault/],
     ['no pairs', SECRET, 'FAI_ERR_CONNECTION_STRING_INVALID', /Key=value/],
     ['an endpoint that is no URL', `InstrumentationKey=${KEY};IngestionEndpoint=${SECRET}`, 'FAI_ERR_CONNECTION_STRING_INVALID', /not a valid URL/],
     ['an endpoint of another protocol', `InstrumentationKey=${KEY};IngestionEndpoint=ftp://example.com`, 'FAI_ERR_CONNECTION_STRING_INVALID', /not an http or https URL/],
@@ -61,9 +62,9 @@ t.test('what cannot work fails ready() with a code, says what was expected, and 
   }
 })
 
-t.test('the environment variable is read where no option says otherwise', async t => {
+t.test('the environment variable is read where no option says otherwise, with the quotes that docker run --env-file keeps', async t => {
   const emulator = await startEmulator()
-  process.env.APPLICATIONINSIGHTS_CONNECTION_STRING = emulator.connectionString
+  process.env.APPLICATIONINSIGHTS_CONNECTION_STRING = `"${emulator.connectionString}"`
   const app = fastify({ logger: { stream: sink() } })
   t.teardown(async () => { await app.close(); await emulator.close() })
   await app.register(appInsightsPlugin)

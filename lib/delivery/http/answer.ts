@@ -33,16 +33,21 @@ const DAY = 24 * 60 * 60 * 1000
 
 /**
  * The status decides: on 2xx all items are accepted, even if the text is cut off. Only a 206 needs its text, which lists
- * the items that were not.
+ * the items that were not. A web page isn't from ingestion: proxies and guest networks send theirs with 200 too.
  */
 export function outcomeOf ({ status, text, retryAfter }: Answer): Outcome {
   if (status === 206) return partial(text, retryAfter)
-  if (status >= 200 && status < 300) return { is: 'accepted' }
+  if (status >= 200 && status < 300) return text.trimStart().startsWith('<') ? unusable(`HTTP ${status} with a web page, as proxies send it`, retryAfter) : { is: 'accepted' }
   const message = `HTTP ${status}${detail(text)}`
   if (status === 413) return { is: 'tooLarge', message }
   // Redirects that don't come from ingestion come from something in between, such as a proxy's login page.
   if (isRetriable(status) || status < 400) return { is: 'failed', message, retryAfter }
   return { is: 'refused', reason: reasonOf(status), message }
+}
+
+/** Something between us and ingestion has answered, and people have to mend that. */
+export function unusable (message: string, retryAfter: number | undefined): Outcome {
+  return { is: 'failed', message, retryAfter, warning: `the ingestion endpoint cannot be used: ${message}. Rows wait until it can.` }
 }
 
 function partial (text: string, retryAfter: number | undefined): Outcome {

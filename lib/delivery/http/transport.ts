@@ -5,7 +5,7 @@ import { context } from '../../tracing/context'
 import type { Connection } from '../../options/connection-string'
 import { suppressTracing } from '@opentelemetry/core'
 import { clearTimeout, setTimeout } from '../../clock'
-import { outcomeOf, retryAfterOf, type Answer, type Outcome } from './answer'
+import { outcomeOf, retryAfterOf, unusable, type Answer, type Outcome } from './answer'
 import { proxyFrom, type FindProxy } from './proxy'
 import { redirectedEndpoint, TRACK } from './redirect'
 
@@ -69,8 +69,7 @@ export class Transport {
         const endpoint = ++redirects > MAX_REDIRECTS ? undefined : redirectedEndpoint(url, answer.location)
         this.#endpoint = endpoint ?? this.#options.connection.endpoint
         if (endpoint !== undefined) continue
-        const message = `HTTP ${answer.status}, a redirect that ${redirects > MAX_REDIRECTS ? 'leads round in a circle' : 'may not be followed: to another host, or to no host'}`
-        return { is: 'failed', message, retryAfter: answer.retryAfter, warning: `the ingestion endpoint cannot be used: ${message}. Rows wait until it can.` }
+        return unusable(`HTTP ${answer.status}, a redirect that ${redirects > MAX_REDIRECTS ? 'leads round in a circle' : 'may not be followed: to another host, or to no host'}`, answer.retryAfter)
       }
       if (authorization !== undefined && (answer.status === 401 || answer.status === 403)) {
         if (renewed) {
