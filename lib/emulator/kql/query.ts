@@ -1,5 +1,6 @@
 /** Statements and tabular expressions → tables. */
 import { compile, valueOf } from './expression'
+import { UnknownTable } from './errors'
 import { bodyNode, bodyOf, callScope, define, statementsOf } from './lets'
 import { literal } from './literals'
 import { operators } from './operators'
@@ -8,7 +9,7 @@ import { print } from './operators/project'
 import { find, search } from './operators/search'
 import { union } from './operators/union'
 import { INPUT, type Scope } from './scope'
-import { args, isTabular, kindOf, lacking, list, nameOf, part, wrong, type Syntax } from './syntax'
+import { args, isTabular, kindOf, lacking, list, nameOf, part, placeOf, wrong, type Syntax } from './syntax'
 import type { Table } from './values'
 
 /** Runs the statements of a query; the last expression is its answer. */
@@ -44,6 +45,7 @@ export function evaluateTable (node: Syntax, scope: Scope): Table {
     case 'SearchOperator': return search(node, undefined, scope)
     case 'FindOperator': return find(node, scope)
     case 'FunctionCallExpression': return called(node, scope)
+    case 'PathExpression': throw lacking('Asking another cluster or database', node)
     default: return implied(node, scope)
   }
 }
@@ -67,7 +69,7 @@ function named (node: Syntax, scope: Scope): Table {
   if (binding?.kind === 'table') return binding.table()
   if (binding?.kind === 'function') return inBody(node, binding.declaration, binding.scope.inner())
   const schema = scope.run.tables.schemas.find(each => each.name === name)
-  if (schema === undefined) throw wrong(`The name '${name}' does not refer to any known table`, node)
+  if (schema === undefined) throw new UnknownTable('FAI_KQL_INVALID', `The name '${name}' does not refer to any known table`, placeOf(node))
   return { columns: schema.columns, rows: scope.run.tables.rows(name), serialized: false }
 }
 
