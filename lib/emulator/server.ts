@@ -74,7 +74,7 @@ async function handle ({ options, track, api, liveApi, page }: Site, request: In
   checkReader(headers)
   response.setHeader('cross-origin-resource-policy', 'same-origin')
   response.setHeader('content-security-policy', page.policy)
-  if (url.pathname.startsWith('/api/')) {
+  if (/^\/(?:api|v1)\//.test(url.pathname)) {
     if (await liveApi.handle(request, response, url)) return
     if (await api.handle(request, response, url)) return
     throw new HttpError(404, 'There is nothing here')
