@@ -1,4 +1,5 @@
 /** Azure's own query API (`/v1/apps/<id>/query` and so on): what its requests and answers look like. */
+import { instant } from '../fields'
 import { invalid, type QueryError, type QueryErrorCode } from './errors'
 import type { QueryScope } from './messages'
 import type { QueryResult } from './output'
@@ -26,7 +27,7 @@ export function readAzureQuery (body: string | undefined, params: URLSearchParam
 /** ISO 8601: a duration until now, a start and an end, or one of them and a duration. */
 function between (timespan: string): QueryScope {
   const [first, second] = timespan.split('/')
-  const [length, from, to] = [duration(first) ?? duration(second), Date.parse(first), second === undefined ? Date.now() : Date.parse(second)]
+  const [length, from, to] = [duration(first) ?? duration(second), instant(first), second === undefined ? Date.now() : instant(second)]
   const scope = length === undefined ? { from, to } : Number.isNaN(from) ? { from: to - length, to } : { from, to: from + length }
   if (Number.isNaN(scope.from) || Number.isNaN(scope.to)) throw invalid(`The timespan is not an ISO 8601 interval: '${timespan.slice(0, 100)}'`)
   return scope
