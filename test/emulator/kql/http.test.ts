@@ -7,6 +7,7 @@ import { dirname, join } from 'node:path'
 import { startEmulator, type Emulator } from 'fastify-app-insights/emulator'
 import t from 'tap'
 import { dependency, exception, post, request, trace } from '../../fixtures/envelopes'
+import { table } from '../../../dist/command/tables.js'
 
 const root = dirname(createRequire(__filename).resolve('fastify-app-insights/package.json'))
 let emulator: Emulator
@@ -96,6 +97,14 @@ t.test('the command prints a table, JSON or CSV', async t => {
   t.match(await run(['traces | where nope', '--url', emulator.url]), { code: 1, errors: /nope.*line 1, column 16/ })
   t.match(await run(['print 1', '--url', 'http://127.0.0.1:1']), { code: 1, errors: /No emulator answers/ })
   t.match(await run([]), { code: 2, errors: /Usage/ })
+})
+
+t.test('a table fits the terminal, whatever is in it', async t => {
+  const columns = (...names: string[]) => names.map(name => ({ name, type: 'string' }))
+  t.equal(table({ columns: columns('a', 'b'), rows: [['x'.repeat(30), 'y']] }, 20), 'a                  b\n-----------------  -\nxxxxxxxxxxxxxxxx…  y\n1 row\n')
+  t.equal(table({ columns: columns('first', 'second', 'third'), rows: [['a', '', 'x'.repeat(15)], ['b', 'y', null]] }, 20), 'first   a\nthird   xxxxxxxxxxxxxxx\n\nfirst   b\nsecond  y\n\n2 rows\n', 'too many columns are a line each')
+  t.equal(table({ columns: columns('\u001b[31mred\u001b[0m'), rows: [['\u001b[2J']] }, 80), ' [31mred [0m\n------------\n [2J\n1 row\n', 'names are received text, too')
+  t.match(table({ columns: columns('a'), rows: Array.from({ length: 300_000 }, () => ['x']) }, undefined), /\n300000 rows\n$/)
 })
 
 t.test('every query of the docs runs', async t => {
