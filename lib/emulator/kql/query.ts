@@ -2,7 +2,6 @@
 import { compile, valueOf } from './expression'
 import { UnknownTable } from './errors'
 import { bodyNode, bodyOf, callScope, define, statementsOf } from './lets'
-import { literal } from './literals'
 import { operators } from './operators'
 import { dataTable, range } from './operators/sources'
 import { print } from './operators/project'
@@ -83,7 +82,7 @@ function called (node: Syntax, scope: Scope): Table {
   }
   if (name === 'materialize') return evaluateTable(args(node)[0], scope)
   if (name === 'table') {
-    const wanted = String(valueOf(literal(args(node)[0])))
+    const wanted = String(valueOf(compile(args(node)[0], { columns: [], scope })))
     const schema = scope.run.tables.schemas.find(each => each.name === wanted)
     if (schema !== undefined) return { columns: schema.columns, rows: scope.run.tables.rows(wanted), serialized: false }
   }

@@ -78,6 +78,10 @@ t.test('union *, search and find mean the tables of the portal or those of a wor
   await t.rejects(emulator.query('search "acme" | where noSuchColumn == 1'), { code: 'FAI_KQL_INVALID', message: /noSuchColumn/, line: 1, column: 23 })
 })
 
+t.test('table() takes a name from anywhere', async t => {
+  for (const query of ["table('requests') | count", "let name = 'requests'; table(name) | count", "let rows = (name: string) { table(name) | count }; rows('requests')"]) t.strictSame((await emulator.query(query)).rows, [[2]], query)
+})
+
 t.test('a fuzzy union passes over tables that are not there', async t => {
   const one = async (query: string) => shown(await emulator.query(query)).slice(1)
   t.strictSame(await one('union isfuzzy=true AppRequests, ContainerLogV2, (AzureDiagnostics | where x == 1) | summarize count() by Type'), ['AppRequests | 2'])
