@@ -10,7 +10,8 @@ export function readArguments<T extends Options> (args: string[], usage: string,
   try {
     parsed = parseArgs({ args, options, allowPositionals: true })
   } catch (error) {
-    return wrongUsage((error as Error).message, usage)
+    // Node.js adds how to pass a positional that begins with a dash; no command has one.
+    return wrongUsage((error as Error).message.replace(/\. To specify .*/s, ''), usage)
   }
   if ((parsed.values as { help?: boolean }).help === true) {
     process.stdout.write(usage)

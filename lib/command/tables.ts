@@ -12,11 +12,14 @@ function text (value: unknown): string {
   return typeof value === 'object' ? JSON.stringify(value) : String(value)
 }
 
-/** Aligned columns, cut so that each line fits the terminal; numbers are right-aligned. */
+/** Aligned columns, cut so that each line fits the terminal; numbers are right-aligned. With too many columns, see `blocks`. */
 export function table ({ columns, rows }: Answer, width: number | undefined): string {
   if (columns.length === 0) return ''
-  const cells = [columns.map(({ name }) => name), ...rows.map(row => row.map(value => printable(text(value))))]
-  const widths = columns.map((_, index) => Math.max(...cells.map(row => [...row[index]].length)))
+  // Names can be received text, too: bag_unpack makes columns of it.
+  const cells = [columns.map(({ name }) => printable(name)), ...rows.map(row => row.map(value => printable(text(value))))]
+  const widths = columns.map((_, index) => cells.reduce((longest, row) => Math.max(longest, [...row[index]].length), 0))
+  const count = `${rows.length} ${rows.length === 1 ? 'row' : 'rows'}`
+  if (widths.reduce((sum, each) => sum + Math.min(each, NARROWEST) + 2, -2) > (width ?? Infinity)) return `${blocks(cells)}${count}\n`
   // The widest column shrinks first.
   for (let over = widths.reduce((sum, each) => sum + each + 2, -2) - (width ?? Infinity); over > 0; over--) {
     const widest = widths.indexOf(Math.max(...widths))
@@ -25,8 +28,13 @@ export function table ({ columns, rows }: Answer, width: number | undefined): st
   }
   const line = (row: string[]): string => row.map((cell, index) => fitted(cell, widths[index], NUMBERS.has(columns[index].type))).join('  ').trimEnd()
   const [head, ...body] = cells
-  const count = `${rows.length} ${rows.length === 1 ? 'row' : 'rows'}`
   return [line(head), widths.map(each => '-'.repeat(each)).join('  '), ...body.map(line), count].join('\n') + '\n'
+}
+
+/** A line per column that isn't empty, and an empty line after each row. */
+function blocks ([names, ...rows]: string[][]): string {
+  const longest = Math.max(...names.map(name => name.length))
+  return rows.map(row => row.map((cell, index) => cell === '' ? '' : `${names[index].padEnd(longest)}  ${cell}\n`).join('') + '\n').join('')
 }
 
 function fitted (cell: string, width: number, right: boolean): string {

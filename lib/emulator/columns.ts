@@ -1,5 +1,5 @@
 /** Received envelope → row: a flat object with the column names of Azure's tables. */
-import { isObject, milliseconds, number, numbers, numeric, present, severity, strings, text, truth } from './fields'
+import { instant, isObject, milliseconds, number, numbers, numeric, present, severity, strings, text, truth } from './fields'
 import { kindOf, type Envelope, type ExceptionDetail, type Row } from './rows'
 
 const COLUMN_OF_TAG: Array<[tag: string, column: keyof Row]> = [
@@ -31,7 +31,7 @@ export function toRow (envelope: Envelope, itemId: number): Row {
   const row: Row = {
     type: kindOf(envelope.data?.baseType) ?? 'event',
     itemId,
-    timestamp: new Date(String(envelope.time)).toISOString(),
+    timestamp: new Date(instant(String(envelope.time))).toISOString(),
     ...columns(data, envelope),
     ...tagColumns(envelope.tags),
     iKey: String(envelope.iKey),

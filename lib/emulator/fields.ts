@@ -1,4 +1,4 @@
-/** A field from the wire, of any type → text, number, boolean or duration. Also runs in the page. */
+/** A field from the wire, of any type → text, number, boolean, time or duration. Also runs in the page. */
 
 const SEVERITIES = ['verbose', 'information', 'warning', 'error', 'critical']
 
@@ -12,6 +12,11 @@ export function milliseconds (span: unknown): number | undefined {
   // One division of whole ticks (100 ns): 00:00:01.0012000 is 1001.2, not 1001.1999999.
   const ticks = whole * 1e7 + Number(fraction.padEnd(7, '0').slice(0, 7))
   return (minus ? -ticks : ticks) / 1e4
+}
+
+/** A time as text → milliseconds since 1970. Without a zone it is UTC, as in Azure, whatever the zone of this machine. */
+export function instant (time: string): number {
+  return Date.parse(/\d[T ]\d[\d:.]*$/.test(time) ? `${time}Z` : time)
 }
 
 export function severity (level: unknown): number | undefined {

@@ -4,20 +4,25 @@ import { createInterface } from 'node:readline'
 import { readItem } from './ingestion'
 import type { Item, Store } from './store'
 
-/** Once the file holds this many times what is kept, the next start rewrites it. */
+/** Once the file holds this many times the rows that are kept, the next start rewrites it. */
 const SLACK = 2
 
-/** Fills the store from the file, then appends new rows. */
+/** Fills the store from the file, then appends new rows. @throws if the file can't be used, or holds something else */
 export async function keepInFile (store: Store, path: string) {
-  let lines = 0
+  let isBlank = true
+  let rows = 0
   if (existsSync(path)) {
     for await (const line of createInterface({ input: createReadStream(path, 'utf8'), crlfDelay: Infinity })) {
-      lines++
+      isBlank &&= line.trim() === ''
       const item = parse(line)
-      if (item) store.add([item], { replayed: true })
+      if (!item) continue
+      rows++
+      store.add([item], { replayed: true })
     }
+    // It would be rewritten and emptied: whoever named another file by mistake must not lose it.
+    if (!isBlank && rows === 0) throw new Error(`${path} has no rows in it, but something else. Choose a file that doesn't exist yet, or one that the emulator wrote`)
   }
-  if (lines > store.size * SLACK) {
+  if (rows > store.size * SLACK) {
     const fresh = `${path}.new`
     writeFileSync(fresh, [...store.records()].map(record => `${record.text}\n`).join(''), { mode: 0o600 })
     renameSync(fresh, path)
@@ -27,7 +32,7 @@ export async function keepInFile (store: Store, path: string) {
   const stream = createWriteStream(path, { flags: 'a', mode: 0o600 })
   await new Promise<void>((resolve, reject) => { stream.once('open', () => resolve()).once('error', reject) })
   // A line that a crash cut off must not swallow the next one; empty lines are skipped.
-  if (lines > 0) stream.write('\n')
+  if (!isBlank) stream.write('\n')
   let failure: Error | undefined
   stream.on('error', error => { failure = error })
   const unlisten = store.listen(rows => {

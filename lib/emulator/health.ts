@@ -1,5 +1,5 @@
 /** Envelope → what Azure would do to it that its sender may not expect. Also runs in the page. */
-import { isObject, numeric } from './fields'
+import { instant, isObject, numeric } from './fields'
 import { ALL_DIMENSIONS, DIMENSION, DIMENSION_NAME, LARGE_DIMENSION, isLargeDimension } from './limits'
 import { kindOf, type Envelope } from './rows'
 import { bytesOf, refusal } from './validation'
@@ -41,7 +41,7 @@ export function findings (envelope: Envelope, size: number, received: number): F
   // Only a lenient emulator, or one that loaded an earlier one's rows, keeps such a row.
   const refused = kind === undefined ? undefined : refusal(envelope, size)
   if (refused !== undefined) say('rejected', refused)
-  const time = Date.parse(String(envelope.time))
+  const time = instant(String(envelope.time))
   if (time < received - PAST) say('rejected', 'its time is more than 48 hours in the past')
   if (time > received + FUTURE) say('rejected', 'its time is more than 2 hours in the future')
   dimensionFindings(base.properties, say)

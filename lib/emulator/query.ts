@@ -1,4 +1,5 @@
 /** A query → the matching rows, kept up to date as rows come and go. */
+import { instant } from './fields'
 import type { RowType } from './rows'
 import { searchTest } from './search-match'
 import type { Kept, Store } from './store'
@@ -125,14 +126,14 @@ function timesIn (params: URLSearchParams): Pick<Query, 'from' | 'to'> {
   // Whole seconds, so that a repeated query hits the cache.
   const now = (Math.floor(Date.now() / 1_000) - before) * 1_000
   return {
-    from: instant(params.get('from')) ?? (within === 0 ? undefined : now - within * 1_000),
-    to: instant(params.get('to')) ?? (before === 0 ? undefined : now)
+    from: timeOf(params.get('from')) ?? (within === 0 ? undefined : now - within * 1_000),
+    to: timeOf(params.get('to')) ?? (before === 0 ? undefined : now)
   }
 }
 
-function instant (text: string | null): number | undefined {
+function timeOf (text: string | null): number | undefined {
   if (text === null || text === '') return undefined
-  const time = whole(text) ?? Date.parse(text)
+  const time = whole(text) ?? instant(text)
   return Number.isNaN(time) ? undefined : time
 }
 

@@ -6,6 +6,7 @@ type Column = keyof Row
 const ALIASES: Readonly<Record<string, readonly Column[]>> = {
   status: ['resultCode'],
   code: ['resultCode'],
+  result: ['resultCode'],
   role: ['cloud_RoleName'],
   service: ['cloud_RoleName'],
   instance: ['cloud_RoleInstance'],

@@ -17,7 +17,8 @@ interface Token extends Place {
 const MAX_DEPTH = 20
 const MAX_TERMS = 100
 const FIELD = /(?:"(?:[^"\\]|\\.)+"|[A-Za-z_][\w.-]*)(?=:|!=|>|<|=)/y
-const OPERATOR = /!=|>=|<=|[:=<>]/y
+// Elsewhere people write duration:>500.
+const OPERATOR = /!=|>=|<=|:[<>]=?(?=[\d.])|[:=<>]/y
 const QUOTED = /"((?:[^"\\]|\\.)*)("|$)/y
 const BARE = /[^\s()]+/y
 
@@ -107,7 +108,7 @@ function fieldAt (text: string, start: number): Term | undefined {
   // People paste `http://host` and `Error: text`.
   if (from >= text.length || /[\s)]/.test(text[from]) || text.startsWith('//', from)) return undefined
   const { value, end } = valueAt(text, from)
-  return { kind: 'field', field: unquote(name[0]), operator: operator[0] as Operator, value, start, end }
+  return { kind: 'field', field: unquote(name[0]), operator: operator[0].replace(/^:(?=.)/, '') as Operator, value, start, end }
 }
 
 function valueAt (text: string, start: number): { value: string, end: number } {

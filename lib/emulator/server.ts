@@ -74,7 +74,7 @@ async function handle ({ options, track, api, liveApi, page }: Site, request: In
   checkReader(headers)
   response.setHeader('cross-origin-resource-policy', 'same-origin')
   response.setHeader('content-security-policy', page.policy)
-  if (url.pathname.startsWith('/api/')) {
+  if (/^\/(?:api|v1)\//.test(url.pathname)) {
     if (await liveApi.handle(request, response, url)) return
     if (await api.handle(request, response, url)) return
     throw new HttpError(404, 'There is nothing here')
@@ -86,10 +86,10 @@ async function handle ({ options, track, api, liveApi, page }: Site, request: In
   response.end(method === 'HEAD' ? undefined : asset.body)
 }
 
-/** @throws HttpError 400 */
+/** An endpoint that ends in a slash makes paths that begin with two. @throws HttpError 400 */
 function targetOf ({ url = '/' }: IncomingMessage): URL {
   try {
-    return new URL(url, 'http://127.0.0.1')
+    return new URL(url.replace(/^\/+/, '/'), 'http://127.0.0.1')
   } catch {
     throw new HttpError(400, 'The request target is not a valid URL')
   }

@@ -1,5 +1,5 @@
 /** Telemetry item → why ingestion rejects it, if it does. The wording follows the real endpoint's. Also runs in the page. */
-import { isObject, milliseconds, number, numeric, text } from './fields'
+import { instant, isObject, milliseconds, number, numeric, text } from './fields'
 import { CONTRACTS, DURATION, EXCEPTION_DETAILS, isAddress, isLargeDimension, ITEM, METRIC_NAME, STACK, TAGS } from './limits'
 import { kindOf, type Envelope, type RowType } from './rows'
 
@@ -7,7 +7,7 @@ import { kindOf, type Envelope, type RowType } from './rows'
 export function validationError (item: unknown): string | undefined {
   if (!isObject(item)) return '100: Invalid telemetry item: expected a JSON object'
   if (typeof item.name !== 'string' || item.name === '') return missing('name', 'Envelope', 'string')
-  if (typeof item.time !== 'string' || Number.isNaN(Date.parse(item.time))) return missing('time', 'Envelope', 'DateTimeOffset')
+  if (typeof item.time !== 'string' || Number.isNaN(instant(item.time))) return missing('time', 'Envelope', 'DateTimeOffset')
   if (typeof item.iKey !== 'string' || item.iKey === '') return missing('iKey', 'Envelope', 'string')
   if (item.tags !== undefined && item.tags !== null && !isObject(item.tags)) return missing('tags', 'Envelope', 'map')
   if (!isObject(item.data)) return missing('data', 'Envelope', 'Base')

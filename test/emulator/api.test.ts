@@ -1,4 +1,4 @@
-import { appendFileSync, statSync } from 'node:fs'
+import { appendFileSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { startEmulator } from 'fastify-app-insights/emulator'
 import t, { type Test } from 'tap'
@@ -89,6 +89,16 @@ t.test('rows are kept in a file, a torn line and clearing included', async t => 
   t.strictSame(third.items().map(row => row.message), ['after'])
   await third.close()
   await t.rejects(startEmulator({ file: join(file, 'no', 'such') }))
+})
+
+t.test('a file that holds something else is refused, and stays as it is', async t => {
+  for (const text of ['# Notes\n\nimportant\n', '{ "name": "shop", "version": "1.0.0" }', '{"level":30,"msg":"a line of pino"}\n']) {
+    const file = join(t.testdir({ notes: text }), 'notes')
+    await t.rejects(startEmulator({ file }), { message: /notes has no rows in it/ })
+    t.equal(readFileSync(file, 'utf8'), text)
+  }
+  const blank = join(t.testdir({ blank: '\n' }), 'blank')
+  await (await startEmulator({ file: blank })).close()
 })
 
 t.test('export and import are each other\'s opposite', async t => {

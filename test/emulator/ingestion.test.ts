@@ -72,9 +72,29 @@ t.test('one object, an array, an object a line, gzip, and both paths are taken',
     [[trace('a'), trace('b')], { path: '/v2/track' }],
     [lines, { headers: { 'content-type': 'application/x-json-stream' } }],
     [lines, { gzip: true }],
-    ['\uFEFF' + JSON.stringify(trace('a')), { gzip: true, path: '/v2/track' }]
+    ['\uFEFF' + JSON.stringify(trace('a')), { gzip: true, path: '/v2/track' }],
+    // The portal's connection strings end in a slash.
+    [trace('a'), { path: '//v2.1/track' }]
   ] as const) t.equal((await post(emulator.url, body, options)).status, 200)
-  t.equal(emulator.items().length, 8)
+  t.equal(emulator.items().length, 9)
+})
+
+t.test('a time without a zone is UTC, as in Azure, whatever the zone of this machine', async t => {
+  const { TZ } = process.env
+  process.env.TZ = 'America/New_York'
+  t.teardown(() => { if (TZ === undefined) delete process.env.TZ; else process.env.TZ = TZ })
+  const emulator = await start(t)
+  for (const [time, timestamp] of [
+    ['2026-01-02T03:04:05', '2026-01-02T03:04:05.000Z'], ['2026-01-02 03:04:05.6789012', '2026-01-02T03:04:05.678Z'],
+    ['2026-01-02T03:04:05.5+01:00', '2026-01-02T02:04:05.500Z'], ['2026-01-02', '2026-01-02T00:00:00.000Z']
+  ] as const) {
+    emulator.clear()
+    t.equal((await post(emulator.url, trace('a', {}, { time }))).status, 200)
+    t.match(emulator.items(), [{ timestamp }], time)
+  }
+  const rows = async (query: string) => (await (await fetch(`${emulator.url}/api/rows?${query}`)).json() as unknown[]).length
+  t.equal(await rows('from=2026-01-01T23:00&to=2026-01-02T01:00'), 1)
+  t.equal(await rows('from=2026-01-02T01:00&to=2026-01-02T06:00'), 0)
 })
 
 t.test('a bad item is refused with its place and the reason, the good ones beside it are kept', async t => {

@@ -81,6 +81,8 @@ async function logs (t: Test, browser: Browser): Promise<void> {
     t.equal(await page.locator('.answer tbody tr').count(), 4)
     await show('requests | take 3 | render scatterchart')
     await page.getByText("The emulator doesn't draw scatterchart").waitFor()
+    await show('requests | summarize avg(duration) | render card')
+    await page.getByText("The emulator doesn't draw card").waitFor()
     await show('requests | where name == "<img src=x onerror=alert(1)>"')
     await page.getByText('The query ran and found nothing.').waitFor()
   })

@@ -171,6 +171,26 @@ async function views (t: Test, browser: Browser): Promise<void> {
     t.equal(await page.evaluate(() => (globalThis as unknown as { hacked?: number }).hacked), undefined)
   })
 
+  await scene(t, browser, 'a message that turns its text around leaves what is beside it alone', {}, async ({ t, emulator, page, go }) => {
+    const tags = { 'ai.operation.id': 'turned', 'ai.operation.name': 'GET /orders', 'ai.cloud.role': 'shop' }
+    await post(emulator.url, [trace('\u202eturned', {}, { tags }), exception({ exceptions: [{ typeName: '\u202eTurned', message: 'no money', stack: 'at pay' }] }, { tags })])
+    for (const [hash, text] of [['#/search', 'GET /orders'], ['#/operation?id=turned', 'GET /orders'], ['#/search', 'no money'], ['#/failures', 'no money']] as const) {
+      await go(hash)
+      const beside = page.locator('#main').getByText(text, { exact: true }).last()
+      await beside.waitFor()
+      t.ok(await beside.evaluate(element => {
+        const node = document.createTreeWalker(element, NodeFilter.SHOW_TEXT).nextNode() as Text
+        const [first, last] = [0, node.length - 1].map(at => {
+          const range = document.createRange()
+          range.setStart(node, at)
+          range.setEnd(node, at + 1)
+          return range.getBoundingClientRect().left
+        })
+        return first! < last!
+      }), `${text} in ${hash}`)
+    }
+  })
+
   await scene(t, browser, 'dark and narrow are as readable', { colorScheme: 'dark', viewport: { width: 400, height: 760 } }, async ({ t, emulator, page, go }) => {
     await post(emulator.url, operation(Date.now(), 'op1'))
     await page.getByRole('gridcell', { name: 'reading the order' }).waitFor()

@@ -34,7 +34,8 @@ export function createEngine (tables: Tables) {
     let text = query
     while (true) {
       setText(text)
-      const { code, problems } = language.parse(text, [...made.values()].map(({ schema }) => schema))
+      const { code, problems, covered } = language.parse(text, [...made.values()].map(({ schema }) => schema))
+      running.covered = covered
       const stage = made.size < MAX_STAGES ? stageOf(code.Syntax) : undefined
       const problem = problems.find(({ start }) => stage === undefined || start < stage.End)
       // Once a part has been replaced, positions no longer match the original query.

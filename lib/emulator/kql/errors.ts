@@ -28,6 +28,9 @@ export class QueryError extends Error {
   }
 }
 
+/** A name of no table, which `union isfuzzy=true` passes over. */
+export class UnknownTable extends QueryError {}
+
 export function invalid (message: string, place?: { line: number, column: number }): QueryError {
   return new QueryError('FAI_KQL_INVALID', message, place)
 }

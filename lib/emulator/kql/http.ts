@@ -1,12 +1,12 @@
-/** `POST /api/query` and `/api/query/complete` → JSON. */
+/** `POST /api/query` and `/api/query/complete`, and Azure's own query API → JSON. */
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { isObject } from '../fields'
 import { HttpError } from '../http-error'
 import { readBody } from '../ingestion'
 import { readQuery as readFilters } from '../query'
+import { isAzureQuery, readAzureQuery, toAzure, toAzureError } from './azure'
 import type { Queries } from './client'
 import { QueryError, type QueryErrorCode } from './errors'
-import type { QueryResult } from './output'
 
 const MAX_QUERY = 1_000_000
 
@@ -21,6 +21,14 @@ export function createQueryApi (queries: Queries) {
       const body = await readQuery(request)
       const { from, to, role } = readFilters(searchParams)
       await answer(response, async signal => toJson(await queries.query(queryIn(body), { signal, scope: { from, to, role } })))
+      return true
+    }
+    if (isAzureQuery(pathname) && (request.method === 'GET' || request.method === 'POST')) {
+      const body = request.method === 'POST' ? await readQuery(request) : undefined
+      await answer(response, async signal => {
+        const { query, scope } = readAzureQuery(body, searchParams)
+        return toJson(toAzure(await queries.query(query, { signal, scope }), request.headers.prefer as string | undefined))
+      }, toAzureError)
       return true
     }
     if (pathname === '/api/query/complete' && (request.method === 'GET' || request.method === 'POST')) {
@@ -56,7 +64,7 @@ function queryIn (body: string): string {
   throw new QueryError('FAI_KQL_INVALID', 'Expected a query as text, or as { "query": "…" }')
 }
 
-async function answer (response: ServerResponse, work: (signal: AbortSignal) => Promise<string>): Promise<void> {
+async function answer (response: ServerResponse, work: (signal: AbortSignal) => Promise<string>, failed = failure): Promise<void> {
   const gone = new AbortController()
   const leave = (): void => { if (!response.writableEnded) gone.abort() }
   response.once('close', leave)
@@ -64,11 +72,14 @@ async function answer (response: ServerResponse, work: (signal: AbortSignal) => 
     send(response, 200, await work(gone.signal))
   } catch (error) {
     if (!(error instanceof QueryError)) throw error
-    const { code, message, line, column } = error
-    send(response, STATUS[code], JSON.stringify({ error: message, code, line, column }))
+    send(response, STATUS[error.code], JSON.stringify(failed(error)))
   } finally {
     response.off('close', leave)
   }
+}
+
+function failure ({ code, message, line, column }: QueryError): object {
+  return { error: message, code, line, column }
 }
 
 function send (response: ServerResponse, status: number, body: string): void {
@@ -78,6 +89,6 @@ function send (response: ServerResponse, status: number, body: string): void {
 }
 
 /** Values that JSON can't represent are written as text: integers beyond 2^53, NaN and the infinities. */
-export function toJson (result: QueryResult): string {
+export function toJson (result: object): string {
   return JSON.stringify(result, (_key, value: unknown) => typeof value === 'bigint' || (typeof value === 'number' && !Number.isFinite(value)) ? String(value) : value)
 }

@@ -2,7 +2,7 @@
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
 import type { Problem, Suggestions } from './completion'
-import { QueryError, invalid } from './errors'
+import { QueryError, invalid, unsupported } from './errors'
 import { kindOf, part, placeAt, setKinds, walk, type List, type Syntax } from './syntax'
 import type { Column } from './values'
 
@@ -34,7 +34,8 @@ interface Library {
 
 interface GlobalState { WithDatabase (database: unknown): GlobalState }
 
-export interface Parsed { code: Code, problems: Problem[] }
+/** `covered`: the tables that `*`, search and find mean in this query. `unknown`: how many names `isfuzzy=true` passes over. */
+export interface Parsed { code: Code, problems: Problem[], covered: readonly Schema[], unknown: number }
 
 let library: Library | undefined
 
@@ -62,30 +63,44 @@ export interface Schema { name: string, columns: readonly Column[] }
 
 export function createLanguage (tables: readonly Schema[]) {
   const { Symbols, GlobalState, KustoCode, Editor } = load()
-  const standing = tables.map(symbol)
-  const globals = withTables([])
+  const symbols = new Map(tables.map(table => [table, symbol(table)]))
+  const globals = withTables(tables, [])
+  // A resource has the classic tables, a workspace has its own: `*` means those that fit the query, not every row twice.
+  const families = [false, true].map(isWorkspace => tables.filter(({ name }) => name.startsWith('App') === isWorkspace))
 
   function symbol ({ name, columns }: Schema): unknown {
     const schema = columns.map(column => `['${column.name.replace(/\\/g, '\\\\').replace(/'/g, "\\'")}']: ${column.type}`).join(', ')
     return Symbols.TableSymbol.From(`(${schema})`).WithName(name)
   }
 
-  function withTables (more: unknown[]): GlobalState {
-    return GlobalState.Default.WithDatabase(new Symbols.DatabaseSymbol.$ctor3('emulator', null, [...standing, ...more], false))
+  function withTables (some: readonly Schema[], more: readonly Schema[]): GlobalState {
+    return GlobalState.Default.WithDatabase(new Symbols.DatabaseSymbol.$ctor3('emulator', null, [...some.map(each => symbols.get(each)), ...more.map(symbol)], false))
+  }
+
+  function parsed (query: string, covered: readonly Schema[], more: readonly Schema[]): Parsed {
+    const code = KustoCode.ParseAndAnalyze(query, covered === tables && more.length === 0 ? globals : withTables(covered, more))
+    const found = code.GetDiagnostics()
+    const problems: Problem[] = []
+    let unknown = 0
+    for (let index = 0; index < found.Count; index++) {
+      const { Severity, Code, Message, Start, Length } = found.getItem(index)
+      if (Code === 'KS205') unknown++
+      if (Severity !== 'Error' || (Code === 'KS107' && isAllowed(code.Syntax, Start))) continue
+      problems.push({ message: Message, start: Start, length: Length })
+    }
+    return { code, problems, covered, unknown }
   }
 
   return {
     /** `more`: extra tables that exist only for this query. */
     parse (query: string, more: readonly Schema[] = []): Parsed {
-      const code = KustoCode.ParseAndAnalyze(query, more.length === 0 ? globals : withTables(more.map(symbol)))
-      const found = code.GetDiagnostics()
-      const problems: Problem[] = []
-      for (let index = 0; index < found.Count; index++) {
-        const { Severity, Code, Message, Start, Length } = found.getItem(index)
-        if (Severity !== 'Error' || (Code === 'KS107' && isAllowed(code.Syntax, Start))) continue
-        problems.push({ message: Message, start: Start, length: Length })
+      let best: Parsed | undefined
+      for (const covered of /\b(?:union|search|find)\b/.test(query) ? [...families, tables] : [tables]) {
+        const found = parsed(query, covered, more)
+        if (found.problems.length + found.unknown === 0) return found
+        if (best === undefined || (found.problems.length - best.problems.length || found.unknown - best.unknown) < 0) best = found
       }
-      return { code, problems }
+      return best!
     },
 
     complete (query: string, position: number): Suggestions {
@@ -113,6 +128,9 @@ function isAllowed (root: Syntax, start: number): boolean {
 }
 
 export function problemError ({ message, start }: Problem, query: string): QueryError {
+  // Azure has them, and Kusto's binder doesn't know.
+  const [, elsewhere] = /^The name '(app|workspace|resource|adx|arg)' does not refer to any known function/.exec(message) ?? []
+  if (elsewhere !== undefined) return unsupported(`Asking another resource with ${elsewhere}()`, placeAt(start, query))
   return invalid(message.replace(/\.$/, ''), placeAt(start, query))
 }
 

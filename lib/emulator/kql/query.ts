@@ -1,14 +1,14 @@
 /** Statements and tabular expressions → tables. */
 import { compile, valueOf } from './expression'
+import { UnknownTable } from './errors'
 import { bodyNode, bodyOf, callScope, define, statementsOf } from './lets'
-import { literal } from './literals'
 import { operators } from './operators'
 import { dataTable, range } from './operators/sources'
 import { print } from './operators/project'
 import { find, search } from './operators/search'
 import { union } from './operators/union'
 import { INPUT, type Scope } from './scope'
-import { args, isTabular, kindOf, lacking, list, nameOf, part, wrong, type Syntax } from './syntax'
+import { args, isTabular, kindOf, lacking, list, nameOf, part, placeOf, wrong, type Syntax } from './syntax'
 import type { Table } from './values'
 
 /** Runs the statements of a query; the last expression is its answer. */
@@ -44,6 +44,7 @@ export function evaluateTable (node: Syntax, scope: Scope): Table {
     case 'SearchOperator': return search(node, undefined, scope)
     case 'FindOperator': return find(node, scope)
     case 'FunctionCallExpression': return called(node, scope)
+    case 'PathExpression': throw lacking('Asking another cluster or database', node)
     default: return implied(node, scope)
   }
 }
@@ -67,7 +68,7 @@ function named (node: Syntax, scope: Scope): Table {
   if (binding?.kind === 'table') return binding.table()
   if (binding?.kind === 'function') return inBody(node, binding.declaration, binding.scope.inner())
   const schema = scope.run.tables.schemas.find(each => each.name === name)
-  if (schema === undefined) throw wrong(`The name '${name}' does not refer to any known table`, node)
+  if (schema === undefined) throw new UnknownTable('FAI_KQL_INVALID', `The name '${name}' does not refer to any known table`, placeOf(node))
   return { columns: schema.columns, rows: scope.run.tables.rows(name), serialized: false }
 }
 
@@ -81,7 +82,7 @@ function called (node: Syntax, scope: Scope): Table {
   }
   if (name === 'materialize') return evaluateTable(args(node)[0], scope)
   if (name === 'table') {
-    const wanted = String(valueOf(literal(args(node)[0])))
+    const wanted = String(valueOf(compile(args(node)[0], { columns: [], scope })))
     const schema = scope.run.tables.schemas.find(each => each.name === wanted)
     if (schema !== undefined) return { columns: schema.columns, rows: scope.run.tables.rows(wanted), serialized: false }
   }

@@ -7,7 +7,7 @@ import type { Int } from './integers'
 import type { Schema } from './language'
 import type { QueryScope } from './messages'
 import type { Tables } from './scope'
-import { STORED, type StoredTable } from './tables'
+import { STORED, SYSTEM_EVENTS, WORKSPACE, type StoredTable } from './tables'
 import type { Column, Row, Value } from './values'
 
 /** Texts shared by many rows are stored once: up to this many, up to this length. */
@@ -32,10 +32,13 @@ export function createRows () {
   }
 
   const tables: Tables = {
-    schemas: STORED.flatMap(({ name, workspace, columns }): Schema[] => [
-      { name, columns: columns.map(column => ({ name: column.name, type: column.type })) },
-      { name: workspace, columns: workspaceColumns(columns) }
-    ]),
+    schemas: [
+      ...STORED.flatMap(({ name, workspace, columns }): Schema[] => [
+        { name, columns: columns.map(column => ({ name: column.name, type: column.type })) },
+        { name: workspace, columns: workspaceColumns(columns) }
+      ]),
+      { name: SYSTEM_EVENTS.name, columns: workspaceColumns(SYSTEM_EVENTS.columns) }
+    ],
     rows (name) {
       for (const { table, rows } of kept.values()) {
         if (table.name === name) return rows
@@ -56,10 +59,11 @@ export function createRows () {
     add (items: ReadonlyArray<readonly [itemId: number, text: string]>): void {
       for (const [itemId, text] of items) {
         const row = toRow(JSON.parse(text) as Envelope, itemId)
+        const bytes = Buffer.byteLength(text)
         const found = kept.get(row.type)
         if (found === undefined) continue
         found.ids.push(itemId)
-        found.rows.push(found.table.columns.map(column => DISTINCT.has(column.name) ? column.read(row) : once(column.read(row))))
+        found.rows.push(found.table.columns.map(column => DISTINCT.has(column.name) ? column.read(row, bytes) : once(column.read(row, bytes))))
       }
     },
 
@@ -95,13 +99,12 @@ function within (kept: readonly Kept[], tables: Tables, { from, to, role }: Quer
 function workspaceColumns (columns: StoredTable['columns']): Column[] {
   return [
     ...columns.flatMap(({ workspace, workspaceType, type }) => workspace === undefined ? [] : [{ name: workspace, type: workspaceType ?? type }]),
-    { name: 'Type', type: 'string' as const },
-    { name: 'SourceSystem', type: 'string' as const },
-    { name: '_ResourceId', type: 'string' as const }
+    ...WORKSPACE.map(([name]) => ({ name, type: 'string' as const }))
   ]
 }
 
 function workspaceRow ({ workspace, columns }: StoredTable): (row: Row) => Row {
   const from = columns.map((column, index) => ({ ...column, index })).filter(column => column.workspace !== undefined)
-  return row => [...from.map(({ index, type, workspaceType }) => workspaceType === undefined ? row[index] : convert(row[index], type, workspaceType)), workspace, 'Azure', '']
+  const more = WORKSPACE.map(([, read]) => read(workspace))
+  return row => [...from.map(({ index, type, workspaceType }) => workspaceType === undefined ? row[index] : convert(row[index], type, workspaceType)), ...more]
 }

@@ -65,6 +65,8 @@ const CHECK_EVERY = 4_096
 export class Run {
   /** now() is constant throughout a query. */
   readonly now = Date.now()
+  /** The tables that `*`, search and find mean. */
+  covered: readonly Schema[] = []
   private steps = 0
   private made = 0
   private cells = 0

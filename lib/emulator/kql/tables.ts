@@ -10,7 +10,8 @@ export interface TableColumn {
   /** The name in the workspace's table, if it has the column. */
   workspace?: string
   workspaceType?: Scalar
-  read (row: Row): Value
+  /** @param bytes size of the row as it was sent */
+  read (row: Row, bytes: number): Value
 }
 
 export interface StoredTable { name: string, workspace: string, kind: RowType, columns: readonly TableColumn[] }
@@ -88,7 +89,9 @@ function common (itemType: string): TableColumn[] {
     text('sdkVersion', 'SDKVersion', row => row.sdkVersion),
     text('itemId', undefined, row => String(row.itemId)),
     // A row may stand for a fractional number of items, but Azure stores whole numbers.
-    int('itemCount', 'ItemCount', row => Math.round(row.itemCount))
+    int('itemCount', 'ItemCount', row => Math.round(row.itemCount)),
+    text('_ResourceId', '_ResourceId', () => undefined),
+    { name: '_BilledSize', type: 'real', workspace: '_BilledSize', read: (_row, bytes) => bytes }
   ]
 }
 
@@ -160,3 +163,18 @@ export const STORED: readonly StoredTable[] = [
   table('browserTimings', 'AppBrowserTimings', 'browserTiming', 'browserTiming', browser),
   table('performanceCounters', 'AppPerformanceCounters', 'performanceCounter', 'performanceCounter', counter, false)
 ]
+
+/** What every table of a workspace has as well. */
+export const WORKSPACE: ReadonlyArray<[name: string, read: (table: string) => string]> = [
+  ['Type', table => table],
+  ['SourceSystem', () => 'Azure'],
+  ['_IsBillable', () => 'True'],
+  ['TenantId', () => ''],
+  ['_SubscriptionId', () => '']
+]
+
+/** Azure's own events, of which there are none here; its queries about cost name the table. */
+export const SYSTEM_EVENTS = {
+  name: 'AppSystemEvents',
+  columns: [timestamp, text('', 'EventType', () => undefined), name, json('', 'Properties', () => undefined), customMeasurements, ...common('').slice(-2)]
+}

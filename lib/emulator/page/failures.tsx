@@ -67,7 +67,7 @@ function Problems ({ problems }: { problems: ProblemSum[] }) {
         {
           name: 'Problem',
           by: row => row.exceptionType,
-          show: row => <a href={problemLink(row)}><b>{row.exceptionType || '(no type)'}</b> {row.message}<small>{row.problemId === row.exceptionType ? '' : row.problemId.replace(`${row.exceptionType} `, '')}</small></a>
+          show: row => <a href={problemLink(row)}><b><bdi>{row.exceptionType || '(no type)'}</bdi></b> <bdi>{row.message}</bdi><small>{row.problemId === row.exceptionType ? '' : row.problemId.replace(`${row.exceptionType} `, '')}</small></a>
         },
         { name: 'Over time', wide: true, show: row => <Spark over={row.over} failed={row.over} label={row.exceptionType} /> },
         { name: 'Count', number: true, by: row => row.count, show: row => count(row.count) },

@@ -16,7 +16,7 @@ export function Health ({ state, paused }: { state: State | undefined, paused: b
   const { answer, error } = useAnswer<State & { findings: HealthSum[], refused: RefusedItem[] }>('/api/health', state, paused)
   return (
     <main class='sums' id='main'>
-      <header class='heading'><h2>Health</h2>{answer && <p>{plural(answer.size, 'row')} kept, {count(answer.dropped)} older ones have left</p>}</header>
+      <header class='heading'><h2>Health</h2>{answer && <p>{plural(answer.size, 'row')} kept, {answer.dropped === 0 ? 'none' : count(answer.dropped)} evicted</p>}</header>
       {error && <p class='bad'>{error}</p>}
       {answer && answer.findings.length === 0 && answer.refused.length === 0 && <div class='empty'><h2>All is well</h2><p>Azure would take every row that is kept as it was sent.</p></div>}
       {answer && (
@@ -25,7 +25,7 @@ export function Health ({ state, paused }: { state: State | undefined, paused: b
             <section class='card'>
               <h3>Refused by the endpoint</h3>
               <p class='soft'>These items were answered with an error, as Azure would.</p>
-              <ul>{answer.refused.map((item, index) => <li key={index} class='refusal'><b class='bad'>{item.statusCode}</b> {item.message} <small>{clock(item.at)}</small></li>)}</ul>
+              <ul>{answer.refused.map((item, index) => <li key={index} class='refusal'><b class='bad'>{item.statusCode}</b> <bdi>{item.message}</bdi> <small>{clock(item.at)}</small></li>)}</ul>
             </section>
           )}
           {Object.entries(VERDICTS).map(([verdict, { title, text }]) => {

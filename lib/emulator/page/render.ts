@@ -18,12 +18,12 @@ export function pictureOf ({ columns, rows, render }: QueryResult): Picture | st
   if (render === undefined || render.kind === 'table') return undefined
   const { kind, properties } = render
   const title = properties.title
+  const asColumns = kind === 'columnchart' || kind === 'barchart'
+  if (!asColumns && kind !== 'piechart' && !Object.hasOwn(LINES, kind)) return `The emulator doesn't draw ${kind}; here are the rows.`
   const made = fromSeries(columns, rows)
   const chosen = choose(made.columns, properties)
   if (typeof chosen === 'string') return chosen
   if (kind === 'piechart') return pie(made.rows, chosen, title)
-  const asColumns = kind === 'columnchart' || kind === 'barchart'
-  if (!asColumns && !Object.hasOwn(LINES, kind)) return `The emulator doesn't draw ${kind}; here are the rows.`
   const x = made.columns[chosen.x]
   const { keys, series } = split(made.rows, chosen, made.columns)
   if (x.type === 'datetime' && kind !== 'barchart') return { as: 'time', kind: LINES[kind] ?? 'bars', title, ...inOrder(keys.map(key => Date.parse(String(key))), series) }

@@ -11,8 +11,9 @@ export function Kind ({ type, severity }: { type: RowType, severity?: number }) 
 
 export function What ({ line }: { line: Line }) {
   const about = aboutOf(line)
-  const main = line.type === 'exception' ? <><b>{line.exceptionType}</b>: {line.message}</> : line.type === 'trace' ? line.message : line.name || '(no name)'
-  return about ? <>{main} <i>{about}</i></> : <>{main}</>
+  // Each in a <bdi>: text from right to left, or with marks that turn it around, must not turn around what is beside it.
+  const main = line.type === 'exception' ? <><b><bdi>{line.exceptionType}</bdi></b>: <bdi>{line.message}</bdi></> : <bdi>{line.type === 'trace' ? line.message : line.name || '(no name)'}</bdi>
+  return about ? <>{main} <i><bdi>{about}</bdi></i></> : <>{main}</>
 }
 
 /** What the name leaves out: the address that was asked, or the operation that a row is part of. */

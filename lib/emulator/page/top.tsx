@@ -27,7 +27,7 @@ export function Top ({ views, route, state, connected, paused, pause, help }: To
       </nav>
       <div class='tools'>
         <span class={connected ? paused ? 'live paused' : 'live' : 'live off'} role='status'>{connected ? paused ? 'Paused' : 'Live' : 'Not connected'}</span>
-        {state && <span class='kept' title={`${count(state.dropped)} evicted`}>{count(state.size)} rows, {size(state.bytes)}</span>}
+        {state && <span class='kept' title={`${count(state.dropped)} evicted`}>{plural(state.size, 'row')}, {size(state.bytes)}</span>}
         <button type='button' aria-pressed={paused} title='Pause (p)' onClick={pause}>{paused ? 'Resume' : 'Pause'}</button>
         <Clear state={state} />
         <Menu help={help} />

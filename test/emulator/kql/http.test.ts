@@ -7,6 +7,7 @@ import { dirname, join } from 'node:path'
 import { startEmulator, type Emulator } from 'fastify-app-insights/emulator'
 import t from 'tap'
 import { dependency, exception, post, request, trace } from '../../fixtures/envelopes'
+import { table } from '../../../dist/command/tables.js'
 
 const root = dirname(createRequire(__filename).resolve('fastify-app-insights/package.json'))
 let emulator: Emulator
@@ -37,6 +38,37 @@ t.test('POST /api/query answers with columns and rows, or with what is wrong', a
   t.equal((await fetch(`${emulator.url}/api/query`, { method: 'POST', body: 'print 1', headers: { origin: 'http://elsewhere.test' } })).status, 403)
 })
 
+t.test("Azure's query API answers as Azure does", async t => {
+  const call = async (path: string, body?: object, headers: Record<string, string> = {}) => {
+    const response = await fetch(`${emulator.url}${path}`, { ...(body && { method: 'POST', body: JSON.stringify(body) }), headers: { 'x-api-key': 'any', 'content-type': 'application/json', ...headers } })
+    return { status: response.status, body: await response.json() as object }
+  }
+  const PATHS = ['/v1/apps/DEMO_APP/query', '/v1/workspaces/b1b1b1b1-0000/query', '/v1/subscriptions/s/resourceGroups/r/providers/microsoft.insights/components/shop/query']
+  for (const path of PATHS) {
+    t.strictSame(await call(path, { query: 'requests | summarize count() by name | sort by count_ desc' }), {
+      status: 200,
+      body: { tables: [{ name: 'PrimaryResult', columns: [{ name: 'name', type: 'string' }, { name: 'count_', type: 'long' }], rows: [['GET /users/:id', 3], ['GET /slow', 1]] }] }
+    }, path)
+    t.match(await call(`${path}?query=${encodeURIComponent('AppRequests | count')}&timespan=P1D`), { body: { tables: [{ rows: [[4]] }] } })
+  }
+  const app = PATHS[0]!
+  t.match(await call(app, { query: 'print dynamic({"a":[1]}), dynamic("b")' }), { body: { tables: [{ columns: [{ type: 'dynamic' }], rows: [['{"a":[1]}', 'b']] }] } }, 'objects are text')
+  t.match(await call(app, { query: 'requests | where x' }), { status: 400, body: { error: { code: 'BadArgumentError', message: 'The request had some invalid properties', innererror: { message: /'x'/, line: 1, pos: 18 } } } })
+  t.match(await call(app, { no: 'query' }), { status: 400, body: { error: { code: 'BadArgumentError' } } })
+  t.match(await call(app, { query: 'requests | count', timespan: 'yesterday' }), { status: 400, body: { error: { innererror: { message: /ISO 8601/ } } } })
+  const hour = 3_600_000
+  const iso = (time: number) => new Date(time).toISOString()
+  for (const [timespan, rows] of [
+    ['PT2H', 4], [`${iso(Date.now() - hour)}/${iso(Date.now() + hour)}`, 4], [`${iso(Date.now() - hour)}/PT2H`, 4], [`P1DT1H/${iso(Date.now() + hour)}`, 4],
+    [`${iso(0)}/${iso(hour)}`, 0], [`PT1H/${iso(Date.now() - hour)}`, 0]
+  ] as const) t.match(await call(app, { query: 'requests | count', timespan }), { body: { tables: [{ rows: [[rows]] }] } }, timespan)
+  const drawn = { query: 'requests | summarize count() by name | render barchart with (title="all")' }
+  t.notMatch(await call(app, drawn), { body: { render: {} } })
+  t.match(await call(app, drawn, { prefer: 'wait=30, include-render=true' }), { body: { render: { visualization: 'barchart', title: 'all' } } })
+  t.equal((await call(app, drawn, { origin: 'http://elsewhere.test' })).status, 403)
+  t.equal((await call('/v1/apps/DEMO_APP/events')).status, 404)
+})
+
 t.test('GET /api/query/complete knows tables, columns and operators', async t => {
   const complete = async (query: string) => {
     const response = await fetch(`${emulator.url}/api/query/complete?query=${encodeURIComponent(query)}`)
@@ -65,6 +97,14 @@ t.test('the command prints a table, JSON or CSV', async t => {
   t.match(await run(['traces | where nope', '--url', emulator.url]), { code: 1, errors: /nope.*line 1, column 16/ })
   t.match(await run(['print 1', '--url', 'http://127.0.0.1:1']), { code: 1, errors: /No emulator answers/ })
   t.match(await run([]), { code: 2, errors: /Usage/ })
+})
+
+t.test('a table fits the terminal, whatever is in it', async t => {
+  const columns = (...names: string[]) => names.map(name => ({ name, type: 'string' }))
+  t.equal(table({ columns: columns('a', 'b'), rows: [['x'.repeat(30), 'y']] }, 20), 'a                  b\n-----------------  -\nxxxxxxxxxxxxxxxx…  y\n1 row\n')
+  t.equal(table({ columns: columns('first', 'second', 'third'), rows: [['a', '', 'x'.repeat(15)], ['b', 'y', null]] }, 20), 'first   a\nthird   xxxxxxxxxxxxxxx\n\nfirst   b\nsecond  y\n\n2 rows\n', 'too many columns are a line each')
+  t.equal(table({ columns: columns('\u001b[31mred\u001b[0m'), rows: [['\u001b[2J']] }, 80), ' [31mred [0m\n------------\n [2J\n1 row\n', 'names are received text, too')
+  t.match(table({ columns: columns('a'), rows: Array.from({ length: 300_000 }, () => ['x']) }, undefined), /\n300000 rows\n$/)
 })
 
 t.test('every query of the docs runs', async t => {

@@ -34,7 +34,10 @@ t.test('what is not supported is named', async t => {
     ['requests | evaluate autocluster()', 'autocluster'],
     ['print series_decompose(dynamic([1,2,3]))', 'series_decompose'],
     ['requests | summarize hll(name)', 'hll'],
-    ['externaldata(a:string)["http://127.0.0.1/"]', 'ExternalData']
+    ['externaldata(a:string)["http://127.0.0.1/"]', 'ExternalData'],
+    ["app('orders').requests | count", 'app\\(\\)'],
+    ["union requests, workspace('shop').AppRequests", 'workspace\\(\\)'],
+    ["cluster('help').database('Samples').StormEvents", 'another cluster']
   ] as const) await t.rejects(emulator.query(query), { code: 'FAI_KQL_UNSUPPORTED', message: new RegExp(`${name}.*not supported`), line: 1 }, query)
 })
 

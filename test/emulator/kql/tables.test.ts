@@ -64,6 +64,46 @@ t.test('the workspace has names of its own', async t => {
   t.strictSame((await emulator.query('AppDependencies | project DependencyType, Target')).rows, [['Http', 'stock.test']])
 })
 
+t.test('union *, search and find mean the tables of the portal or those of a workspace, and no row twice', async t => {
+  const one = async (query: string) => shown(await emulator.query(query)).slice(1)
+  t.strictSame(await one('union * | count'), ['11'])
+  t.strictSame(await one('union * | where TimeGenerated > datetime(2000-01-01) | summarize rows = count(), tables = dcount(Type)'), ['11 | 10'])
+  t.strictSame(await one('union isfuzzy=true noSuchTable, * | count'), ['11'])
+  t.strictSame(await one('search * | where timestamp > datetime(2000-01-01) | count'), ['11'])
+  t.strictSame(await one('search "acme" | summarize count() by $table'), ['requests | 1'])
+  t.strictSame(await one('search "acme" | where TimeGenerated > datetime(2000-01-01) | summarize count() by $table'), ['AppRequests | 1'])
+  t.strictSame(await one('find where name == "GET /slow" project itemType, resultCode'), ['requests | request | 500'])
+  t.strictSame(await one('find where Name == "GET /slow" project Type, ResultCode'), ['AppRequests | AppRequests | 500'])
+  t.strictSame(await one('union requests, AppRequests | count'), ['4'], 'unless it asks for both')
+  await t.rejects(emulator.query('search "acme" | where noSuchColumn == 1'), { code: 'FAI_KQL_INVALID', message: /noSuchColumn/, line: 1, column: 23 })
+})
+
+t.test('table() takes a name from anywhere', async t => {
+  for (const query of ["table('requests') | count", "let name = 'requests'; table(name) | count", "let rows = (name: string) { table(name) | count }; rows('requests')"]) t.strictSame((await emulator.query(query)).rows, [[2]], query)
+})
+
+t.test('a fuzzy union passes over tables that are not there', async t => {
+  const one = async (query: string) => shown(await emulator.query(query)).slice(1)
+  t.strictSame(await one('union isfuzzy=true AppRequests, ContainerLogV2, (AzureDiagnostics | where x == 1) | summarize count() by Type'), ['AppRequests | 2'])
+  t.strictSame(await one('requests | union isfuzzy=true noSuchTable | summarize count() by itemType'), ['request | 2'])
+  await t.rejects(emulator.query('union isfuzzy=true noSuchTable, another'), { code: 'FAI_KQL_INVALID', message: /does not refer to any known table/ })
+  await t.rejects(emulator.query('union requests, noSuchTable'), { code: 'FAI_KQL_INVALID', message: /noSuchTable/ })
+})
+
+t.test("Microsoft's queries for what costs money", async t => {
+  const size = Number((await emulator.query('union * | summarize sum(_BilledSize)')).rows[0]?.[0])
+  t.ok(size > 1_000, 'the size of the rows as they were sent')
+  t.strictSame((await emulator.query('find where TimeGenerated > datetime(2000-01-01) project _ResourceId, _BilledSize, _IsBillable | where _IsBillable == true | summarize sum(_BilledSize) by _ResourceId')).rows, [['', size]])
+  t.strictSame((await emulator.query('union (AppAvailabilityResults), (AppBrowserTimings), (AppDependencies), (AppExceptions), (AppEvents), (AppMetrics), (AppPageViews), (AppPerformanceCounters), (AppRequests), (AppSystemEvents), (AppTraces) | summarize sum(_BilledSize)')).rows, [[size]])
+  t.strictSame((await emulator.query('AppRequests | where _BilledSize > 0 | summarize count() by TenantId, _SubscriptionId, _IsBillable, SourceSystem')).rows, [['', '', 'True', 'Azure', 2]])
+})
+
+t.test('find shows shared columns and those of its condition, and the others in a bag; a column that a table lacks is empty', async t => {
+  t.match(await emulator.query('find in (requests, traces) where duration > 1000 or severityLevel == 2 | project source_, duration, message = tostring(pack_.message), url = isnotempty(pack_.url)'), { rows: [['requests', 1500, '', true], ['traces', null, 'user read', false]] })
+  t.strictSame((await emulator.query('find in (requests) where name == "GET /slow" project name, pack(*) | project bag_has_key(pack_, "name"), tostring(pack_.resultCode), tostring(pack_.customDimensions)')).rows, [[false, '500', '{}']])
+  t.strictSame((await emulator.query('search in (requests, traces) severityLevel == 2 | summarize count() by $table')).rows, [['traces', 1]])
+})
+
 t.test('a query sees what has come, and not what has gone', async t => {
   const emulator = await start(t, { maxRows: 3 })
   const messages = async () => (await emulator.query('traces | summarize make_list(message)')).rows[0]?.[0]

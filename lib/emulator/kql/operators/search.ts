@@ -1,33 +1,39 @@
 /** search and find: rows of several tables that contain a text anywhere. */
-import { compile, valueOf, type Context, type Expression } from '../expression'
+import { resolved, toDynamic } from '../dynamic'
+import { compile, constant, valueOf, type Context, type Expression } from '../expression'
 import type { Scope } from '../scope'
 import { args, columnsOf, kindOf, lacking, list, nameOf, optional, parameters, part, type Syntax } from '../syntax'
 import { allColumns, hasTerm, textOf } from '../text'
-import type { Row, Table } from '../values'
+import { missing, type Bag, type Column, type Row, type Table } from '../values'
 import { holds } from './define'
-import { combined, sourcesOf, type Source } from './union'
+import { combined, coveredBy, sourcesOf, type Source } from './union'
 
 export function search (node: Syntax, input: Table | undefined, scope: Scope): Table {
   const clause = optional(node, 'InClause')
   const sources: Source[] = input !== undefined
     ? [{ name: 'search_arg0', table: input }]
     : clause === undefined
-      ? scope.run.tables.schemas.filter(({ name }) => !name.startsWith('App')).map(({ name, columns }) => ({ name, table: { columns, rows: scope.run.tables.rows(name), serialized: false } }))
+      ? coveredBy(scope)
       : list(clause, 'Expressions').flatMap((one, index) => sourcesOf(one, index, 'search', scope))
   const loose = !/case_sensitive/i.test(parameters(node).get('kind') ?? '')
-  const found = sources.map(({ name, table }) => ({ name, table: matching(part(node, 'Condition'), table, loose, scope) }))
-  return combined(columnsOf(node), found, '$table', scope)
+  return combined(columnsOf(node), matching(part(node, 'Condition'), sources, loose, scope), '$table', scope)
 }
 
-function matching (node: Syntax, table: Table, loose: boolean, scope: Scope): Table {
-  const context: Context = { columns: table.columns, scope }
-  const condition = holds(term(node, context, loose))
-  return { ...table, rows: table.rows.filter(row => { scope.run.step(); return condition(row) }) }
+/** As in a union, a column that a table doesn't have is empty there. */
+function matching (node: Syntax, sources: readonly Source[], loose: boolean, scope: Scope): Source[] {
+  const all = sources.flatMap(({ table }) => table.columns)
+  return sources.map(({ name, table }) => {
+    const others = all.filter(({ name }, index) => !table.columns.some(own => own.name === name) && all.findIndex(each => each.name === name) === index)
+    const blanks = others.map(({ type }) => missing(type))
+    const condition = holds(term(node, { columns: [...table.columns, ...others], scope }, loose))
+    return { name, table: { ...table, rows: table.rows.filter(row => { scope.run.step(); return condition([...row, ...blanks]) }) } }
+  })
 }
 
 /** A text means "some column has it"; anything else is a condition as in where. */
 function term (node: Syntax, context: Context, loose: boolean): Expression {
   const kind = kindOf(node)
+  if (kind === 'StarExpression') return constant(true, 'bool')
   const inner = (name: string): ((row: Row) => boolean) => holds(term(part(node, name), context, loose))
   if (kind.endsWith('StringLiteralExpression')) return anywhere(String(node.LiteralValue), allColumns(context), loose)
   switch (kind) {
@@ -60,15 +66,20 @@ function anywhere (given: string, texts: Array<(row: Row) => string>, loose: boo
   return { type: 'bool', constant: false, of: row => texts.some(text => test(loose ? text(row).toLowerCase() : text(row))) }
 }
 
-/** find's columns depend on what it projects; only its plain form is supported. */
+/** What isn't projected is in a bag, unless the query names columns only. */
 export function find (node: Syntax, scope: Scope): Table {
   if (optional(node, 'ProjectAway') !== undefined) throw lacking('find with project-away', node)
   const clause = optional(node, 'InClause')
   const columns = columnsOf(node)
   const sources = clause === undefined
-    ? scope.run.tables.schemas.map(({ name, columns: own }): Source => ({ name, table: { columns: own, rows: scope.run.tables.rows(name), serialized: false } }))
+    ? coveredBy(scope)
     : list(clause, 'Expressions').flatMap((one, index) => sourcesOf(one, index, 'find', scope))
-  const found = sources.map(({ name, table }) => ({ name, table: matching(part(node, 'Condition'), table, true, scope) }))
-  if (columns.some(({ name }) => name === 'pack_')) throw lacking('find without project', node)
-  return combined(columns, found, columns[0]?.name, scope)
+  const found = matching(part(node, 'Condition'), sources, true, scope)
+  return combined(columns, columns.some(({ name }) => name === 'pack_') ? found.map(source => packed(source, columns)) : found, columns[0]?.name, scope)
+}
+
+function packed ({ name, table }: Source, shown: readonly Column[]): Source {
+  const rest = table.columns.map((column, index) => ({ ...column, index })).filter(column => shown.every(each => each.name !== column.name))
+  const bag = (row: Row): Bag => new Map(rest.filter(({ index, type }) => row[index] !== missing(type)).map(({ name, type, index }) => [name, toDynamic(resolved(row[index]), type)]))
+  return { name, table: { ...table, columns: [...table.columns, { name: 'pack_', type: 'dynamic' }], rows: table.rows.map(row => [...row, bag(row)]) } }
 }

@@ -1,4 +1,5 @@
 /** union: rows of several tables, one after the other. */
+import { UnknownTable } from '../errors'
 import { evaluate } from '../expression'
 import type { Scope } from '../scope'
 import { columnsOf, kindOf, list, nameOf, parameters, part, type Syntax } from '../syntax'
@@ -9,7 +10,17 @@ export interface Source { name: string, table: Table }
 
 export function union (node: Syntax, input: Table | undefined, scope: Scope): Table {
   const sources: Source[] = input === undefined ? [] : [{ name: 'union_arg0', table: input }]
-  for (const one of list(node, 'Expressions')) sources.push(...sourcesOf(one, sources.length, 'union', scope))
+  const fuzzy = parameters(node).get('isfuzzy') === 'true'
+  let unknown: UnknownTable | undefined
+  for (const one of list(node, 'Expressions')) {
+    try {
+      sources.push(...sourcesOf(one, sources.length, 'union', scope))
+    } catch (error) {
+      if (!fuzzy || !(error instanceof UnknownTable)) throw error
+      unknown = error
+    }
+  }
+  if (unknown !== undefined && sources.length === 0) throw unknown
   const sourceColumn = parameters(node).get('withsource') ?? parameters(node).get('with_source')
   const inner = parameters(node).get('kind')?.toLowerCase() === 'inner'
   const columns = columnsOf(node).filter(({ name }) => !inner || name === sourceColumn || sources.every(({ table }) => table.columns.some(column => column.name === name)))
@@ -22,10 +33,14 @@ export function sourcesOf (node: Syntax, index: number, prefix: string, scope: S
   const text = node.ToString().trim()
   if (kind === 'StarExpression' || (kind === 'NameReference' && text.includes('*'))) {
     const pattern = new RegExp(`^${text.replace(/^\[?['"]?|['"]?\]?$/g, '').replace(/[^*\w]/g, '\\$&').replace(/\*/g, '.*')}$`)
-    return scope.run.tables.schemas.filter(({ name }) => pattern.test(name)).map(({ name, columns }) => ({ name, table: { columns, rows: scope.run.tables.rows(name), serialized: false } }))
+    return coveredBy(scope).filter(({ name }) => pattern.test(name))
   }
   const name = kind === 'NameReference' && scope.find(nameOf(node)) === undefined ? nameOf(node) : `${prefix}_arg${index}`
   return [{ name, table: evaluate(kind === 'ParenthesizedExpression' ? part(node, 'Expression') : node, scope) }]
+}
+
+export function coveredBy ({ run: { covered, tables } }: Scope): Source[] {
+  return covered.map(({ name, columns }) => ({ name, table: { columns, rows: tables.rows(name), serialized: false } }))
 }
 
 /** Columns by name; a name with several types gets a column per type, with the type in its name. */
