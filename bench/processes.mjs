@@ -33,8 +33,8 @@ process.on('exit', () => {
 for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => process.exit(1))
 
 /** Starts `file` and waits until it says that it is ready. */
-async function start (file, { args = [], core, env = {}, flags = [], stderr = 'inherit' }) {
-  const command = [process.execPath, ...flags, join(here, file), ...args]
+async function start (file, { args = [], core, env = {}, flags = [], under = [], stderr = 'inherit' }) {
+  const command = [...under, process.execPath, ...flags, join(here, file), ...args]
   if (pinned) command.unshift('taskset', '-c', CORES[core])
   const since = performance.now()
   const child = spawn(command[0], command.slice(1), { stdio: ['ignore', 'ignore', stderr, 'ipc'], env: { ...process.env, ...env } })
@@ -93,14 +93,16 @@ export async function startLoad () {
  * An app with `peer`. What it stores on disk goes into a folder of its own, which `end()` removes.
  * @param port of the ingestion endpoint
  * @param options.successorOf an app that has ended, whose folder this one takes over
+ * @param options.under the command that runs Node.js, such as a profiler, for the app's folder
  */
-export async function startApp (peer, port, { mode = 'load', flags = [], file = 'server.cjs', successorOf } = {}) {
+export async function startApp (peer, port, { mode = 'load', flags = [], file = 'server.cjs', successorOf, under = () => [] } = {}) {
   const own = successorOf?.folder ?? join(folder, `app-${++apps}`)
   const others = join(own, 'others')
   mkdirSync(own, { recursive: true })
   const app = await start(file, {
     args: [peer, mode],
     core: 'app',
+    under: under(own),
     flags: ['--require', join(here, 'guard.cjs'), ...flags],
     env: {
       BENCH_CONNECTION_STRING: CONNECTION_STRING,

@@ -145,8 +145,8 @@ if (others.length > 0) {
         ...['mainOverBare', 'totalOverBare'].flatMap(metric => all.map(({ bursts }) => number(bursts[name][metric]?.median)))))))
 }
 
-/** What smaller benches leave: floor.mjs, overhead.mjs, log-line.mjs and soak.mjs. */
-for (const name of ['floor.json', 'overhead.json', 'log-line.json', 'soak.json']) {
+/** What smaller benches leave: instructions.mjs, floor.mjs, overhead.mjs, log-line.mjs and soak.mjs. */
+for (const name of ['instructions-20.json', 'instructions-24.json', 'floor.json', 'overhead.json', 'log-line.json', 'soak.json']) {
   const file = new URL(`results/${name}`, import.meta.url)
   const tables = existsSync(file) ? JSON.parse(readFileSync(file, 'utf8')) : []
   for (const { title, about, head, rows, command, node, date } of tables) {
