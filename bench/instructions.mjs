@@ -1,7 +1,7 @@
 /**
  * Instructions that a request costs, counted by Valgrind: node bench/instructions.mjs [PEER...]
  * CPU time says more, but it depends on what else the machine does, on its caches, and on whether two of its cores are one.
- * Instructions don't: two runs differ by less than a hundredth. Needs Linux and Valgrind (Debian: `apt-get install valgrind`).
+ * Instructions don't: two runs of bare Fastify differed by a hundredth. Needs Linux and Valgrind (Debian: `apt-get install valgrind`).
  */
 import { execFileSync } from 'node:child_process'
 import { readFileSync, readdirSync, writeFileSync } from 'node:fs'
@@ -67,14 +67,10 @@ function instructionsIn (dump) {
   let isOfCallee = false
   let sum = 0
   for (const line of dump.split('\n')) {
-    const [, id, name] = /^fn=\((\d+)\)(?: (.*))?/.exec(line) ?? []
-    if (id !== undefined) {
-      if (name !== undefined) names.set(id, name)
-      isCounted = !COMPILER.test(names.get(id))
-    } else if (line.startsWith('cfn=(')) {
-      const [, id, name] = /^cfn=\((\d+)\)(?: (.*))?/.exec(line)
-      if (name !== undefined) names.set(id, name)
-    } else if (line.startsWith('calls=')) isOfCallee = true
+    const [, kind, id, name] = /^(c?fn)=\((\d+)\)(?: (.*))?/.exec(line) ?? []
+    if (name !== undefined) names.set(id, name)
+    if (kind === 'fn') isCounted = !COMPILER.test(names.get(id))
+    else if (line.startsWith('calls=')) isOfCallee = true
     else if (/^[-+*\d]/.test(line)) {
       if (isCounted && !isOfCallee) sum += Number(line.slice(line.lastIndexOf(' ') + 1))
       isOfCallee = false
