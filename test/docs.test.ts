@@ -97,6 +97,7 @@ function programOf ({ code, url, whole }: Block): string {
   if (whole) return code
   const imports = code.split('\n').filter(line => line.startsWith('import '))
   let body = code.split('\n').filter(line => !line.startsWith('import ')).join('\n').replaceAll('port: 3000', 'port: 0')
+    .replaceAll("'test/rows/", "'node_modules/.cache/rows/")
   // Options are shown without the call.
   if (/^\w+: [{[]/.test(body)) body = `app.register(appInsightsPlugin, {\n${body}\n})`
   const lacks = (name: string): boolean => !new RegExp(`import .*\\b${name}\\b.* from |(?:const|let) [^=]*\\b${name}\\b[^=]* = |function ${name} `).test(code)
