@@ -2,6 +2,7 @@
 import { type Attributes, type Context, type Link, type Span, type SpanKind, type Tracer, ROOT_CONTEXT, trace } from '@opentelemetry/api'
 import type { LogRecord, Logger } from '@opentelemetry/api-logs'
 import { ParentBasedSampler, type ReadableSpan } from '@opentelemetry/sdk-trace-base'
+import { monotonic } from './clock'
 import { type CloseReport, type Delivery, type DeliveryStats, type FlushReport, createDelivery } from './delivery'
 import type { Exceptions } from './exceptions'
 import type { WholeLine } from './logs/line-reporter'
@@ -162,7 +163,7 @@ export class Instance {
     // Bounded, because the app's own processors may be slow.
     await this.#destinations.flush(this.config.closeTimeout)
     this.#tracked.drain()
-    await this.#sendMetrics()
+    await this.#sendMetrics(this.config.closeTimeout)
     return await this.#delivery.flush()
   }
 
@@ -183,18 +184,20 @@ export class Instance {
     this.#delivery.drainSync(Math.min(this.config.closeTimeout, atMost), true)
   }
 
-  async #sendMetrics (): Promise<void> {
-    if (this.metrics === undefined) return
-    // Bounded, because the app's instruments may answer late, or never.
-    await bounded(this.metrics.send(), this.config.closeTimeout)
+  /** Bounded, because the app's instruments may answer late, or never. */
+  async #sendMetrics (timeout: number): Promise<void> {
+    if (this.metrics !== undefined) await bounded(this.metrics.send(), timeout)
   }
 
   async #close (): Promise<CloseReport> {
     const { closeTimeout } = this.config
+    const deadline = monotonic() + closeTimeout
     this.metrics?.stop()
     this.#tracked.drain()
-    await this.#sendMetrics()
-    const [report] = await Promise.all([this.#delivery.close(closeTimeout), this.#destinations.shutdown(closeTimeout)])
+    // Most of the time is for the rows.
+    await this.#sendMetrics(closeTimeout / 4)
+    const left = Math.max(0, deadline - monotonic())
+    const [report] = await Promise.all([this.#delivery.close(left), this.#destinations.shutdown(left)])
     return report
   }
 

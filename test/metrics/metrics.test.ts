@@ -1,9 +1,11 @@
 import { createServer } from 'node:http'
 import { once } from 'node:events'
 import type { AddressInfo } from 'node:net'
+import { monitorEventLoopDelay } from 'node:perf_hooks'
 import { setTimeout as pause } from 'node:timers/promises'
 import type { Emulator, RowOf } from 'fastify-app-insights/emulator'
 import t from 'tap'
+import { ingestion } from '../fixtures/ingestion'
 import { type Started, start } from '../fixtures/start'
 
 type MetricRow = RowOf<'metric'>
@@ -185,6 +187,26 @@ t.test('an instrument that never answers does not hold up close', async t => {
   app.appInsights.meter.createObservableGauge('stuck').addCallback(async () => await new Promise(() => {}))
   // Otherwise this would never return.
   await app.close()
+})
+
+t.test('an instrument that never answers does not make close take longer where the endpoint does not answer either', async t => {
+  const server = await ingestion(() => 'hang')
+  t.teardown(server.close)
+  const { app, send } = await start(t, {
+    emulator: {},
+    options: { connectionString: server.connectionString, closeTimeout: 2_000, storageDirectory: false },
+    routes: app => { app.get('/', async () => 'fine') }
+  })
+  app.appInsights.meter.createObservableGauge('stuck').addCallback(async () => await new Promise(() => {}))
+  await send('/')
+  const lag = monitorEventLoopDelay({ resolution: 10 })
+  lag.enable()
+  const began = performance.now()
+  await app.close()
+  const took = performance.now() - began
+  lag.disable()
+  // Pauses of the machine itself are not close()'s fault.
+  t.ok(took < 3_000 + lag.max / 1e6, `${took} ms, with a pause of ${Math.round(lag.max / 1e6)} ms`)
 })
 
 t.test('metrics: false sends none, and marks no rows', async t => {
