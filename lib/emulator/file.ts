@@ -1,5 +1,5 @@
 /** Rows → a file of envelopes, one a line, and back after a restart. */
-import { createReadStream, createWriteStream, existsSync, renameSync, truncateSync, writeFileSync } from 'node:fs'
+import { appendFileSync, createReadStream, existsSync, renameSync, truncateSync, writeFileSync } from 'node:fs'
 import { createInterface } from 'node:readline'
 import { readItem } from './ingestion'
 import type { Item, Store } from './store'
@@ -7,7 +7,7 @@ import type { Item, Store } from './store'
 /** Once the file holds this many times the rows that are kept, the next start rewrites it. */
 const SLACK = 2
 
-/** Fills the store from the file, then appends new rows. @throws if the file can't be used, or holds something else */
+/** Fills the store from the file, then appends new rows. @returns what ends that. @throws if the file can't be used, or holds something else */
 export async function keepInFile (store: Store, path: string) {
   let isBlank = true
   let rows = 0
@@ -28,23 +28,20 @@ export async function keepInFile (store: Store, path: string) {
     renameSync(fresh, path)
   }
 
-  // Telemetry may be private, and the machine may be shared.
-  const stream = createWriteStream(path, { flags: 'a', mode: 0o600 })
-  await new Promise<void>((resolve, reject) => { stream.once('open', () => resolve()).once('error', reject) })
+  // Telemetry may be private, and the machine may be shared. Synchronous, so that nothing is written after it was cleared.
+  const append = (text: string): void => { appendFileSync(path, text, { mode: 0o600 }) }
   // A line that a crash cut off must not swallow the next one; empty lines are skipped.
-  if (!isBlank) stream.write('\n')
-  let failure: Error | undefined
-  stream.on('error', error => { failure = error })
+  append(isBlank ? '' : '\n')
   const unlisten = store.listen(rows => {
-    if (failure) return
-    if (rows.length === 0) truncateSync(path)
-    else stream.write(rows.map(row => `${JSON.stringify(row.envelope)}\n`).join(''))
+    try {
+      if (rows.length === 0) truncateSync(path)
+      else append(rows.map(row => `${JSON.stringify(row.envelope)}\n`).join(''))
+    } catch (error) {
+      unlisten()
+      process.emitWarning(`Rows are no longer kept in ${path}: ${(error as Error).message}`)
+    }
   })
-
-  return async function close (): Promise<void> {
-    unlisten()
-    if (!failure) await new Promise<void>(resolve => { stream.once('error', () => resolve()).end(() => resolve()) })
-  }
+  return unlisten
 }
 
 /** Undefined for a line that a crash cut off, or that isn't ours. */

@@ -152,8 +152,8 @@ export async function startEmulator (options: EmulatorOptions = {}): Promise<Emu
 }
 
 /** @param fail what else ends where the file cannot be used */
-async function openFile (store: Store, file: string | undefined, fail: () => void): Promise<() => Promise<void>> {
-  if (file === undefined) return async () => {}
+async function openFile (store: Store, file: string | undefined, fail: () => void): Promise<() => void> {
+  if (file === undefined) return () => {}
   return await keepInFile(store, file).catch((error: unknown) => {
     fail()
     throw error

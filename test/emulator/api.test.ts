@@ -1,5 +1,7 @@
+import { pbkdf2 } from 'node:crypto'
 import { appendFileSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
+import { promisify } from 'node:util'
 import { startEmulator } from 'fastify-app-insights/emulator'
 import t, { type Test } from 'tap'
 import { dependency, exception, post, request, trace } from '../fixtures/envelopes'
@@ -89,6 +91,17 @@ t.test('rows are kept in a file, a torn line and clearing included', async t => 
   t.strictSame(third.items().map(row => row.message), ['after'])
   await third.close()
   await t.rejects(startEmulator({ file: join(file, 'no', 'such') }))
+})
+
+t.test('rows that are cleared as soon as they have come are not in the file', async t => {
+  const file = join(t.testdir(), 'data.ndjson')
+  const first = await startEmulator({ file })
+  first.listen(() => first.clear())
+  // As on a machine whose disk is slow: no thread is left to write.
+  const busy = Array.from({ length: 4 }, async () => await promisify(pbkdf2)('', '', 500_000, 64, 'sha512'))
+  await post(first.url, [trace('gone')])
+  await Promise.all([first.close(), ...busy])
+  t.equal(statSync(file).size, 0)
 })
 
 t.test('a file that holds something else is refused, and stays as it is', async t => {
