@@ -4,7 +4,7 @@
  * Instructions don't: two runs of bare Fastify differed by a hundredth. Needs Linux and Valgrind (Debian: `apt-get install valgrind`).
  */
 import { execFileSync } from 'node:child_process'
-import { readFileSync, readdirSync, writeFileSync } from 'node:fs'
+import { existsSync, readFileSync, readdirSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -12,7 +12,7 @@ import { startApp, startIngestion, startLoad } from './processes.mjs'
 
 const { peers: known } = createRequire(import.meta.url)('./peers.cjs')
 const BASELINE = 'http-pino'
-const names = process.argv.length > 2 ? process.argv.slice(2) : ['bare', 'ours', BASELINE, 'autotelic']
+const DEFAULT = ['bare', 'ours', BASELINE]
 // The compiler needs many requests until it is through.
 const WARM_UP = 40_000
 const REQUESTS = 5_000
@@ -79,27 +79,28 @@ function instructionsIn (dump) {
   return sum
 }
 
-const counted = {}
-for (const name of names) {
+const major = process.versions.node.split('.')[0]
+const file = new URL(`results/instructions-${major}.json`, import.meta.url)
+// A peer takes minutes, so what earlier runs counted for the others is kept.
+const counted = existsSync(file) ? JSON.parse(readFileSync(file, 'utf8'))[0].counted : {}
+const names = process.argv.length > 2 ? process.argv.slice(2) : DEFAULT
+for (const name of counted.bare === undefined ? new Set(['bare', ...names]) : names) {
   const [main, ...others] = await count(name)
-  counted[name] = { main, all: others.reduce((sum, each) => sum + each, main) }
-  console.log(name.padEnd(20), `main ${Math.round(main)}`.padEnd(16), `all ${Math.round(counted[name].all)}`)
+  counted[name] = { main: Math.round(main), all: Math.round(others.reduce((sum, each) => sum + each, main)) }
+  console.log(name.padEnd(20), `main ${counted[name].main}`.padEnd(16), `all ${counted[name].all}`)
 }
 await generator.end()
 
 const thousands = value => (value / 1_000).toFixed(1)
 const over = (name, threads) => counted[name][threads] - counted.bare[threads]
 const share = (name, threads) => counted[BASELINE] === undefined ? '' : (over(name, threads) / over(BASELINE, threads)).toFixed(2)
-const others = names.filter(name => name !== 'bare')
-const file = new URL(`results/instructions-${process.versions.node.split('.')[0]}.json`, import.meta.url)
-if (counted.bare !== undefined) {
-  writeFileSync(file, `${JSON.stringify([{
-    command: 'node bench/instructions.mjs',
-    node: process.version,
-    date: new Date().toISOString(),
-    title: `Instructions, Node.js ${process.versions.node.split('.')[0]}`,
-    about: `Thousands of instructions for a request with one log line over real sockets, more than bare Fastify's (${thousands(counted.bare.main)} on the main thread), counted by Valgrind over ${REQUESTS.toLocaleString('en')} requests after ${WARM_UP.toLocaleString('en')}. Garbage collection is included, on the thread that makes the garbage; compilation and the kernel's work are not. In contrast to CPU time, this doesn't depend on the machine's caches, nor on how busy it is.`,
-    head: ['', 'main thread', `of ${known[BASELINE].label}`, 'all threads', `of ${known[BASELINE].label}`],
-    rows: others.map(name => [known[name].label, thousands(over(name, 'main')), share(name, 'main'), thousands(over(name, 'all')), share(name, 'all')])
-  }], null, 1)}\n`)
-}
+writeFileSync(file, `${JSON.stringify([{
+  command: 'node bench/instructions.mjs',
+  node: process.version,
+  date: new Date().toISOString(),
+  title: `Instructions, Node.js ${major}`,
+  about: `Thousands of instructions for a request with one log line over real sockets, more than bare Fastify's (${thousands(counted.bare.main)} on the main thread), counted by Valgrind over ${REQUESTS.toLocaleString('en')} requests after ${WARM_UP.toLocaleString('en')}. Garbage collection is included, on the thread that makes the garbage; compilation and the kernel's work are not. In contrast to CPU time, this doesn't depend on the machine's caches, nor on how busy it is.`,
+  head: ['', 'main thread', `of ${known[BASELINE].label}`, 'all threads', `of ${known[BASELINE].label}`],
+  rows: Object.keys(counted).filter(name => name !== 'bare').map(name => [known[name].label, thousands(over(name, 'main')), share(name, 'main'), thousands(over(name, 'all')), share(name, 'all')]),
+  counted
+}], null, 1)}\n`)

@@ -13,8 +13,8 @@ const JSON_START = /[{[]\s{0,8}["{[]/g
 /** Stop looking for JSON after this many parts that only look like it. */
 const MAX_FAILURES = 4
 const URL_CHARACTERS = '=?&;@%/#'
-// In characters: methods, routes, hosts, addresses, most user agents.
-const LONGEST_REMEMBERED = 128
+// In characters: methods, versions, addresses, short routes. Anything longer may be a slice, which keeps the text that it is a part of.
+const LONGEST_REMEMBERED = 12
 
 export interface TextRedaction {
   /** Whether the text contains nothing that even looks like a secret. */
