@@ -74,7 +74,8 @@ const BEHAVIOURS = {
       response.end()
     }, 50)
   },
-  'wrong JSON' (items, response) { take(items); response.end('<html>welcome</html>') },
+  'wrong JSON' (items, response) { take(items); response.end('welcome') },
+  "a proxy's page" (items, response) { response.end('<html>welcome</html>') },
   'truncated 206' (items, response) { take(items); forget(items); response.writeHead(206).end(ok(items).slice(0, 20)) },
   '307 to itself' (items, response) { response.writeHead(307, { location: '/elsewhere/v2.1/track' }).end() },
   '307 to a stranger' (items, response) { response.writeHead(307, { location: 'http://127.0.0.2:9/v2.1/track' }).end() }
