@@ -16,6 +16,7 @@ const SHAPES_LOOKED_AT = 8
 // Messages are limited to 32 K and most properties to 8 K, so anything longer needn't travel.
 const LONGEST = 65_536
 const LONGEST_ROW = 262_144
+const NONE: Attributes = Object.freeze({})
 
 const BASE_TYPES = new Set<unknown>(['AvailabilityData', 'ExceptionData', 'MessageData', 'PageViewData', 'EventData'])
 
@@ -103,8 +104,7 @@ export class Packer {
     let known = this.#origins.indexOf(origin)
     if (known === -1) known = this.#origins.push(origin) - 1
     this.#values.push(LINE, traceId ?? null, spanId ?? null, severityNumber, timestamp, level, known, operationName ?? null, rate ?? null)
-    if (attributes === undefined) this.#values.push(NO_SHAPE)
-    else this.#attributes(attributes)
+    this.#attributes(attributes ?? NONE)
     this.#lines.push(text)
     this.characters += text.length
     this.counts[TRACES]++

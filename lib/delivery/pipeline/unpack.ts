@@ -81,7 +81,8 @@ function readAttributes (reader: Reader): Record<string, string | number | boole
   if (index === NO_SHAPE) return read
   const { names, first } = reader.shapes[index]
   const changed = next<number>(reader)
-  for (const [at, name] of names.entries()) {
+  for (let at = 0; at < names.length; at++) {
+    const name = names[at]
     const isWritten = at >= COMPARED || (changed & 1 << at) !== 0
     const value = (isWritten ? next(reader) : first[at]) as string | number | boolean | null
     if (value !== null && name !== '__proto__') read[name] = typeof value === 'string' ? fitAttribute(name, value) : value

@@ -67,9 +67,9 @@ function named (node: Syntax, scope: Scope): Table {
   const binding = scope.find(name)
   if (binding?.kind === 'table') return binding.table()
   if (binding?.kind === 'function') return inBody(node, binding.declaration, binding.scope.inner())
-  const schema = scope.run.tables.schemas.find(each => each.name === name)
-  if (schema === undefined) throw new UnknownTable('FAI_KQL_INVALID', `The name '${name}' does not refer to any known table`, placeOf(node))
-  return { columns: schema.columns, rows: scope.run.tables.rows(name), serialized: false }
+  const stored = scope.run.stored(name)
+  if (stored === undefined) throw new UnknownTable('FAI_KQL_INVALID', `The name '${name}' does not refer to any known table`, placeOf(node))
+  return stored
 }
 
 /** table('requests'), a user-defined function, or materialize(). */
@@ -83,8 +83,8 @@ function called (node: Syntax, scope: Scope): Table {
   if (name === 'materialize') return evaluateTable(args(node)[0], scope)
   if (name === 'table') {
     const wanted = String(valueOf(compile(args(node)[0], { columns: [], scope })))
-    const schema = scope.run.tables.schemas.find(each => each.name === wanted)
-    if (schema !== undefined) return { columns: schema.columns, rows: scope.run.tables.rows(wanted), serialized: false }
+    const stored = scope.run.stored(wanted)
+    if (stored !== undefined) return stored
   }
   throw lacking(`The function ${name}()`, node)
 }

@@ -73,6 +73,12 @@ export class Run {
 
   constructor (readonly tables: Tables, readonly interpreter: Interpreter, private readonly interrupted: () => QueryError | undefined) {}
 
+  /** @returns undefined if no table has this name */
+  stored (name: string): Table | undefined {
+    const schema = this.tables.schemas.find(each => each.name === name)
+    return schema === undefined ? undefined : { columns: schema.columns, rows: this.tables.rows(name), serialized: false }
+  }
+
   /** Called for every row read, so that a query can be stopped. */
   step (): void {
     if (++this.steps % CHECK_EVERY !== 0) return

@@ -59,6 +59,11 @@ const success: TableColumn = {
   read: row => row.success === undefined ? '' : row.success ? 'True' : 'False'
 }
 
+const billing: TableColumn[] = [
+  text('_ResourceId', '_ResourceId', () => undefined),
+  { name: '_BilledSize', type: 'real', workspace: '_BilledSize', read: (_row, bytes) => bytes }
+]
+
 /** The columns that every table has after its own. */
 function common (itemType: string): TableColumn[] {
   return [
@@ -90,8 +95,7 @@ function common (itemType: string): TableColumn[] {
     text('itemId', undefined, row => String(row.itemId)),
     // A row may stand for a fractional number of items, but Azure stores whole numbers.
     int('itemCount', 'ItemCount', row => Math.round(row.itemCount)),
-    text('_ResourceId', '_ResourceId', () => undefined),
-    { name: '_BilledSize', type: 'real', workspace: '_BilledSize', read: (_row, bytes) => bytes }
+    ...billing
   ]
 }
 
@@ -176,5 +180,5 @@ export const WORKSPACE: ReadonlyArray<[name: string, read: (table: string) => st
 /** Azure's own events, of which there are none here; its queries about cost name the table. */
 export const SYSTEM_EVENTS = {
   name: 'AppSystemEvents',
-  columns: [timestamp, text('', 'EventType', () => undefined), name, json('', 'Properties', () => undefined), customMeasurements, ...common('').slice(-2)]
+  columns: [timestamp, text('', 'EventType', () => undefined), name, json('', 'Properties', () => undefined), customMeasurements, ...billing]
 }

@@ -21,9 +21,9 @@ export function search (node: Syntax, input: Table | undefined, scope: Scope): T
 
 /** As in a union, a column that a table doesn't have is empty there. */
 function matching (node: Syntax, sources: readonly Source[], loose: boolean, scope: Scope): Source[] {
-  const all = sources.flatMap(({ table }) => table.columns)
+  const all = sources.flatMap(({ table }) => table.columns).filter(({ name }, index, every) => every.findIndex(each => each.name === name) === index)
   return sources.map(({ name, table }) => {
-    const others = all.filter(({ name }, index) => !table.columns.some(own => own.name === name) && all.findIndex(each => each.name === name) === index)
+    const others = all.filter(({ name }) => !table.columns.some(own => own.name === name))
     const blanks = others.map(({ type }) => missing(type))
     const condition = holds(term(node, { columns: [...table.columns, ...others], scope }, loose))
     return { name, table: { ...table, rows: table.rows.filter(row => { scope.run.step(); return condition([...row, ...blanks]) }) } }

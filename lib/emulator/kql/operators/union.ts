@@ -39,8 +39,8 @@ export function sourcesOf (node: Syntax, index: number, prefix: string, scope: S
   return [{ name, table: evaluate(kind === 'ParenthesizedExpression' ? part(node, 'Expression') : node, scope) }]
 }
 
-export function coveredBy ({ run: { covered, tables } }: Scope): Source[] {
-  return covered.map(({ name, columns }) => ({ name, table: { columns, rows: tables.rows(name), serialized: false } }))
+export function coveredBy ({ run }: Scope): Source[] {
+  return run.covered.map(({ name }) => ({ name, table: run.stored(name)! }))
 }
 
 /** Columns by name; a name with several types gets a column per type, with the type in its name. */
