@@ -124,8 +124,8 @@ export class Packer {
   seal (): string {
     const packed: PackedBatch = { shapes: this.#shapes, values: this.#values }
     if (this.#origins.length > 0) packed.origins = this.#origins
-    // A string, not the array itself: it takes 0.1 µs more to post, but goes to disk as it is,
-    // takes 300 bytes an item while it waits, and is parsed only when its turn comes.
+    // A string, not the array itself: it goes to shared memory or to disk as it is, takes 300 bytes an item while it
+    // waits, and is parsed only when its turn comes.
     let sealed = JSON.stringify(packed)
     // Appended unchanged: inside JSON, a line would be escaped here and parsed twice later.
     for (const line of this.#lines) sealed += LINE_SEPARATOR + line.slice(0, -1)

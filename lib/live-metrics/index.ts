@@ -66,11 +66,11 @@ export class LiveMetrics {
   }
 
   /** Takes a batch that an instance has handed over for delivery. */
-  take (id: number, sealed: string): void {
+  take (id: number, sealed: { toString: () => string }): void {
     const stream = this.#members.get(id)?.stream
     if (stream?.isWanting !== true) return
     try {
-      const { spans, records } = this.#options.unpack(sealed)
+      const { spans, records } = this.#options.unpack(sealed.toString())
       for (const span of spans) {
         if (!stream.isWanting) return
         stream.add(spanItem(span))

@@ -25,6 +25,23 @@ t.test('workers die one after another: the next one sends what they had not ackn
   t.ok(arrivedOnce(server, 1_000))
 })
 
+for (const [when, pause] of [['before it has sent anything', 0], ['in the middle of it', 600]] as const) {
+  t.test(`a worker that holds more than the shared memory dies ${when}: its rows are sent, as they were`, async t => {
+    const server = await ingestion()
+    t.teardown(server.close)
+    server.latency = 200
+    const ended = await run(t, 'terminated-workers', { connectionString: server.connectionString, timing: QUICK, situation: 'more than shared memory holds', pause })
+    t.match(ended, { code: 0, stderr: '' })
+    const rows = 20_000 + 2 * 256
+    const [flushed, traces] = JSON.parse(ended.stdout)
+    t.match(flushed, { sent: rows, lost: 0, pending: 0 })
+    t.match(traces, { recorded: rows, delivered: rows, dropped: {} })
+    t.equal(server.accepted.size, rows)
+    const texts = server.envelopes.map(({ data }) => data.baseData.properties!).filter(({ text }) => text !== undefined)
+    t.same(new Set(texts.map(({ id, text }) => `${id.slice(0, 4)} ${text}`)), new Set([`long ${'€'.repeat(700)}`, `wide ${'€'.repeat(300)}`]))
+  })
+}
+
 t.test('a worker dies in the middle of a request: its rows are sent again and counted once', async t => {
   const server = await ingestion(({ number }) => number === 0 ? 'hang' : 200)
   t.teardown(server.close)

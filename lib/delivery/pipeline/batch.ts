@@ -34,6 +34,9 @@ export interface Lease {
   open: number
 }
 
+/** What Packer made: a string, or what is read only when it is needed. */
+export interface SealedText { readonly length: number, toString: () => string }
+
 /** Sealed batches at first, then one or more bodies. */
 export interface Batch {
   source: Source
@@ -41,8 +44,8 @@ export interface Batch {
   counts: Counts
   /** null: queued. Items from a file stay `spooled` until they have ended. */
   state: 'inFlight' | 'spooled' | null
-  /** One batch a line; empty if there is a body. */
-  sealed: string
+  /** Each of one batch, or, from a file, of several, one a line. None if there is a body. */
+  sealed: readonly SealedText[]
   sequence: number
   body: Body | undefined
   /** When it was taken. Like `notBefore`, on the monotonic clock. */
@@ -62,13 +65,13 @@ export function createSource (id: number, resource: Record<string, unknown>, led
   return { id, ledger, resource: resourceFromAttributes(resource as Resource['attributes']), unsettled: 0 }
 }
 
-export function createBatch (source: Source, counts: Counts, content: { sealed: string, sequence: number } | { body: Body } | undefined, from: Partial<Batch> = {}): Batch {
+export function createBatch (source: Source, counts: Counts, content: { sealed: readonly SealedText[], sequence: number } | { body: Body } | undefined, from: Partial<Batch> = {}): Batch {
   return {
     source,
     resource: source.resource,
     counts,
     state: null,
-    sealed: '',
+    sealed: [],
     sequence: 0,
     body: undefined,
     since: monotonic(),
@@ -103,7 +106,7 @@ export function merge (batches: Batch[], lease: Lease | undefined): Batch {
   const { source, since } = batches[0]
   const counts = countsOf()
   for (const batch of batches) for (let kind = 0; kind < counts.length; kind++) counts[kind] += batch.counts[kind]
-  return createBatch(source, counts, { sealed: batches.map(batch => batch.sealed).join('\n'), sequence: batches[0].sequence }, { since, lease })
+  return createBatch(source, counts, { sealed: batches.flatMap(batch => batch.sealed), sequence: batches[0].sequence }, { since, lease })
 }
 
 export function itemsOf (batches: Batch[]): number {

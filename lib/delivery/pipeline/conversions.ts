@@ -91,7 +91,7 @@ export class Conversions {
     const attempt = this.#events.attempt()
     const isObsolete = (): boolean => abandoned.signal.aborted || this.#stopped
     try {
-      const { bodies, counts } = await this.#converter.bodies(batches.map(batch => batch.sealed).join('\n'), resource)
+      const { bodies, counts } = await this.#converter.bodies(batches.flatMap(batch => batch.sealed), resource)
       this.#failures = 0
       if (!isObsolete()) this.#converted(batches, bodies, counts)
     } catch (error) {

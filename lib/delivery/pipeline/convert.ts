@@ -2,6 +2,7 @@
 import type { Resource } from '@opentelemetry/resources'
 import type { Connection } from '../../options/connection-string'
 import { add, countsOf, type Counts } from '../counters'
+import type { SealedText } from './batch'
 import { bodiesOf, type Counted } from './bodies'
 import { loadExporters, type Exporters } from './exporters'
 import { emptyUnpacked, unpack } from './unpack'
@@ -26,10 +27,10 @@ export class Converter {
    * @throws ExporterUnavailable, or if the text wasn't sealed by Packer
    * @returns `counts` of the items in the text
    */
-  async bodies (sealed: string, resource: Resource): Promise<{ bodies: Counted[], counts: Counts }> {
+  async bodies (sealed: readonly SealedText[], resource: Resource): Promise<{ bodies: Counted[], counts: Counts }> {
     const exporters = this.#load()
     const unpacked = emptyUnpacked()
-    for (const each of sealed.split('\n')) unpack(each, resource, unpacked)
+    for (const text of sealed) for (const each of text.toString().split('\n')) unpack(each, resource, unpacked)
     const counts = countsOf()
     for (const some of [unpacked.spanCounts, unpacked.recordCounts, unpacked.metricCounts]) add(counts, some)
     return { bodies: await bodiesOf(unpacked, exporters, this.#compress), counts }

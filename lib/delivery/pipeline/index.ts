@@ -3,7 +3,7 @@ import { clearInterval, monotonic, setInterval } from '../../clock'
 import { total, type Counts } from '../counters'
 import { Transport } from '../http/transport'
 import { Alarm } from './alarm'
-import { createBatch, createSource, itemsOf, type Batch, type Ledger, type Source } from './batch'
+import { createBatch, createSource, itemsOf, type Batch, type Ledger, type SealedText, type Source } from './batch'
 import { CircuitBreaker } from './circuit-breaker'
 import { Conversions } from './conversions'
 import { Converter } from './convert'
@@ -76,12 +76,12 @@ export class Pipeline {
     this.#sources.set(id, createSource(id, resource, ledger))
   }
 
-  take (id: number, sealed: string, counts: Counts, sequence: number): void {
+  take (id: number, sealed: SealedText, counts: Counts, sequence: number): void {
     const source = this.#sources.get(id)
     if (source === undefined || this.#stopped) return
     this.#hasReleasedFiles = false
     source.unsettled += total(counts)
-    this.#conversions.queue.push(createBatch(source, counts, { sealed, sequence }))
+    this.#conversions.queue.push(createBatch(source, counts, { sealed: [sealed], sequence }))
     if (this.#breaker.isTripped && itemsOf(this.#conversions.queue) > SPILL_ITEMS) this.#spillOlder(0)
     this.#pump()
   }

@@ -49,12 +49,16 @@ export class Spill {
   #fileful ([first, ...others]: Batch[]): Batch[] {
     const group = [first]
     if (first.body !== undefined || first.lease !== undefined) return group
-    let characters = first.sealed.length
+    let characters = lengthOf(first)
     for (const batch of others) {
       if (batch.source !== first.source || batch.lease !== undefined || itemsOf(group) >= this.#fileItems || characters >= SPILL_CHARACTERS) break
-      characters += batch.sealed.length
+      characters += lengthOf(batch)
       group.push(batch)
     }
     return group
   }
+}
+
+function lengthOf ({ sealed }: Batch): number {
+  return sealed.reduce((sum, text) => sum + text.length, 0)
 }

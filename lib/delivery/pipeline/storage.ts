@@ -68,7 +68,7 @@ export class Storage {
     const origin = `${this.#options.process}/${source.id}`
     try {
       const file = this.#spool.write(body === undefined
-        ? { form: 'packed', data: compress(sealed), counts, resource: resource.attributes, origin }
+        ? { form: 'packed', data: compress(sealed.join('\n')), counts, resource: resource.attributes, origin }
         : { form: 'body', data: body.gzip ? body.data : compress(body.data), counts, origin })
       this.#owners.set(file.name, source)
       return true
@@ -114,7 +114,7 @@ export class Storage {
         batch.body = { data: parcel.data, gzip: true }
         if (!isSameCounts(countEnvelopes(envelopesOf(batch.body)), parcel.counts)) throw new Error('not what its header says')
       } else {
-        batch.sealed = expand(parcel.data).toString()
+        batch.sealed = [expand(parcel.data).toString()]
         batch.resource = resourceFromAttributes((parcel.resource ?? {}) as Resource['attributes'])
       }
     } catch {

@@ -5,6 +5,7 @@ import { tokenCache, type Token } from '../http/tokens'
 import { createLiveMetrics } from '../live'
 import { Pipeline } from '../pipeline'
 import type { Ledger } from '../pipeline/batch'
+import { BlockReader } from './blocks'
 import type { FromWorker, Move, ToWorker, WorkerData } from './messages'
 import { claim } from './reclaim'
 
@@ -16,6 +17,7 @@ const { settings, ownership, withToken, port, claims } = workerData as WorkerDat
 const claimWord = new Int32Array(claims)
 const tokens = new Map<number, (message: ToWorker & { is: 'token' }) => void>()
 const expirations = new Map<number, () => void>()
+const blocks = new BlockReader()
 let tokenRequests = 0
 let moves: Move[] = []
 let settled: number[] = []
@@ -38,9 +40,10 @@ parentPort!.on('message', (message: ToWorker) => {
     case 'open':
       if (message.live !== undefined) live?.open(message.id, message.live)
       return pipeline.open(message.id, message.resource, remoteLedger(message.id, message.spooled))
+    case 'block':
+      return blocks.add(message.memory)
     case 'take':
-      pipeline.take(message.id, message.sealed, message.counts, message.sequence)
-      return live?.take(message.id, message.sealed)
+      return take(message)
     case 'settle':
       return settle(message)
     case 'expire':
@@ -56,6 +59,13 @@ parentPort!.on('message', (message: ToWorker) => {
   }
 })
 tell({ is: 'started' })
+
+function take ({ id, sealed, counts, sequence }: ToWorker & { is: 'take' }): void {
+  const text = typeof sealed === 'string' ? sealed : blocks.text(sealed)
+  // First, as it may be sent, and its block written to again, as soon as the pipeline has it.
+  live?.take(id, text)
+  pipeline.take(id, text, counts, sequence)
+}
 
 function settle ({ request, mode, within, id, last, done }: ToWorker & { is: 'settle' }): void {
   let isDone = false

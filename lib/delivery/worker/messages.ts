@@ -4,6 +4,7 @@ import type { LiveInstance } from '../../live-metrics'
 import type { Counts, State } from '../counters'
 import type { Token } from '../http/tokens'
 import type { FileOwnership, Mode, PipelineSettings } from '../pipeline'
+import type { Place } from './blocks'
 
 export interface WorkerData {
   settings: PipelineSettings
@@ -20,7 +21,9 @@ export type ToWorker =
   | { is: 'open', id: number, resource: Record<string, unknown>, spooled: Counts, live: LiveInstance | undefined }
   /** Live Metrics of the instance end. */
   | { is: 'unwatch', id: number }
-  | { is: 'take', id: number, sequence: number, sealed: string, counts: Counts }
+  /** Another block of shared memory: see blocks.ts. */
+  | { is: 'block', memory: SharedArrayBuffer }
+  | { is: 'take', id: number, sequence: number, sealed: string | Place, counts: Counts }
   /** `within` in milliseconds. `done` becomes 1, for a main thread that is blocked meanwhile. */
   | { is: 'settle', request: number, mode: Mode, within: number, id: number | undefined, last: boolean, done: SharedArrayBuffer | undefined }
   /** That request has run out of time. */

@@ -1,6 +1,7 @@
 /** One worker thread as the main thread sees it: what it was given, and what it hasn't acknowledged. */
 import { createRequire } from 'node:module'
 import { join } from 'node:path'
+import { getHeapStatistics } from 'node:v8'
 import { MessageChannel, receiveMessageOnPort, Worker, type MessagePort } from 'node:worker_threads'
 import { Counters } from '../counters'
 import type { FileOwnership, Mode, PipelineSettings } from '../pipeline'
@@ -8,11 +9,14 @@ import { newOwner } from '../spool'
 import { debug, plain, type Client, type Sealed } from './link'
 import type { FromWorker, Move, ToWorker, WorkerData } from './messages'
 import { createClaims, reclaim } from './reclaim'
+import { Unacknowledged } from './unacknowledged'
 
 // A bundle may lack this file, and an ES module lacks `__dirname`. The name is unlikely to clash with an app's file in a bundle.
 export const WORKER_FILE = typeof __dirname === 'string' ? join(__dirname, 'app-insights-worker.js') : undefined
-// In MB. By default V8 grows it under load, adding 40 MB or more to the process; the work takes as long with less.
+// Both in MB. By default V8 grows it under load, adding 40 MB or more to the process; the work takes as long with less.
 const YOUNG_GENERATION = 16
+// A machine with more memory makes V8 collect later: 40 MB more, where 20 are in use.
+const OLD_GENERATION = 1_024
 
 export interface SessionEvents {
   clients: ReadonlyMap<number, Client>
@@ -36,13 +40,12 @@ export class WorkerSession {
   /** The worker's messages arrive on a port because it can be read even while this thread is blocked. */
   readonly #port: MessagePort
   readonly #claims = createClaims()
-  readonly #posted = new Map<number, Sealed>()
+  readonly #posted = new Unacknowledged(memory => this.#post({ is: 'block', memory }))
   readonly #leases = new Map<number, OpenLease>()
   readonly #requests = new Map<number, (isDone: boolean) => void>()
   readonly #opened = new Set<number>()
   /** What it holds of earlier processes' files. */
   readonly #inherited = new Counters()
-  #sequence = 0
   #lastRequest = 0
   #why = ''
   #hasEnded = false
@@ -60,7 +63,17 @@ export class WorkerSession {
     const execArgv = process.versions.pnp === undefined ? [] : ['--require', createRequire(WORKER_FILE!).resolve('pnpapi')]
     try {
       this.#worker = new Worker(WORKER_FILE!, {
-        workerData: data, transferList: [port2], env, execArgv, name: 'fastify-app-insights', stdin: false, trackUnmanagedFds: false, resourceLimits: { maxYoungGenerationSizeMb: YOUNG_GENERATION }
+        workerData: data,
+        transferList: [port2],
+        env,
+        execArgv,
+        name: 'fastify-app-insights',
+        stdin: false,
+        trackUnmanagedFds: false,
+        resourceLimits: {
+          maxYoungGenerationSizeMb: YOUNG_GENERATION,
+          maxOldGenerationSizeMb: Math.min(OLD_GENERATION, getHeapStatistics().heap_size_limit / 1024 ** 2)
+        }
       })
     } catch (error) {
       port1.close()
@@ -76,9 +89,7 @@ export class WorkerSession {
 
   take (batch: Sealed): void {
     this.open(batch.id)
-    const sequence = ++this.#sequence
-    this.#posted.set(sequence, batch)
-    this.#post({ is: 'take', sequence, ...batch })
+    this.#post({ is: 'take', ...this.#posted.add(batch) })
   }
 
   /** @param done called with false if the worker has already ended. @returns the request's number */
@@ -126,13 +137,7 @@ export class WorkerSession {
     if (!reclaim(this.#claims)) return []
     this.poll()
     const claimed = new Set([...this.#leases.values()].flatMap(lease => lease.sequences))
-    const left: Sealed[] = []
-    for (const [sequence, batch] of this.#posted) {
-      if (claimed.has(sequence)) continue
-      left.push(batch)
-      this.#posted.delete(sequence)
-    }
-    return left
+    return this.#posted.takeBack(sequence => !claimed.has(sequence))
   }
 
   /** Ends the thread once it has nothing left to do. */
@@ -194,7 +199,7 @@ export class WorkerSession {
   }
 
   #settled (lease: number): void {
-    for (const sequence of this.#leases.get(lease)?.sequences ?? []) this.#posted.delete(sequence)
+    for (const sequence of this.#leases.get(lease)?.sequences ?? []) this.#posted.acknowledge(sequence)
     this.#leases.delete(lease)
   }
 
@@ -223,9 +228,7 @@ export class WorkerSession {
     this.#hasEnded = true
     this.#undo()
     this.#port.close()
-    const left = [...this.#posted.values()]
-    this.#posted.clear()
-    return left
+    return this.#posted.takeBack()
   }
 
   #exited (why: string): void {
