@@ -4,7 +4,7 @@
  * of the plugin are for tests and benches; package.json leaves them out.
  */
 import { execFileSync } from 'node:child_process'
-import { chmodSync, copyFileSync, rmSync } from 'node:fs'
+import { chmodSync, copyFileSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { fileURLToPath } from 'node:url'
 import { buildSync } from 'esbuild'
@@ -37,11 +37,12 @@ buildSync({
 
 progress('Building the page of the emulator …')
 execFileSync(process.execPath, [tsc, '-p', 'lib/emulator/page/tsconfig.json'], { cwd: root, stdio: 'inherit' })
-buildSync({
+const { metafile } = buildSync({
   absWorkingDir: root,
   entryPoints: [{ in: 'lib/emulator/page/index.tsx', out: 'page' }, { in: 'lib/emulator/page/page.css', out: 'page' }],
   outdir: 'dist/emulator/page',
   bundle: true,
+  metafile: true,
   minify: true,
   format: 'esm',
   target: 'es2022',
@@ -50,5 +51,13 @@ buildSync({
   legalComments: 'none',
   tsconfigRaw: {}
 })
+// Their licenses ask for it.
+writeFileSync(`${root}dist/emulator/page/LICENSES.txt`, packagesOf(metafile).map(name => `${name}\n\n${readFileSync(`${root}node_modules/${name}/LICENSE`, 'utf8')}`).join('\n\n'))
 for (const file of ['index.html', 'icon.svg']) copyFileSync(`${root}lib/emulator/page/${file}`, `${root}dist/emulator/page/${file}`)
 progress('')
+
+/** Whose code is in a bundle beside our own. */
+function packagesOf ({ inputs }) {
+  const names = Object.keys(inputs).map(path => /node_modules\/((?:@[^/]+\/)?[^/]+)/.exec(path)?.[1])
+  return [...new Set(names)].filter(name => name !== undefined)
+}

@@ -93,6 +93,11 @@ t.test('it contains what is needed and nothing else', async t => {
   t.ok(size < 512 * 1024, 'below half a megabyte')
 })
 
+t.test("the page's bundle has other people's code, and with it their licenses", async t => {
+  t.match(readFileSync(join(root, 'dist/emulator/page/LICENSES.txt'), 'utf8'), /^preact\n\n.*MIT License.*Permission is hereby granted/s)
+  t.ok(pack(t.testdir({})).files.some(({ path }) => path === 'dist/emulator/page/LICENSES.txt'))
+})
+
 t.test('the bundles are plain ASCII: V8 keeps any other text with two bytes for each character', async t => {
   for (const file of ['plugin.js', 'app-insights-worker.js']) {
     const code = readFileSync(join(root, 'dist', file), 'latin1')
