@@ -2,7 +2,8 @@
 import t from 'tap'
 import { BlockReader, BlockWriter } from '../../dist/delivery/worker/blocks.js'
 
-const BLOCK = 128 * 1024
+/** In bytes. */
+const LONGEST = 128 * 1024 - 4
 const BLOCKS = 64
 
 interface Pair { writer: BlockWriter, reader: BlockReader, shared: number }
@@ -22,7 +23,7 @@ function pair (): Pair {
 
 t.test('a text comes out as it was, on both sides, also from a block that held a longer one', t => {
   const { writer, reader } = pair()
-  for (const text of ['x'.repeat(BLOCK), '', 'short', 'ü 漢字 😀 \u001e \n', '€'.repeat(BLOCK / 3)]) {
+  for (const text of ['x'.repeat(LONGEST), '', 'short', 'ü 漢字 😀 \u001e \n', '€'.repeat(LONGEST / 3)]) {
     const place = writer.write(text)!
     t.ok(place, `${text.length} characters fit`)
     t.equal(writer.read(place), text)
@@ -35,9 +36,13 @@ t.test('a text comes out as it was, on both sides, also from a block that held a
 })
 
 t.test('what is too large in bytes has no place', t => {
-  const { writer } = pair()
-  t.equal(writer.write('x'.repeat(BLOCK + 1)), undefined)
-  t.equal(writer.write('€'.repeat(BLOCK / 3 + 1)), undefined)
+  const made = pair()
+  const { writer, reader } = made
+  for (const text of ['x'.repeat(LONGEST + 1), '€'.repeat(LONGEST / 3 + 1), `${'€'.repeat(LONGEST / 3)}xx`, '😀'.repeat(LONGEST / 4 + 1), '€'.repeat(LONGEST)]) {
+    t.equal(writer.write(text), undefined, `${Buffer.byteLength(text)} bytes`)
+  }
+  t.equal(reader.text(writer.write('short')!).toString(), 'short')
+  t.equal(made.shared, 1)
   t.end()
 })
 

@@ -3,6 +3,8 @@ import type { SealedText } from '../pipeline/batch'
 
 // In bytes. Most batches take half of it.
 const BLOCK = 128 * 1024
+// A text that doesn't fit is cut between two characters, of which none takes more than four bytes.
+const LONGEST = BLOCK - 4
 // Full load has fewer batches on their way. Memory that isn't written to isn't used.
 const BLOCKS = 64
 
@@ -22,10 +24,14 @@ export class BlockWriter {
 
   /** @returns undefined if the text is too large, or all blocks are taken: then a string has to do */
   write (text: string): Place | undefined {
-    if (text.length > BLOCK || Buffer.byteLength(text) > BLOCK) return undefined
+    if (text.length > LONGEST) return undefined
     // The one that was freed last: a service with little to send uses few of them.
     const block = this.#free.pop() ?? this.#add()
-    return block === undefined ? undefined : { block, bytes: this.#blocks[block].write(text) }
+    if (block === undefined) return undefined
+    const place = { block, bytes: this.#blocks[block].write(text) }
+    if (place.bytes <= LONGEST) return place
+    this.free(place)
+    return undefined
   }
 
   read (place: Place): string {
