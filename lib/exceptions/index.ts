@@ -95,8 +95,9 @@ export function createExceptions (sink: RecordSink, clientErrors: boolean, seria
       const isOfClient = statusCode !== undefined && statusCode >= 400 && statusCode < 500
       if (clientErrors || !isOfClient) {
         for (const error of errors) {
-          // A cause of an error reported earlier in this loop is already gone from the set.
-          if (operation.errors?.has(error) === true) report({ error, context: operation.context, severity: Severity.ERROR })
+          // A cause of an error reported earlier in this loop is already gone from the set. Sending the answer to an error may
+          // fail just as the first answer did, at a header that Node.js refuses for example.
+          if (operation.errors?.has(error) === true && !reported.hasTwin(error, operation)) report({ error, context: operation.context, severity: Severity.ERROR })
         }
       }
       operation.errors = undefined

@@ -24,6 +24,13 @@ export function isOfErrorHandler ({ message, object, logger }: Line, error: unkn
   return message === undefined || (typeof text === 'string' && message.includes(text))
 }
 
+const BROKEN_PAYLOAD = 'response terminated with an error with headers already sent'
+
+/** Whether Fastify wrote the line, at `warn`, because the payload failed midway. An aborted one has usually lost its reader. */
+export function isOfBrokenPayload ({ message }: Line, error: unknown): boolean {
+  return message?.includes(BROKEN_PAYLOAD) === true && readProperty(error, 'name') !== 'AbortError'
+}
+
 /** The error object of a line, only to identify it. Its text is always taken from the line. */
 export function liveError ({ object }: Line, { errorKey }: LineFormat, severity: SeverityNumber, expected: ReadonlySet<unknown> | undefined): { key: string, error: unknown } | undefined {
   if (!isObject(object)) return undefined

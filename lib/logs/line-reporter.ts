@@ -8,7 +8,7 @@ import { isObject, readProperty } from '../rows/hostile'
 import { context } from '../tracing/context'
 import { type Operation, kOperation, operationOf } from '../tracing/operation'
 import { type Content, type LineFormat, bodyOf, fieldsToAttributes, parseLine } from '../rows/line'
-import { isOfErrorHandler, isReportable, liveError } from './line-error'
+import { isOfBrokenPayload, isOfErrorHandler, isReportable, liveError } from './line-error'
 import { timeOf, valueOf } from './line-time'
 import type { Line } from './pino'
 import { levelsOf } from './pino/internals'
@@ -107,7 +107,7 @@ export class LineReporter {
     const ofFastify = isOfErrorHandler(line, error)
     const pending = exceptions?.pendingOf(operation)
     // Fastify logs a 4xx error at `info`. If those errors are reported, this line reports them.
-    const isException = severity >= Severity.ERROR || (ofFastify && exceptions?.clientErrors === true && pending?.has(error) === true)
+    const isException = severity >= Severity.ERROR || isOfBrokenPayload(line, error) || (ofFastify && exceptions?.clientErrors === true && pending?.has(error) === true)
     if (exceptions !== undefined && isException && isReportable(error, pending)) {
       const isReported = exceptions.report({
         error,
