@@ -38,6 +38,7 @@ export function closeOperation (operation: RequestOperation): void {
     tracing.warn(`The row of a request is incomplete: ${messageOf(error)}`)
     operation.decide(isForAzure(span) && !operation.ignored)
   }
+  operation.holdsSpan = false
   endSpan(span)
   operation.release()
 }

@@ -12,7 +12,7 @@ import { RequestOperation, type Response, type SpanOrigin, type WithOperation, s
 import { callerContext, otherTracer, startRequestSpan } from './span'
 import { watchStatusLine } from './status-line'
 import type { RequestTracing } from './tracing'
-import { RowDecision, SILENT_REQUEST, bindSpan, kOperation, operationOf } from '../tracing/operation'
+import { RowDecision, SILENT_REQUEST, bindOwnSpan, kOperation, operationOf } from '../tracing/operation'
 import { baggageOf } from '../tracing/propagation'
 import { RateSampler, fixedRate, kBuffer, kRouteSampler } from '../tracing/sampler'
 import type { RouteConfig } from '../options'
@@ -83,12 +83,12 @@ function takeBaggage (operation: RequestOperation): void {
 
 /** The response's close event ends the operation. An upgraded connection is answered on its socket instead. */
 function awaitEnd (operation: RequestOperation, request: FastifyRequest): void {
-  const { tracing: { telemetry }, reply, decision, span } = operation
+  const { tracing: { telemetry }, reply, decision } = operation
   const isDropped = decision === RowDecision.Drop
   if (isDropped) telemetry.sampledOut++
   else telemetry.open.add(operation)
   if (!isDropped) {
-    bindSpan(span, operation)
+    bindOwnSpan(operation)
     takeBaggage(operation)
   }
   if (reply === undefined) return
