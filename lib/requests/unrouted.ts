@@ -62,6 +62,14 @@ export function traceUnrouted (tracing: RequestTracing): () => void {
   }
 }
 
+/**
+ * Whether the plugin is registered on the app itself. In a child context, it gets the requests of that context only, and
+ * those of others aren't unmatched. Fastify's children inherit from their parent.
+ */
+function coversApp (fastify: FastifyInstance): boolean {
+  return !('addHook' in (Object.getPrototypeOf(fastify) as object))
+}
+
 function connectionOf ({ config }: RequestTracing, raw: RawRequest): Connection {
   return rawConnection(raw, config.requests.clientAddress)
 }
@@ -74,6 +82,10 @@ function awaitHooks (tracing: RequestTracing, raw: IncomingMessage, connection: 
 
 function reportAnswered (tracing: RequestTracing, raw: IncomingMessage, connection: Connection, response: Response): void {
   if (response[kOperation] !== undefined) return
+  if (!coversApp(tracing.fastify)) {
+    tracing.warn('fastify-app-insights is registered in a child context, so requests of other contexts have no rows. Register it on the app itself, or wrap your own plugin around it in fastify-plugin.')
+    return
+  }
   response[kOperation] = null
   report(tracing, { raw, where: context.active(), connection, status: statusOf(response), duration: sinceArrival(raw) })
 }
