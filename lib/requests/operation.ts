@@ -49,6 +49,8 @@ export class RequestOperation extends Operation {
   finished = false
   /** Whether the app itself, and not its client, broke off the HTTP/2 stream. */
   brokenOff = false
+  /** Whether the operation has ended because the client left. Its work may go on. */
+  wasAbandoned = false
 
   constructor (tracing: RequestTracing, request: FastifyRequest, reply: FastifyReply | undefined, name: string, route: string, { span, parent, decision }: SpanOrigin, connection: Connection, ignored: boolean) {
     super(tracing.telemetry, name, span, parent, decision, ignored)
@@ -75,6 +77,10 @@ export class RequestOperation extends Operation {
     if (!this.isRenamed || this.request === undefined) return this.route
     const method = `${knownMethod(this.request.raw.method)} `
     return this.name.startsWith(method) ? this.name.slice(method.length) : this.name
+  }
+
+  override get isAbandoned (): boolean {
+    return this.request === undefined ? this.wasAbandoned : this.outcome.status === CLIENT_CLOSED_REQUEST
   }
 
   get outcome (): Outcome {

@@ -108,6 +108,11 @@ export class Operation {
     return this.name !== this.#firstName
   }
 
+  /** Whether the one it works for has gone: a request's client. */
+  get isAbandoned (): boolean {
+    return false
+  }
+
   /** Nothing of this operation is ever sent, so nothing needs to be collected. */
   get silent (): boolean {
     return this.decision === RowDecision.Drop

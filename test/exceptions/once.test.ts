@@ -1,4 +1,6 @@
 /** One exception row per Error object, whatever path it takes; and its log message is never lost. */
+import type { IncomingMessage } from 'node:http'
+import { type AddressInfo, connect } from 'node:net'
 import { Readable } from 'node:stream'
 import { setTimeout as pause } from 'node:timers/promises'
 import type { FastifyInstance, FastifyServerOptions } from 'fastify'
@@ -28,6 +30,18 @@ const overNetwork = async (app: FastifyInstance): Promise<void> => {
   const url = await app.listen({ port: 0, host: '127.0.0.1' })
   const response = await fetch(url, { headers: { connection: 'close' } })
   await response.text().catch(() => {})
+}
+/** A request whose client leaves before it is answered. */
+const leave = async (app: FastifyInstance): Promise<void> => {
+  await app.listen({ port: 0, host: '127.0.0.1' })
+  const gone = new Promise<void>(resolve => {
+    app.server.on('request', (request: IncomingMessage) => {
+      request.socket.once('close', () => setImmediate(resolve))
+      setImmediate(() => socket.destroy())
+    })
+  })
+  const socket = connect((app.server.address() as AddressInfo).port, '127.0.0.1', () => { socket.write('GET / HTTP/1.1\r\nhost: shop.test\r\n\r\n') })
+  await gone
 }
 const boom = (app: FastifyInstance): void => { app.get('/', async () => { throw new OrderError('it broke') }) }
 
@@ -141,6 +155,44 @@ const cases: Case[] = [
     act: overNetwork,
     exceptions: [],
     traces: [/^Server listening/, /^response terminated/]
+  },
+  {
+    name: 'work that is aborted because the client left',
+    routes: app => {
+      app.get('/', async request => {
+        const left = new AbortController()
+        request.raw.socket.once('close', () => left.abort())
+        await pause(1_000, undefined, { signal: left.signal })
+      })
+    },
+    act: leave,
+    exceptions: [],
+    traces: [/^Server listening/, 'The operation was aborted'],
+    check: (t, { requests }) => t.match(requests, [{ resultCode: '499' }])
+  },
+  {
+    name: 'work that is aborted because the client left, and a custom handler says nothing',
+    routes: app => {
+      app.setErrorHandler((_error, _request, reply) => reply.code(500).send({}))
+      app.get('/', async request => { await new Promise((_resolve, reject) => request.raw.socket.once('close', () => reject(new DOMException('left', 'AbortError')))) })
+    },
+    act: leave,
+    exceptions: [],
+    traces: [/^Server listening/]
+  },
+  {
+    name: 'another error after the client left',
+    routes: app => {
+      app.get('/', async request => { await new Promise(resolve => request.raw.socket.once('close', resolve)); throw new OrderError('it broke') })
+    },
+    act: leave,
+    exceptions: [broken],
+    traces: [/^Server listening/]
+  },
+  {
+    name: 'work that is aborted although the client waits',
+    routes: app => { app.get('/', async () => { throw new DOMException('timed out', 'AbortError') }) },
+    exceptions: [{ exceptionType: 'AbortError' }]
   },
   {
     name: 'one Error object that two requests throw',
