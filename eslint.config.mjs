@@ -17,7 +17,7 @@ const FLOW = {
   requests: ['exceptions', 'logs', 'metrics', 'options', 'rows', 'tracing'],
   dependencies: ['globals', 'metrics', 'options', 'requests', 'rows', 'tracing'],
   globals: ['logs', 'metrics', 'options', 'rows', 'tracing'],
-  command: ['emulator', 'options', 'rows'],
+  command: ['delivery', 'emulator', 'options', 'rows'],
   // Azure's side, written apart on purpose: a mistake of ours must not hide itself.
   emulator: []
 }

@@ -1,8 +1,9 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
+import { createServer as createHttpServer } from 'node:http'
 import { createServer as createHttpsServer } from 'node:https'
-import { type AddressInfo, createServer as createTcpServer } from 'node:net'
+import { type AddressInfo, connect, createServer as createTcpServer } from 'node:net'
 import { join } from 'node:path'
 import { type Answer, startEmulator } from 'fastify-app-insights/emulator'
 import t from 'tap'
@@ -66,6 +67,32 @@ t.test('check tells TLS error and an unreachable endpoint apart', async t => {
   const { port } = closed.address() as AddressInfo
   closed.close()
   t.match(await check([at(`http://127.0.0.1:${port}`)]), { code: 1, out: /unreachable: no connection \(ECONNREFUSED\)/ })
+})
+
+t.test('check goes through the proxy in HTTPS_PROXY, as the plugin does', async t => {
+  const fixture = (name: string): Buffer => readFileSync(join(__dirname, 'fixtures', name))
+  const azure = createHttpsServer({ cert: fixture('tls-cert.pem'), key: fixture('tls-key.pem') }, (request, response) => {
+    request.resume().on('end', () => response.end(JSON.stringify({ itemsReceived: 6, itemsAccepted: 6, errors: [] })))
+  }).listen(0, '127.0.0.1')
+  const targets: Array<string | undefined> = []
+  let refuses = false
+  const proxy = createHttpServer().on('connect', (request, socket) => {
+    targets.push(request.url)
+    if (refuses) return socket.end('HTTP/1.1 407 Proxy Authentication Required\r\ncontent-length: 0\r\n\r\n')
+    const tunnel = connect((azure.address() as AddressInfo).port, '127.0.0.1', () => { socket.write('HTTP/1.1 200 OK\r\n\r\n'); tunnel.pipe(socket).pipe(tunnel) })
+    for (const end of [tunnel, socket]) end.on('error', () => {})
+  }).listen(0, '127.0.0.1')
+  for (const server of [azure, proxy]) {
+    if (!server.listening) await once(server, 'listening')
+    t.teardown(() => { server.close() })
+  }
+  const env = { HTTPS_PROXY: `http://127.0.0.1:${(proxy.address() as AddressInfo).port}`, NODE_TLS_REJECT_UNAUTHORIZED: '0' }
+  const endpoint = at('https://ingest.example.test')
+  t.match(await check([endpoint], env), { code: 0, out: /OK: all 6 rows/ })
+  t.same(targets, ['ingest.example.test:443'])
+  refuses = true
+  t.match(await check([endpoint], env), { code: 1, out: /proxy requires authentication/ })
+  t.match(await check([endpoint], { HTTPS_PROXY: 'socks5://secret.test' }), { code: 1, out: /Failed: the proxy in HTTPS_PROXY[^]*not supported/ })
 })
 
 t.test('check reads the string from the environment, and says what is wrong with it', async t => {

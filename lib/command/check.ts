@@ -1,8 +1,9 @@
 /** `fastify-app-insights check`: sends one row of each kind and reports the endpoint's answer, and what to do. */
 import { randomBytes } from 'node:crypto'
-import { type IncomingHttpHeaders, request as requestHttp } from 'node:http'
+import { type Agent, type IncomingHttpHeaders, request as requestHttp } from 'node:http'
 import { request as requestHttps } from 'node:https'
 import { hostname } from 'node:os'
+import { type FindProxy, proxyFrom, proxyVariable } from '../delivery/http/proxy'
 import { type Connection, parseConnectionString } from '../options/connection-string'
 import { readArguments, wrongUsage } from './arguments'
 import { EmulatorClient } from './client'
@@ -12,6 +13,7 @@ const USAGE = `Usage: fastify-app-insights check [connectionString]
 
   Sends one row of each kind to Application Insights and shows its response.
   Without an argument, it uses the environment variable APPLICATIONINSIGHTS_CONNECTION_STRING.
+  HTTPS_PROXY and NO_PROXY apply, as in your app. It sends no credential.
   Exits with 0 if all rows were accepted, 1 if not, 2 if there is nothing to check.
 
   --cost               show what the running emulator's rows would cost instead: see check --cost --help
@@ -106,9 +108,11 @@ function rows ({ instrumentationKey }: Connection, operation: string): Array<{ k
 }
 
 async function ask (connection: Connection, body: string, timeout: number): Promise<Answer> {
+  // As the plugin does.
+  const findProxy: FindProxy = connection.loopback ? async () => undefined : proxyFrom(process.env, AbortSignal.timeout(timeout))
   let url = new URL(`${connection.endpoint}/v2.1/track`)
   for (let redirects = 0; ; redirects++) {
-    const answer = await post(url, body, timeout)
+    const answer = await post(url, body, timeout, await findProxy(url))
     const { location } = answer.headers
     if ((answer.status !== 307 && answer.status !== 308) || location === undefined || redirects === MAX_REDIRECTS) return answer
     const next = new URL(location, url)
@@ -118,12 +122,12 @@ async function ask (connection: Connection, body: string, timeout: number): Prom
   }
 }
 
-async function post (url: URL, body: string, timeout: number): Promise<Answer> {
+async function post (url: URL, body: string, timeout: number, proxy: Agent | undefined): Promise<Answer> {
   return await new Promise((resolve, reject) => {
     const request = (url.protocol === 'https:' ? requestHttps : requestHttp)(url, {
       method: 'POST',
       headers: { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body) },
-      agent: false,
+      agent: proxy ?? false,
       signal: AbortSignal.timeout(timeout)
     }, response => {
       let text = ''
@@ -162,8 +166,11 @@ function ofAnswer ({ status, headers, body, host }: Answer, kinds: string[], ope
   if (/instrumentation ?key|ikey/i.test(body) && (status === 400 || status === 206 || status === 404)) {
     return { fine: false, says: `the endpoint does not know the key (HTTP ${status})`, advice: [...problems.slice(0, 1), 'Copy the connection string again from the Overview page of the Application Insights resource: key and endpoint belong together, and the key of a deleted resource no longer works.'] }
   }
+  if (status === 407) {
+    return { fine: false, says: 'the proxy requires authentication (HTTP 407)', advice: ['Put user and password into the proxy\'s URL: HTTPS_PROXY=http://user:password@proxy.example:8080.'] }
+  }
   if (status === 401 || status === 403) {
-    return { fine: false, says: `the endpoint requires authentication (HTTP ${status})`, advice: [...problems.slice(0, 1), 'Local authentication is disabled for this resource: pass the option credential, such as DefaultAzureCredential, with an identity that has the role Monitoring Metrics Publisher.', 'Or the network isolation of the resource blocks this machine: see Network Isolation in the portal.'] }
+    return { fine: false, says: `the endpoint requires authentication (HTTP ${status})`, advice: [...problems.slice(0, 1), 'Local authentication is disabled for this resource: pass the option credential, such as DefaultAzureCredential, with an identity that has the role Monitoring Metrics Publisher.', 'If your app already does, it may be fine: this command sends no credential.', 'Or the network isolation of the resource blocks this machine: see Network Isolation in the portal.'] }
   }
   if (status === 404 || status === 405 || (status >= 200 && status < 300 && receipt === undefined) || (status >= 300 && status < 400)) {
     return { fine: false, says: `${host} is not an ingestion endpoint (HTTP ${status})`, advice: ['The IngestionEndpoint in the connection string is wrong, or a proxy answers instead.', 'Copy the connection string again from the Overview page of the Application Insights resource.'] }
@@ -177,9 +184,9 @@ function ofAnswer ({ status, headers, body, host }: Answer, kinds: string[], ope
 const TLS = /^(?:ERR_TLS|ERR_SSL|CERT_|DEPTH_ZERO|SELF_SIGNED|UNABLE_TO|HOSTNAME_MISMATCH|EPROTO|CRL_|INVALID_CA|PATH_LENGTH)/
 const DNS: Readonly<Record<string, string>> = { ENOTFOUND: 'does not exist', EAI_AGAIN: 'cannot be resolved at the moment' }
 
-function ofError (error: unknown, { endpoint }: Connection, timeout: number): Verdict {
+function ofError (error: unknown, { endpoint, loopback }: Connection, timeout: number): Verdict {
   const { host } = new URL(endpoint)
-  const { code, name, errors } = error as { code?: string, name?: string, errors?: Array<{ code?: string }> }
+  const { code, name, message, errors } = error as { code?: string, name?: string, message?: string, errors?: Array<{ code?: string }> }
   const reason = code ?? errors?.[0]?.code ?? name ?? 'error'
   if (TLS.test(reason)) {
     return {
@@ -191,6 +198,7 @@ function ofError (error: unknown, { endpoint }: Connection, timeout: number): Ve
       ]
     }
   }
+  if (/^the proxy in /.test(message ?? '')) return { fine: false, says: message!, advice: [] }
   const what = name === 'TimeoutError' || reason === 'ABORT_ERR'
     ? `did not answer within ${timeout / 1_000} s`
     : DNS[reason] !== undefined ? `the host name ${DNS[reason]} (${reason})` : `no connection (${reason})`
@@ -198,6 +206,7 @@ function ofError (error: unknown, { endpoint }: Connection, timeout: number): Ve
     fine: false,
     says: `${host} is unreachable: ${what}`,
     advice: [
+      ...(loopback || proxyVariable(process.env) === undefined ? [] : ['HTTPS_PROXY, ALL_PROXY or HTTP_PROXY names a proxy: can it be reached? NO_PROXY lists hosts that need none.']),
       `Is outgoing traffic to ${host} allowed? Check firewall, network policy, private link and DNS.`,
       'Is the IngestionEndpoint in the connection string correct? Copy it again from the Overview page.'
     ]

@@ -3,6 +3,7 @@ import type { Attributes, Context, Span, TimeInput } from '@opentelemetry/api'
 import type { LogRecord, SeverityNumber } from '@opentelemetry/api-logs'
 import type { SerializedError } from '../logs/pino/serialized-error'
 import { Severity } from '../rows/severity'
+import { isAbort } from '../rows/abort'
 import { isError } from '../rows/hostile'
 import { LIMITS, cut, fieldValue, propertyName, propertyValue } from '../rows/properties'
 import type { Redactor } from '../rows/redaction'
@@ -95,8 +96,11 @@ export function createExceptions (sink: RecordSink, clientErrors: boolean, seria
       const isOfClient = statusCode !== undefined && statusCode >= 400 && statusCode < 500
       if (clientErrors || !isOfClient) {
         for (const error of errors) {
-          // A cause of an error reported earlier in this loop is already gone from the set.
-          if (operation.errors?.has(error) === true) report({ error, context: operation.context, severity: Severity.ERROR })
+          // The work was aborted because the client left.
+          if (!clientErrors && isAbort(error) && operation.isAbandoned) continue
+          // A cause of an error reported earlier in this loop is already gone from the set. Sending the answer to an error may
+          // fail just as the first answer did, at a header that Node.js refuses for example.
+          if (operation.errors?.has(error) === true && !reported.hasTwin(error, operation)) report({ error, context: operation.context, severity: Severity.ERROR })
         }
       }
       operation.errors = undefined

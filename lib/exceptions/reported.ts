@@ -12,6 +12,8 @@ export interface ReportedErrors {
   add: (error: unknown, operation: Operation | undefined) => void
   /** Whether the error needs no row in this operation. If it was reported outside operations, the first operation that throws it claims that row. */
   claim: (error: unknown, operation: Operation) => boolean
+  /** Whether the operation has reported another error of the same kind that was thrown at the same place. */
+  hasTwin: (error: unknown, operation: Operation) => boolean
   /** Whether an error with this message, or with such a cause, was reported in the operation. */
   hasMessage: (message: string, operation: Operation) => boolean
 }
@@ -22,6 +24,7 @@ export function createReportedErrors (): ReportedErrors {
   // A thrown string has no identity, so equal strings in one operation count as the same error.
   const values = new WeakMap<Operation, Set<unknown>>()
   const messages = new WeakMap<Operation, Set<string>>()
+  const origins = new WeakMap<Operation, Set<string>>()
 
   function has (error: unknown, operation: Operation | undefined): boolean {
     if (operation?.errors?.has(error) === true) return false
@@ -35,6 +38,7 @@ export function createReportedErrors (): ReportedErrors {
       if (operation !== undefined) setOf(values, operation).add(error)
       return
     }
+    if (operation !== undefined) addOrigin(error, operation)
     // The row's stack includes its causes, so they don't need their own rows.
     for (const part of partsOf(error)) {
       operation?.errors?.delete(part)
@@ -46,6 +50,12 @@ export function createReportedErrors (): ReportedErrors {
     }
   }
 
+  function addOrigin (error: unknown, operation: Operation): void {
+    const origin = originOf(error)
+    const known = setOf(origins, operation)
+    if (origin !== undefined && known.size < MAX_MESSAGES) known.add(origin)
+  }
+
   function claim (error: unknown, operation: Operation): boolean {
     if (!isReference(error)) return has(error, operation)
     const where = errors.get(error)
@@ -53,7 +63,17 @@ export function createReportedErrors (): ReportedErrors {
     return where === OUTSIDE || where === idOf(operation)
   }
 
-  return { has, add, claim, hasMessage: (message, operation) => messages.get(operation)?.has(message) === true }
+  function hasTwin (error: unknown, operation: Operation): boolean {
+    const origin = originOf(error)
+    return origin !== undefined && origins.get(operation)?.has(origin) === true
+  }
+
+  return { has, add, claim, hasTwin, hasMessage: (message, operation) => messages.get(operation)?.has(message) === true }
+}
+
+/** Type, message and the place where it was thrown; undefined if the stack doesn't say. */
+function originOf (error: unknown): string | undefined {
+  return /^[^]*?\n {4}at .*/.exec(readText(error, 'stack') ?? '')?.[0]
 }
 
 function setOf<T> (sets: WeakMap<Operation, Set<T>>, operation: Operation): Set<T> {

@@ -1,6 +1,7 @@
 /** A line → its error, if it has one, and whether Fastify itself wrote the line. */
 import { types } from 'node:util'
 import type { SeverityNumber } from '@opentelemetry/api-logs'
+import { isAbort } from '../rows/abort'
 import { isObject, readProperty } from '../rows/hostile'
 import type { LineFormat } from '../rows/line'
 import type { Line } from './pino'
@@ -22,6 +23,13 @@ export function isOfErrorHandler ({ message, object, logger }: Line, error: unkn
   if (readProperty(readProperty(object, 'res'), 'log') !== logger) return false
   const text = readProperty(error, 'message')
   return message === undefined || (typeof text === 'string' && message.includes(text))
+}
+
+const BROKEN_PAYLOAD = 'response terminated with an error with headers already sent'
+
+/** Whether Fastify wrote the line, at `warn`, because the payload failed midway. An aborted one has usually lost its reader. */
+export function isOfBrokenPayload ({ message }: Line, error: unknown): boolean {
+  return message?.includes(BROKEN_PAYLOAD) === true && !isAbort(error)
 }
 
 /** The error object of a line, only to identify it. Its text is always taken from the line. */

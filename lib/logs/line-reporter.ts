@@ -4,11 +4,12 @@ import type { LogRecord, SeverityNumber } from '@opentelemetry/api-logs'
 import { isTracingSuppressed } from '@opentelemetry/core'
 import { LINE_SEPARATOR } from '../delivery'
 import type { LogsConfig } from '../options'
+import { isAbort } from '../rows/abort'
 import { isObject, readProperty } from '../rows/hostile'
 import { context } from '../tracing/context'
 import { type Operation, kOperation, operationOf } from '../tracing/operation'
 import { type Content, type LineFormat, bodyOf, fieldsToAttributes, parseLine } from '../rows/line'
-import { isOfErrorHandler, isReportable, liveError } from './line-error'
+import { isOfBrokenPayload, isOfErrorHandler, isReportable, liveError } from './line-error'
 import { timeOf, valueOf } from './line-time'
 import type { Line } from './pino'
 import { levelsOf } from './pino/internals'
@@ -106,9 +107,11 @@ export class LineReporter {
     if (!this.#isKept(line, content)) return
     const ofFastify = isOfErrorHandler(line, error)
     const pending = exceptions?.pendingOf(operation)
+    // If the client left, what Fastify then says about the aborted work is as little an error as a 4xx.
+    const isOfClient = ofFastify && exceptions?.clientErrors === false && isAbort(error) && operation?.isAbandoned === true
     // Fastify logs a 4xx error at `info`. If those errors are reported, this line reports them.
-    const isException = severity >= Severity.ERROR || (ofFastify && exceptions?.clientErrors === true && pending?.has(error) === true)
-    if (exceptions !== undefined && isException && isReportable(error, pending)) {
+    const isException = severity >= Severity.ERROR || isOfBrokenPayload(line, error) || (ofFastify && exceptions?.clientErrors === true && pending?.has(error) === true)
+    if (exceptions !== undefined && isException && !isOfClient && isReportable(error, pending)) {
       const isReported = exceptions.report({
         error,
         key,

@@ -3,7 +3,7 @@ import type { FastifyRequest } from 'fastify'
 import { isSynthetic, requestAttributes } from './attributes'
 import { knownMethod } from '../rows/methods'
 import { RequestOperation, type Response } from './operation'
-import { type Outcome, isSuccess, statusOf } from './outcome'
+import { type Outcome, CLIENT_CLOSED_REQUEST, isSuccess, statusOf } from './outcome'
 import type { RawRequest } from './refused'
 import { endSpan, markCounted, setStatus, writableAttributes } from './span'
 import { statusWritten } from './status-line'
@@ -38,6 +38,7 @@ export function closeOperation (operation: RequestOperation): void {
     tracing.warn(`The row of a request is incomplete: ${messageOf(error)}`)
     operation.decide(isForAzure(span) && !operation.ignored)
   }
+  operation.holdsSpan = false
   endSpan(span)
   operation.release()
 }
@@ -45,6 +46,7 @@ export function closeOperation (operation: RequestOperation): void {
 function complete (operation: RequestOperation, request: FastifyRequest): void {
   const { tracing, span, elapsed, outcome } = operation
   const { config, exceptions, telemetry } = tracing
+  operation.wasAbandoned = outcome.status === CLIENT_CLOSED_REQUEST
   exceptions?.reportPending(operation, statusOfReply(operation))
   const success = isSuccess(tracing, outcome, request)
 

@@ -1,4 +1,5 @@
 /** Request → operation: silent if it is ignored, otherwise with a SERVER span. */
+import type { EventEmitter } from 'node:events'
 import { type Context } from '@opentelemetry/api'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { context } from '../tracing/context'
@@ -11,7 +12,7 @@ import { RequestOperation, type Response, type SpanOrigin, type WithOperation, s
 import { callerContext, otherTracer, startRequestSpan } from './span'
 import { watchStatusLine } from './status-line'
 import type { RequestTracing } from './tracing'
-import { RowDecision, SILENT_REQUEST, bindSpan, kOperation } from '../tracing/operation'
+import { RowDecision, SILENT_REQUEST, bindOwnSpan, kOperation, operationOf } from '../tracing/operation'
 import { baggageOf } from '../tracing/propagation'
 import { RateSampler, fixedRate, kBuffer, kRouteSampler } from '../tracing/sampler'
 import type { RouteConfig } from '../options'
@@ -82,18 +83,26 @@ function takeBaggage (operation: RequestOperation): void {
 
 /** The response's close event ends the operation. An upgraded connection is answered on its socket instead. */
 function awaitEnd (operation: RequestOperation, request: FastifyRequest): void {
-  const { tracing: { telemetry }, reply, decision, span } = operation
+  const { tracing: { telemetry }, reply, decision } = operation
   const isDropped = decision === RowDecision.Drop
   if (isDropped) telemetry.sampledOut++
   else telemetry.open.add(operation)
   if (!isDropped) {
-    bindSpan(span, operation)
+    bindOwnSpan(operation)
     takeBaggage(operation)
   }
   if (reply === undefined) return
   if (!isDropped) reply.raw.on('close', closeResponse)
   else if (awaitsEnd(operation)) reply.raw.on('close', countResponse)
   if (isUpgrade(request)) awaitHandshake(operation)
+  watchStream(operation, reply)
+}
+
+/** HTTP/2 doesn't tell who broke off a stream. If it was the app, or Fastify because the payload failed, the event comes in the request's context. */
+function watchStream (operation: RequestOperation, { raw }: FastifyReply): void {
+  (raw as { stream?: EventEmitter }).stream?.once('aborted', () => {
+    operation.brokenOff = operationOf(context.active()) === operation
+  })
 }
 
 /** Nothing is said about the end of a request that has no row and is not counted. */

@@ -47,6 +47,10 @@ export class RequestOperation extends Operation {
   readonly connection: Connection
   /** Whether onResponse ran after the response had ended. */
   finished = false
+  /** Whether the app itself, and not its client, broke off the HTTP/2 stream. */
+  brokenOff = false
+  /** Whether the operation has ended because the client left. Its work may go on. */
+  wasAbandoned = false
 
   constructor (tracing: RequestTracing, request: FastifyRequest, reply: FastifyReply | undefined, name: string, route: string, { span, parent, decision }: SpanOrigin, connection: Connection, ignored: boolean) {
     super(tracing.telemetry, name, span, parent, decision, ignored)
@@ -75,10 +79,21 @@ export class RequestOperation extends Operation {
     return this.name.startsWith(method) ? this.name.slice(method.length) : this.name
   }
 
+  override get isAbandoned (): boolean {
+    return this.request === undefined ? this.wasAbandoned : this.outcome.status === CLIENT_CLOSED_REQUEST
+  }
+
   get outcome (): Outcome {
     if (this.reply === undefined) return { finished: false, status: CLIENT_CLOSED_REQUEST }
-    return outcomeOf(this.reply.raw, this.connection.socket, this.finished)
+    // The app has taken the connection from the response, and what it sends there isn't known.
+    if (isDetached(this.reply)) return { finished: true, status: undefined }
+    return outcomeOf(this.reply.raw, this.connection.socket, this.finished, this.brokenOff)
   }
+}
+
+/** A response that waits its turn (pipelining) has no socket either, but then the app hasn't hijacked it. */
+function isDetached ({ raw, sent }: FastifyReply): boolean {
+  return raw.socket === null && sent && !raw.headersSent && !raw.writableEnded
 }
 
 export function operationOfRequest (request: FastifyRequest): Operation | undefined {

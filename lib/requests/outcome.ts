@@ -9,7 +9,7 @@ export const CLIENT_CLOSED_REQUEST = 499
 const SWITCHING_PROTOCOLS = 101
 
 export interface Outcome {
-  /** The whole response was handed to the operating system. Upgrades and event streams never end, so they count as finished. */
+  /** The whole response was handed to the operating system. Upgrades, event streams and detached sockets never end, so they count as finished. */
   readonly finished: boolean
   /** Undefined if no status was sent. */
   readonly status: number | undefined
@@ -18,18 +18,19 @@ export interface Outcome {
 /**
  * @param socket the one that the request arrived on
  * @param seen whether onResponse ran after the response had ended
+ * @param brokenOff whether the app itself broke off the HTTP/2 stream
  */
-export function outcomeOf (response: ServerResponse, socket: Socket | undefined, seen: boolean): Outcome {
+export function outcomeOf (response: ServerResponse, socket: Socket | undefined, seen: boolean, brokenOff = false): Outcome {
   const instead = statusWritten(response)
   if (instead !== undefined) return { finished: false, status: instead }
   if (isFinished(response, seen)) return { finished: true, status: statusOf(response) }
   const written = response.headersSent ? undefined : statusWritten(socket) ?? parserStatus(socket)
   if (written !== undefined) return { finished: written === SWITCHING_PROTOCOLS, status: written }
-  if (!clientWentAway(response, socket)) return { finished: false, status: response.headersSent ? statusOf(response) : undefined }
-  // An endless stream always ends with the client leaving.
-  return response.headersSent && isEndless(response)
-    ? { finished: true, status: statusOf(response) }
-    : { finished: false, status: CLIENT_CLOSED_REQUEST }
+  const sent = response.headersSent ? statusOf(response) : undefined
+  const left = !brokenOff && clientWentAway(response, socket)
+  // An event stream has no end: its reader leaves, or the app closes the HTTP/2 stream without an error.
+  if (sent !== undefined && (left || (brokenOff && http2Stream(response)?.rstCode === 0)) && isEndless(response)) return { finished: true, status: sent }
+  return { finished: false, status: left ? CLIENT_CLOSED_REQUEST : sent }
 }
 
 type Http2Stream = { aborted: boolean, rstCode: number, writableEnded: boolean, sentHeaders?: Record<string, unknown> } | undefined
@@ -81,7 +82,7 @@ function isEndless (response: ServerResponse): boolean {
 }
 
 export function isSuccess ({ config }: RequestTracing, { status, finished }: Outcome, request: FastifyRequest): boolean {
-  const otherwise = status !== undefined && status < 400 && finished
+  const otherwise = finished && (status === undefined || status < 400)
   if (config.requests.success === undefined || status === undefined) return otherwise
   return config.requests.success(status, request) ?? otherwise
 }

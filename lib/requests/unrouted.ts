@@ -9,6 +9,7 @@ import { httpAttributes } from './attributes'
 import { knownMethod } from '../rows/methods'
 import { count } from './closing'
 import { type Connection, rawConnection } from './connection'
+import { addResponse, newestResponse, removeResponse } from './connection-end'
 import { UNMATCHED, ignoresUnmatched } from './ignore'
 import { type Response, markArrival, sinceArrival } from './operation'
 import { statusOf } from './outcome'
@@ -19,25 +20,20 @@ import type { RequestTracing } from './tracing'
 import { kOperation } from '../tracing/operation'
 import { messageOf } from '../warnings'
 
-/** The response that a connection is waiting for. A finished one would keep its request and its body for as long as the connection is idle. */
-const kResponse = Symbol('fastify-app-insights.response')
-interface WithResponse { [kResponse]?: Response }
-
 /** @returns a function that stops it */
 export function traceUnrouted (tracing: RequestTracing): () => void {
   const { fastify } = tracing
   const { server } = fastify
 
   function onHttpStart (message: unknown): void {
-    const { request, response, socket } = message as { request: IncomingMessage, response: Response, socket: WithResponse }
+    const { request, response, socket } = message as { request: IncomingMessage, response: Response, socket: Socket }
     markArrival(request)
-    socket[kResponse] = response
+    addResponse(socket, response)
   }
 
   function onHttpFinish (message: unknown): void {
-    const { request, response, server, socket } = message as { request: IncomingMessage, response: Response, server: Server, socket: WithResponse }
-    // With pipelining, the next one may have begun.
-    if (socket[kResponse] === response) socket[kResponse] = undefined
+    const { request, response, server, socket } = message as { request: IncomingMessage, response: Response, server: Server, socket: Socket }
+    removeResponse(socket, response)
     if (response[kOperation] === undefined && isServerOf(fastify, server)) awaitHooks(tracing, request, connectionOf(tracing, request), response)
   }
 
@@ -66,6 +62,14 @@ export function traceUnrouted (tracing: RequestTracing): () => void {
   }
 }
 
+/**
+ * Whether the plugin is registered on the app itself. In a child context, it gets the requests of that context only, and
+ * those of others aren't unmatched. Fastify's children inherit from their parent.
+ */
+function coversApp (fastify: FastifyInstance): boolean {
+  return !('addHook' in (Object.getPrototypeOf(fastify) as object))
+}
+
 function connectionOf ({ config }: RequestTracing, raw: RawRequest): Connection {
   return rawConnection(raw, config.requests.clientAddress)
 }
@@ -78,6 +82,10 @@ function awaitHooks (tracing: RequestTracing, raw: IncomingMessage, connection: 
 
 function reportAnswered (tracing: RequestTracing, raw: IncomingMessage, connection: Connection, response: Response): void {
   if (response[kOperation] !== undefined) return
+  if (!coversApp(tracing.fastify)) {
+    tracing.warn('fastify-app-insights is registered in a child context, so requests of other contexts have no rows. Register it on the app itself, or wrap your own plugin around it in fastify-plugin.')
+    return
+  }
   response[kOperation] = null
   report(tracing, { raw, where: context.active(), connection, status: statusOf(response), duration: sinceArrival(raw) })
 }
@@ -87,7 +95,7 @@ function awaitAnswer (tracing: RequestTracing, error: ClientError, socket: Socke
   // The client has gone.
   if (error.code === 'ECONNRESET' || error.code === 'HPE_INVALID_EOF_STATE' || socket.destroyed) return
   // If a request is still open on this connection, its own row gets the status.
-  const response = (socket as WithResponse)[kResponse]
+  const response = newestResponse(socket)
   const isOpen = response?.writableFinished === false
   const stop = watchStatusLine(socket, status => {
     if (isOpen && !response.headersSent) setStatusWritten(response, status)

@@ -2,7 +2,7 @@
 import { type Attributes, type Context, type Link, type Span, ROOT_CONTEXT, SpanKind, SpanStatusCode, trace } from '@opentelemetry/api'
 import { context } from './context'
 import { OPERATION_NAME } from '../rows/attribute-names'
-import { RowDecision, Operation, type Owner, bindSpan } from './operation'
+import { RowDecision, Operation, type Owner, bindOwnSpan } from './operation'
 import { type PublicOperation, publicOperation } from './public-operation'
 import { Severity } from '../rows/severity'
 import { runIn } from './run'
@@ -40,7 +40,7 @@ export function beginOperation (telemetry: BackgroundOwner, givenName: string, l
   const operation = new Operation(telemetry, name, span, ROOT_CONTEXT, decision)
   const began = performance.now()
   if (decision === RowDecision.Drop) telemetry.sampledOut++
-  else bindSpan(span, operation)
+  else bindOwnSpan(operation)
 
   return {
     operation,
@@ -53,6 +53,7 @@ export function beginOperation (telemetry: BackgroundOwner, givenName: string, l
       if ((config.keepErrors && failed) || isSlow) operation.keepAnyway()
       telemetry.exceptions?.reportPending(operation)
       operation.decide(operation.forceKeep || sampled)
+      operation.holdsSpan = false
       span.end()
     }
   }

@@ -73,6 +73,8 @@ export class Operation {
   errors: Set<unknown> | undefined = undefined
   /** Texts passed to `recordException` that wait for the error they describe. */
   recorded: RecordedText[] | undefined = undefined
+  /** The span ends with the operation, and not when other code ends it. */
+  holdsSpan = false
   /** The operation has ended, so nothing may be buffered for its end. */
   hasEnded = false
   /** The app's view of this operation, created on first use. */
@@ -104,6 +106,11 @@ export class Operation {
   /** Whether the app has renamed it. */
   get isRenamed (): boolean {
     return this.name !== this.#firstName
+  }
+
+  /** Whether the one it works for has gone: a request's client. */
+  get isAbandoned (): boolean {
+    return false
   }
 
   /** Nothing of this operation is ever sent, so nothing needs to be collected. */
@@ -201,6 +208,12 @@ export function operationOfSpan (span: Span | ReadableSpan): Operation | undefin
 export function bindSpan (span: Span | ReadableSpan, operation: Operation): void {
   const { attributes } = span as OperationSpan
   if (attributes !== undefined) attributes[kOperation] = operation
+}
+
+/** From here on, its span ends only after `holdsSpan` was set to false. */
+export function bindOwnSpan (operation: Operation): void {
+  bindSpan(operation.span, operation)
+  operation.holdsSpan = true
 }
 
 /** The sample rate in percent, if a row of the operation represents several. */

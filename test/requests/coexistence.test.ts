@@ -1,6 +1,8 @@
 import { execFile } from 'node:child_process'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
+import fastify from 'fastify'
+import appInsightsPlugin from 'fastify-app-insights'
 import { type Row, startEmulator } from 'fastify-app-insights/emulator'
 import t, { type Test } from 'tap'
 
@@ -20,6 +22,24 @@ async function coexist (t: Test, mode: string): Promise<Outcome> {
   })
   return { ...JSON.parse(stdout) as Omit<Outcome, 'rows'>, rows: emulator.items() }
 }
+
+t.test("in a child context, the plugin reports that context's requests, and warns of others", async t => {
+  const emulator = await startEmulator()
+  t.teardown(async () => await emulator.close())
+  const lines: string[] = []
+  const app = fastify({ logger: { level: 'warn', stream: { write: line => { lines.push(line) } } } })
+  app.get('/outside', async () => 'ok')
+  app.register(async child => {
+    await child.register(appInsightsPlugin, { connectionString: emulator.connectionString, storageDirectory: false })
+    child.get('/inside', async () => 'ok')
+  })
+  const url = await app.listen({ port: 0, host: '127.0.0.1' })
+  for (const path of ['/outside', '/inside', '/outside', '/nowhere']) await (await fetch(url + path, { headers: { connection: 'close' } })).text()
+  await app.close()
+  t.match(emulator.items({ type: 'request' }).map(({ name }) => name), ['GET /inside'])
+  t.equal(emulator.items({ type: 'request' }).length, 1)
+  t.equal(lines.filter(line => line.includes('registered in a child context')).length, 1, 'one warning')
+})
 
 t.test('if another provider also traces incoming requests, both have a row in the same trace, with one warning', async t => {
   const { servers, warnings, rows } = await coexist(t, 'http')

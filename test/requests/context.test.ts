@@ -84,6 +84,24 @@ t.test('child spans and logs of a multipart upload belong to its request', async
   t.same(emulator.items({ message: 'stored' }).map(row => row.operation_ParentId), steps.map(row => row.id), 'a line within a step is its child')
 })
 
+t.test("a request's row is whole even if the app ends its span, in OpenTelemetry's way or in ours", async t => {
+  const { app, emulator, send } = await start(t, {
+    routes: app => {
+      app.get('/active', async () => { trace.getActiveSpan()!.end(); throw new Error('broken') })
+      app.get('/ours', async request => { request.appInsights.span.end(); await pause(40); return 'ok' })
+      app.get('/job', async () => { app.appInsights.operation('job', ({ span }) => { span.end(); span.setAttribute('late', 'yes') }); return 'ok' })
+    }
+  })
+  for (const path of ['/active', '/ours', '/job']) await send(path)
+  await app.close()
+  const byName = (name: string): object[] => emulator.items({ type: 'request', name })
+  t.match(byName('GET /active'), [{ resultCode: '500', success: false, url: /active$/ }])
+  t.match(byName('GET /ours'), [{ resultCode: '200', success: true, url: /ours$/ }])
+  t.ok(emulator.items({ type: 'request', name: 'GET /ours' })[0]!.duration >= 35, 'it lasts until the response')
+  t.match(byName('job'), [{ customDimensions: { late: 'yes' } }])
+  t.equal(emulator.items({ type: 'request' }).length, 4)
+})
+
 t.test("the row has OpenTelemetry's attributes for a server span", async t => {
   const spans: Array<{ name: string, kind: number, attributes: object }> = []
   const { send, port, app } = await start(t, {
