@@ -41,7 +41,9 @@ export function useLines (filter: string, state: State | undefined, held: boolea
   useEffect(() => {
     if (state === undefined) return
     const now = current.current
-    if (now.filter !== filter) {
+    // After a restart the emulator counts from the beginning, and the rows in sight are of the one before.
+    const restarted = state.last < now.upTo
+    if (now.filter !== filter || restarted) {
       current.current = { ...now, filter, upTo: -1, ready: false }
       fetcher.piece(filter, state.last, 0)
     } else if (state.size === 0 && now.total > 0) {

@@ -1,5 +1,5 @@
 /** All rows, newest first, live: the view that the page opens with. */
-import { useMemo, useState } from 'preact/hooks'
+import { useMemo, useRef, useState } from 'preact/hooks'
 import { connectionString, Copy } from './copy'
 import { Detail } from './detail'
 import { Filters } from './filters'
@@ -28,6 +28,8 @@ export function Search ({ route, state, paused }: ViewProps) {
   const chosen = Number(params.get('row') ?? -1)
   const lines = view.line
   const place = placeOf(chosen)
+  const last = useRef(-1)
+  if (chosen >= 0) last.current = chosen
   const newer = state === undefined || !view.ready ? 0 : state.last - view.upTo
   const hidden = filter.has('type') ? 0 : BY_THE_CLOCK.reduce((sum, type) => sum + (view.counts[type] ?? 0), 0)
 
@@ -57,7 +59,7 @@ export function Search ({ route, state, paused }: ViewProps) {
           ? <Empty filtered={filter.size > 0} hidden={hidden > 0} />
           : (
             <Grid
-              label='Rows, newest first' lineHeight={narrow ? 54 : 34} class='rows' columns={['Time', 'Kind', 'What', 'Result', 'Duration', 'User', 'Role']} total={view.total} chosen={place}
+              label='Rows, newest first' lineHeight={narrow ? 54 : 34} class='rows' columns={['Time', 'Kind', 'What', 'Result', 'Duration', 'User', 'Role']} total={view.total} chosen={place} left={placeOf(last.current)}
               choose={choose} show={view.show} atTop={setTop} resetKey={`${asked}|${reset}`}
             >
               {place => <Cells line={lines(place)} narrow={narrow} />}
