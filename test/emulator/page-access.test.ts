@@ -76,6 +76,18 @@ async function keyboard (t: Test, browser: Browser): Promise<void> {
     t.pass()
   })
 
+  await scene(t, browser, 'the keyboard reaches the last of many rows at once, and goes on from there', {}, async ({ t, emulator, page }) => {
+    await post(emulator.url, Array.from({ length: 6_000 }, (_, index) => trace(`row ${index}`)))
+    await page.getByRole('gridcell', { name: 'row 5999' }).waitFor()
+    await page.getByRole('grid').focus()
+    await page.keyboard.press('End')
+    await page.getByRole('heading', { name: 'row 0', exact: true }).waitFor()
+    t.match(await page.locator('.line.chosen').textContent(), /row 0/)
+    t.equal(await page.getByRole('grid').getAttribute('aria-activedescendant'), 'line-5999')
+    await page.keyboard.press('ArrowUp')
+    await page.getByRole('heading', { name: 'row 1', exact: true }).waitFor()
+  })
+
   await scene(t, browser, 'every view has a title, and gets the focus that left with the one before', {}, async ({ t, emulator, page }) => {
     await post(emulator.url, operation(Date.now(), 'op1'))
     await page.getByRole('gridcell', { name: 'reading the order' }).click()
