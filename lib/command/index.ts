@@ -54,7 +54,16 @@ function distance (one: string, other: string): number {
   return row[other.length]
 }
 
-main(process.argv.slice(2)).then(code => { process.exitCode = code }, (error: unknown) => {
+for (const stream of [process.stdout, process.stderr]) {
+  stream.on('error', (error: NodeJS.ErrnoException) => {
+    // `| head` has read enough: that is how a pipe ends, not a failure.
+    if (error.code === 'EPIPE') return
+    process.exitCode = 1
+    if (stream === process.stdout) process.stderr.write(`The output can't be written: ${error.message}\n`)
+  })
+}
+
+main(process.argv.slice(2)).then(code => { process.exitCode ||= code }, (error: unknown) => {
   process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`)
   process.exitCode = 1
 })

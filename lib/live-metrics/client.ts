@@ -44,6 +44,9 @@ export class LiveError extends Error {
 }
 
 const MAX_ANSWER = 1024 * 1024
+// In milliseconds. A timer longer than 24.8 days fires at once.
+const SHORTEST_INTERVAL = 1_000
+const LONGEST_INTERVAL = 3_600_000
 
 export class LiveClient {
   readonly #options: LiveClientOptions
@@ -145,9 +148,9 @@ export class LiveClient {
     const interval = Number(headers.get('x-ms-qps-service-polling-interval-hint'))
     this.#redirect(new URL(request.url), headers.get('x-ms-qps-service-endpoint-redirect-v2'))
     return {
-      isSubscribed: headers.get('x-ms-qps-subscribed') === 'true',
+      isSubscribed: headers.get('x-ms-qps-subscribed')?.toLowerCase() === 'true',
       configuration: newEtag !== undefined && newEtag !== etag ? configurationOf(text, newEtag) : undefined,
-      pollingInterval: interval > 0 ? interval : undefined
+      pollingInterval: interval > 0 ? Math.min(LONGEST_INTERVAL, Math.max(SHORTEST_INTERVAL, interval)) : undefined
     }
   }
 

@@ -1,7 +1,7 @@
 /** The service's configuration → checked tests, and errors for the invalid parts. */
 import { compileGroup, FilterError, isItemType, ITEM_TYPES, type Test } from './filters'
 import type { Item, ItemType } from './items'
-import type { CollectionConfiguration, ConfigurationError, DerivedMetricInfo, DocumentStreamInfo, MetricPoint, QuotaInfo } from './protocol'
+import { metricPoint, type CollectionConfiguration, type ConfigurationError, type DerivedMetricInfo, type DocumentStreamInfo, type MetricPoint, type QuotaInfo } from './protocol'
 
 const CUSTOM = 'CustomDimensions.'
 const AGGREGATIONS = new Set(['Sum', 'Avg', 'Min', 'Max'])
@@ -34,7 +34,7 @@ class DerivedMetric {
   add (item: Item): void {
     if (item.type !== this.#type || !matchesAny(this.#groups, item)) return
     const value = this.#project(item)
-    if (Number.isNaN(value)) return
+    if (!Number.isFinite(value)) return
     this.#sum += value * item.weight
     this.#weight += item.weight
     this.#min = Math.min(this.#min, value)
@@ -48,7 +48,7 @@ class DerivedMetric {
     this.#min = Infinity
     this.#max = -Infinity
     // The weight is the number of items that the value represents. It's needed to combine the values of several servers.
-    return { Name: this.#info.Id, Value: weight === 0 ? 0 : values[this.#info.Aggregation], Weight: weight === 0 ? 1 : weight }
+    return metricPoint(this.#info.Id, weight === 0 ? 0 : values[this.#info.Aggregation], weight)
   }
 
   #project ({ duration, properties }: Item): number {

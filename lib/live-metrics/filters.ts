@@ -102,7 +102,7 @@ function textTest (predicate: string, comparand: string): (value: string) => boo
 
 /** `days.hours:minutes:seconds` → milliseconds; NaN if it is invalid. */
 export function milliseconds (timespan: string): number {
-  const parts = /^(?:(\d+)\.)?(\d+):(\d+):(\d+(?:\.\d+)?)$/.exec(timespan.trim())
+  const parts = /^(?:(\d+)\.)?(\d+):(\d+):(\d+(?:\.\d*)?|\.\d+)$/.exec(timespan.trim())
   if (parts === null) return NaN
   const [days = 0, hours, minutes, seconds] = parts.slice(1).map(part => part === undefined ? undefined : Number(part)) as [number | undefined, number, number, number]
   return ((days * 24 + hours) * 60 + minutes) * 60_000 + seconds * 1_000

@@ -2,7 +2,7 @@
 import { availableParallelism } from 'node:os'
 import { monotonic } from '../clock'
 import { CALLS, CALL_DURATION, EXCEPTIONS, FAILED_CALLS, FAILED_REQUESTS, REQUESTS, REQUEST_DURATION, TOTALS, type SharedCounters } from './counters'
-import { METRIC, type MetricPoint } from './protocol'
+import { METRIC, metricPoint, type MetricPoint } from './protocol'
 
 /** The metrics of one server: the totals of all its instances, and of the process that they share. */
 export class Numbers {
@@ -25,8 +25,8 @@ export class Numbers {
     const seconds = Math.max(now - this.#at, 1) / 1_000
     this.#at = now
     const since = this.#since(counters)
-    const rate = (Name: string, at: number): MetricPoint => ({ Name, Value: since[at] / seconds, Weight: 1 })
-    const mean = (Name: string, at: number, count: number): MetricPoint => ({ Name, Value: since[count] === 0 ? 0 : since[at] / since[count], Weight: Math.max(1, since[count]) })
+    const rate = (name: string, at: number): MetricPoint => metricPoint(name, since[at] / seconds)
+    const mean = (name: string, at: number, count: number): MetricPoint => metricPoint(name, since[count] === 0 ? 0 : since[at] / since[count], since[count])
     const memory = process.memoryUsage.rss()
     const cpu = this.#takeCpu(seconds)
     const metrics = [
@@ -37,8 +37,8 @@ export class Numbers {
       rate(METRIC.failedCalls, FAILED_CALLS),
       mean(METRIC.callDuration, CALL_DURATION, CALLS),
       rate(METRIC.exceptions, EXCEPTIONS),
-      ...[METRIC.memory, METRIC.olderMemory].map(Name => ({ Name, Value: memory, Weight: 1 })),
-      ...[METRIC.cpu, METRIC.olderCpu].map(Name => ({ Name, Value: cpu, Weight: 1 }))
+      ...[METRIC.memory, METRIC.olderMemory].map(name => metricPoint(name, memory)),
+      ...[METRIC.cpu, METRIC.olderCpu].map(name => metricPoint(name, cpu))
     ]
     return { metrics, seconds }
   }

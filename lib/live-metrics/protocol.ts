@@ -20,7 +20,16 @@ export const METRIC = Object.freeze({
   olderCpu: '\\Processor(_Total)\\% Processor Time'
 })
 
+/** The service reads `Weight` as a 32-bit integer. */
 export interface MetricPoint { Name: string, Value: number, Weight: number }
+
+const MAX_WEIGHT = 2 ** 31 - 1
+
+/** In the form that the service can read: JSON has no Infinity, and one wrong number would make it refuse the whole post. */
+export function metricPoint (Name: string, value: number, weight = 1): MetricPoint {
+  const Value = Math.min(Number.MAX_VALUE, Math.max(-Number.MAX_VALUE, value))
+  return { Name, Value, Weight: Math.min(MAX_WEIGHT, Math.max(1, Math.round(weight))) }
+}
 
 export interface KeyValue { key: string, value: string }
 

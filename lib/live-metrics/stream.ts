@@ -120,13 +120,22 @@ export class LiveStream {
 
   #fail (error: unknown): void {
     if (this.#isClosed) return
-    if (!this.#hasTold) this.#debug(`live metrics are not available: ${describe(error)}. Delivery goes on; the next attempts are silent.`)
-    this.#hasTold = true
+    this.#tell(`live metrics are not available: ${describe(error)}. Delivery goes on; the next attempts are silent.`)
     const silence = monotonic() - this.#answeredAt
     // A wrong key or role will still be wrong in five seconds, so there's no point in asking again that soon.
     const isRefusal = error instanceof LiveError && error.status >= 400 && error.status < 500 && error.status !== 429 && error.status !== 408
     if (this.#isWatched && (isRefusal || silence >= this.#timing.postsLostAfter)) this.#watch(false)
     if (!this.#isWatched && (isRefusal || silence >= this.#timing.pingsLostAfter)) this.#pingInterval = this.#timing.fallback
+  }
+
+  #tell (message: string): void {
+    if (this.#hasTold) return
+    this.#hasTold = true
+    try {
+      this.#debug(message)
+    } catch {
+      // The app's diagnostic logger may throw. Its error must not end the app, or the next attempts.
+    }
   }
 
   #watch (isWatched: boolean): void {

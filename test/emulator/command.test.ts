@@ -1,8 +1,10 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { existsSync, openSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { createServer, type AddressInfo } from 'node:net'
 import { dirname, join } from 'node:path'
+import { startEmulator } from 'fastify-app-insights/emulator'
 import t, { type Test } from 'tap'
 import { post, request, trace } from '../fixtures/envelopes'
 
@@ -65,6 +67,31 @@ t.test('--file keeps the rows over restarts', async t => {
     child.kill('SIGTERM')
     await ended
   }
+})
+
+t.test('output that nobody reads to its end is no failure', async t => {
+  const emulator = await startEmulator()
+  t.teardown(() => emulator.close())
+  for (const args of [['query', 'range x from 1 to 100000 step 1', '--csv', '--url', emulator.url], ['query', '--help'], ['nonsense']]) {
+    const child = spawn(process.execPath, [bin, ...args], { stdio: ['ignore', 'pipe', 'pipe'] })
+    t.teardown(() => child.kill('SIGKILL'))
+    let errors = ''
+    if (args[0] === 'nonsense') child.stderr.destroy()
+    else child.stderr.setEncoding('utf8').on('data', chunk => { errors += chunk })
+    child.stdout.destroy()
+    const [code] = await once(child, 'close')
+    t.equal(code, args[0] === 'nonsense' ? 2 : 0)
+    t.equal(errors, '')
+  }
+})
+
+t.test('output that a full disk refuses is told', { skip: !existsSync('/dev/full') }, async t => {
+  const child = spawn(process.execPath, [bin, '--help'], { stdio: ['ignore', openSync('/dev/full', 'w'), 'pipe'] })
+  let errors = ''
+  child.stderr!.setEncoding('utf8').on('data', chunk => { errors += chunk })
+  const [code] = await once(child, 'close')
+  t.equal(code, 1)
+  t.match(errors, /^The output can't be written: .*ENOSPC.*\n$/)
 })
 
 t.test('a port in use is said plainly', async t => {

@@ -104,6 +104,27 @@ t.test('after a trouble it asks once a minute, until it is answered', async t =>
   t.pass()
 })
 
+for (const hint of ['1', '3000000000', 'Infinity']) {
+  t.test(`an interval of ${hint} ms does not make it ask all the time`, async t => {
+    const emulator = await startEmulator()
+    t.teardown(() => emulator.close())
+    emulator.live.respondWith(...Array.from({ length: 20 }, () => ({ headers: { 'x-ms-qps-service-polling-interval-hint': hint } })))
+    client(t, emulator.url)
+    await until('a ping', () => emulator.live.calls.length > 0)
+    await wait(500)
+    t.equal(emulator.live.calls.length, 1)
+  })
+}
+
+t.test("it goes on where the app's diagnostic logger throws", async t => {
+  const emulator = await startEmulator()
+  t.teardown(() => emulator.close())
+  emulator.live.respondWith({ status: 500 })
+  client(t, emulator.url, { debug: () => { throw new Error('no disk') } })
+  await until('another ping', () => emulator.live.calls.length > 1)
+  t.pass()
+})
+
 t.test('redirected', async t => {
   const [first, second] = await Promise.all([startEmulator(), startEmulator()])
   t.teardown(() => Promise.all([first.close(), second.close()]))

@@ -8,8 +8,8 @@ import { args, columnsOf, kindOf, lacking, nameOf, part, typeOf, wrong, type Syn
 import { bodyOf, callScope } from './lets'
 import { missing, type Row, type Value } from './values'
 
-/** Different on every call, even with constant arguments. */
-const VOLATILE = new Set(['rand', 'new_guid'])
+/** Different on every call or for every row, even with constant arguments. */
+const VOLATILE = new Set(['rand', 'new_guid', 'estimate_data_size'])
 
 export function compileCall (node: Syntax, context: Context): Expression {
   const kind = kindOf(node)

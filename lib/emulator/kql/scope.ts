@@ -67,6 +67,8 @@ export class Run {
   readonly now = Date.now()
   /** The tables that `*`, search and find mean. */
   covered: readonly Schema[] = []
+  /** From set statements with a value. */
+  readonly options = new Map<string, Expression>()
   private steps = 0
   private made = 0
   private cells = 0

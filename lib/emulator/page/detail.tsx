@@ -1,5 +1,5 @@
 /** One row: what went wrong, what else its operation did, Azure's columns, custom dimensions, and what was received. */
-import { useEffect, useState } from 'preact/hooks'
+import { useEffect, useRef, useState } from 'preact/hooks'
 import type { Row } from '../rows'
 import { Copy } from './copy'
 import { clock, day, duration, quantity, SEVERITIES, unitOf } from './format'
@@ -18,6 +18,14 @@ const HIDDEN = new Set(['type', 'itemId', 'customDimensions', 'customMeasurement
 export function Detail ({ itemId, close, inOperation = false }: { itemId: number, close: () => void, inOperation?: boolean }) {
   const [row, setRow] = useState<Row>()
   const [error, setError] = useState<string>()
+  const aside = useRef<HTMLElement>(null)
+
+  /** Whoever was reading the row with the keyboard goes on in the list, not at the top of the page. */
+  function leave (): void {
+    const held = aside.current?.contains(document.activeElement)
+    close()
+    if (held) requestAnimationFrame(() => document.querySelector<HTMLElement>('#main [role="grid"]')?.focus())
+  }
 
   useEffect(() => {
     const abort = new AbortController()
@@ -29,18 +37,18 @@ export function Detail ({ itemId, close, inOperation = false }: { itemId: number
 
   useEffect(() => {
     const onKey = (event: KeyboardEvent) => {
-      if (event.key === 'Escape' && !document.querySelector('dialog[open]') && !(event.target instanceof HTMLInputElement)) close()
+      if (event.key === 'Escape' && !document.querySelector('dialog[open]') && !(event.target instanceof HTMLInputElement)) leave()
     }
     addEventListener('keydown', onKey)
     return () => removeEventListener('keydown', onKey)
   }, [close])
 
   return (
-    <aside class='detail' aria-label='Row'>
+    <aside class='detail' aria-label='Row' ref={aside}>
       <header>
         {row && <Kind type={row.type} severity={row.severityLevel} />}
         <h2>{row ? title(row) : error ? 'Gone' : '…'}</h2>
-        <button type='button' class='plain' aria-label='Close' title='Close (Esc)' onClick={close}>✕</button>
+        <button type='button' class='plain' aria-label='Close' title='Close (Esc)' onClick={leave}>✕</button>
       </header>
       {error && <p class='bad pad'>{error}</p>}
       {row && <Body key={row.itemId} row={row} inOperation={inOperation} />}

@@ -13,6 +13,8 @@ interface GridProps {
   total: number
   /** Place of the chosen line, -1 for none. */
   chosen: number
+  /** Where the keyboard goes on if no line is chosen: the one that was chosen last. */
+  left?: number
   choose: (place: number) => void
   show: (from: number, to: number) => void
   /** Whether the newest line is in sight. */
@@ -24,7 +26,7 @@ interface GridProps {
   children: (place: number) => ComponentChildren
 }
 
-export function Grid ({ label, lineHeight, class: more = '', columns, total, chosen, choose, show, atTop, resetKey, reach, children }: GridProps) {
+export function Grid ({ label, lineHeight, class: more = '', columns, total, chosen, left = -1, choose, show, atTop, resetKey, reach, children }: GridProps) {
   const scroller = useRef<HTMLDivElement>(null)
   const [window, setWindow] = useState({ top: 0, height: 600 })
   const from = Math.max(0, Math.floor(window.top / lineHeight) - MARGIN)
@@ -47,11 +49,12 @@ export function Grid ({ label, lineHeight, class: more = '', columns, total, cho
 
   function onKeyDown (event: KeyboardEvent): void {
     const page = Math.max(1, Math.floor(window.height / lineHeight) - 1)
+    const now = chosen < 0 ? left : chosen
     const targets: Record<string, number> = {
-      ArrowDown: chosen + 1,
-      ArrowUp: chosen < 0 ? 0 : chosen - 1,
-      PageDown: chosen + page,
-      PageUp: chosen - page,
+      ArrowDown: now + 1,
+      ArrowUp: now < 0 ? 0 : now - 1,
+      PageDown: now + page,
+      PageUp: now - page,
       Home: 0,
       End: total - 1
     }

@@ -1,6 +1,6 @@
 /** The page: its frame, and the view that the address names. */
 import { render } from 'preact'
-import { useEffect, useReducer, useState } from 'preact/hooks'
+import { useEffect, useReducer, useRef, useState } from 'preact/hooks'
 import { Help } from './dialog'
 import { Failures } from './failures'
 import { Health } from './health'
@@ -25,6 +25,8 @@ function App () {
   const [helping, help] = useState(false)
   const [zone, zoneChanged] = useReducer((zone: number) => zone + 1, 0)
 
+  useView(route.view)
+
   useEffect(() => {
     const onKey = (event: KeyboardEvent) => {
       if (isTyping(event.target) || event.ctrlKey || event.metaKey || event.altKey) return
@@ -46,6 +48,22 @@ function App () {
       {helping && <Help close={() => help(false)} />}
     </>
   )
+}
+
+/** Names the tab, the history and the main part after the view. What had the focus may have left with the view before. */
+function useView (view: string): void {
+  const before = useRef(view)
+  useEffect(() => {
+    const name = (VIEWS as Record<string, string>)[view] ?? 'Operation'
+    document.title = `${name} · Application Insights emulator`
+    const main = document.getElementById('main')
+    main?.setAttribute('aria-label', name)
+    if (before.current !== view && document.activeElement === document.body) {
+      main?.setAttribute('tabindex', '-1')
+      main?.focus()
+    }
+    before.current = view
+  }, [view])
 }
 
 function isTyping (target: EventTarget | null): boolean {

@@ -14,6 +14,8 @@ export interface View {
   error: string | undefined
   /** The line at this place, 0 the newest, once it has been fetched. */
   line: (place: number) => Line | undefined
+  /** Where a row is, -1 if it has not been fetched. */
+  placeOf: (itemId: number) => number
   /** Says what is in sight. */
   show: (from: number, to: number) => void
 }
@@ -41,7 +43,9 @@ export function useLines (filter: string, state: State | undefined, held: boolea
   useEffect(() => {
     if (state === undefined) return
     const now = current.current
-    if (now.filter !== filter) {
+    // After a restart the emulator counts from the beginning, and the rows in sight are of the one before.
+    const restarted = state.last < now.upTo
+    if (now.filter !== filter || restarted) {
       current.current = { ...now, filter, upTo: -1, ready: false }
       fetcher.piece(filter, state.last, 0)
     } else if (state.size === 0 && now.total > 0) {
@@ -59,6 +63,14 @@ export function useLines (filter: string, state: State | undefined, held: boolea
     ready,
     error,
     line: place => pieces.get(Math.floor(place / PIECE))?.[place % PIECE],
+    placeOf (itemId) {
+      if (itemId < 0) return -1
+      for (const [number, lines] of pieces) {
+        const at = lines.findIndex(line => line.itemId === itemId)
+        if (at >= 0) return number * PIECE + at
+      }
+      return -1
+    },
     show (from, to) {
       inSight.current = [from, to]
       fetcher.missing()

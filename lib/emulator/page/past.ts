@@ -1,26 +1,22 @@
 /** Queries that were run, newest first, kept in this browser. */
+import { keep, kept } from './storage'
 
 const KEY = 'queries'
 const MOST = 50
 
 export function pastQueries (): string[] {
   try {
-    const kept: unknown = JSON.parse(localStorage.getItem(KEY) ?? '[]')
-    return Array.isArray(kept) ? kept.filter(query => typeof query === 'string') : []
+    const queries: unknown = JSON.parse(kept(KEY) ?? '[]')
+    return Array.isArray(queries) ? queries.filter(query => typeof query === 'string') : []
   } catch {
     return []
   }
 }
 
 export function remember (query: string): void {
-  const queries = [query, ...pastQueries().filter(other => other !== query)].slice(0, MOST)
-  try {
-    localStorage.setItem(KEY, JSON.stringify(queries))
-  } catch {
-    // The browser has no room: the history is a convenience.
-  }
+  keep(KEY, JSON.stringify([query, ...pastQueries().filter(other => other !== query)].slice(0, MOST)))
 }
 
 export function forget (): void {
-  localStorage.removeItem(KEY)
+  keep(KEY, undefined)
 }

@@ -84,7 +84,12 @@ function Rows ({ result: { columns, rows } }: { result: QueryResult }) {
           {sorted.slice(0, shown).map((row, index) => (
             <Fragment key={index}>
               <tr class={open === row ? 'open' : undefined} onClick={event => { if (!(event.target instanceof HTMLAnchorElement) && String(getSelection()) === '') setOpen(open === row ? undefined : row) }}>
-                {columns.map((column, at) => <td key={at} class={NUMBERS.has(column.type) ? 'number' : undefined}><Cell column={column} value={row[at]} /></td>)}
+                {columns.map((column, at) => (
+                  <td key={at} class={NUMBERS.has(column.type) ? 'number' : column.type}>
+                    {at === 0 && <Whole open={open === row} />}
+                    <Cell column={column} value={row[at]} />
+                  </td>
+                ))}
               </tr>
               {open === row && (
                 <tr class='whole-row'>
@@ -98,6 +103,11 @@ function Rows ({ result: { columns, rows } }: { result: QueryResult }) {
       {rows.length > shown && <button type='button' class='more' onClick={() => show(shown + 1_000)}>Show more: {count(rows.length - shown)} left</button>}
     </div>
   )
+}
+
+/** A click anywhere in the row does the same: this is for the keyboard. */
+function Whole ({ open }: { open: boolean }) {
+  return <button type='button' class='fold unfold' aria-expanded={open} aria-label={open ? 'Close the row' : 'Whole row'} />
 }
 
 function Cell ({ column: { name, type }, value, whole = false }: { column: Column, value: unknown, whole?: boolean }) {

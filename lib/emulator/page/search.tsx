@@ -1,5 +1,5 @@
 /** All rows, newest first, live: the view that the page opens with. */
-import { useMemo, useState } from 'preact/hooks'
+import { useEffect, useMemo, useRef, useState } from 'preact/hooks'
 import { connectionString, Copy } from './copy'
 import { Detail } from './detail'
 import { Filters } from './filters'
@@ -27,21 +27,22 @@ export function Search ({ route, state, paused }: ViewProps) {
   const view = useLines(asked, state, paused || !top)
   const chosen = Number(params.get('row') ?? -1)
   const lines = view.line
-  const place = placeOf(chosen)
+  // New rows push it down.
+  const place = view.placeOf(chosen)
+  const last = useRef(-1)
+  const wanted = useRef(-1)
+  if (chosen >= 0) last.current = chosen
   const newer = state === undefined || !view.ready ? 0 : state.last - view.upTo
   const hidden = filter.has('type') ? 0 : BY_THE_CLOCK.reduce((sum, type) => sum + (view.counts[type] ?? 0), 0)
 
-  /** Where the chosen row is now: new ones push it down. */
-  function placeOf (itemId: number): number {
-    if (itemId < 0) return -1
-    for (let place = 0; place < Math.min(view.total, 5_000); place++) if (lines(place)?.itemId === itemId) return place
-    return -1
-  }
-
   function choose (place: number): void {
     const line = lines(place)
+    wanted.current = line ? -1 : place
     if (line) change({ row: line.itemId })
   }
+
+  // A key may lead to a line that is still being fetched.
+  useEffect(() => { if (wanted.current >= 0 && lines(wanted.current)) choose(wanted.current) })
 
   return (
     <main class={chosen >= 0 ? 'split' : 'whole'} id='main'>
@@ -57,7 +58,7 @@ export function Search ({ route, state, paused }: ViewProps) {
           ? <Empty filtered={filter.size > 0} hidden={hidden > 0} />
           : (
             <Grid
-              label='Rows, newest first' lineHeight={narrow ? 54 : 34} class='rows' columns={['Time', 'Kind', 'What', 'Result', 'Duration', 'User', 'Role']} total={view.total} chosen={place}
+              label='Rows, newest first' lineHeight={narrow ? 54 : 34} class='rows' columns={['Time', 'Kind', 'What', 'Result', 'Duration', 'User', 'Role']} total={view.total} chosen={place} left={view.placeOf(last.current)}
               choose={choose} show={view.show} atTop={setTop} resetKey={`${asked}|${reset}`}
             >
               {place => <Cells line={lines(place)} narrow={narrow} />}

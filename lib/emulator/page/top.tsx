@@ -5,6 +5,7 @@ import { Dialog } from './dialog'
 import { count, plural, size } from './format'
 import { href, type Route } from './route'
 import { clearRows, type State } from './server'
+import { keep, kept } from './storage'
 
 const THEMES = ['', 'light', 'dark']
 
@@ -110,10 +111,10 @@ function Transfer () {
 
 /** The system's colours unless chosen otherwise; the choice is kept in this browser. */
 function useTheme (): [string, (theme: string) => void] {
-  const [theme, setTheme] = useState(() => localStorage.getItem('theme') ?? '')
+  const [theme, setTheme] = useState(() => kept('theme') ?? '')
   useEffect(() => {
     document.documentElement.dataset.theme = theme
-    localStorage.setItem('theme', theme)
+    keep('theme', theme)
   }, [theme])
   return [theme, setTheme]
 }

@@ -1,7 +1,8 @@
 /** The one time zone that the page speaks: this browser's, or UTC. The choice is kept in this browser. */
+import { keep, kept } from './storage'
 
 const LOCAL = Intl.DateTimeFormat().resolvedOptions().timeZone
-let utc = localStorage.getItem('zone') === 'utc'
+let utc = kept('zone') === 'utc'
 
 export function isUtc (): boolean {
   return utc
@@ -9,7 +10,7 @@ export function isUtc (): boolean {
 
 export function setUtc (chosen: boolean): void {
   utc = chosen
-  localStorage.setItem('zone', chosen ? 'utc' : 'local')
+  keep('zone', chosen ? 'utc' : 'local')
 }
 
 /** As `Intl` knows it. */

@@ -87,6 +87,25 @@ const CASES: Record<string, Case[]> = {
     ['print x = 1 | extend x = x + 1, y = x | project y, x', 'y:long | x:long', '1 | 2'],
     [`${PEOPLE} | project-away age | project-rename who = name | project-reorder team | getschema | project ColumnName, ColumnType`, 'ColumnName:string | ColumnType:string', 'team | string', 'who | string'],
     [`${PEOPLE} | distinct team | sort by team asc | take 2`, 'team:string', '', 'blue']
+  ],
+  // The examples of Microsoft's documentation, and what it says about the edges.
+  'functions that its documentation explains': [
+    ['datatable(value: dynamic)[dynamic({"x":1, "y":3.5}), dynamic({"x":"somevalue", "z":[1, 2, 3]}), dynamic({"y":{"w":"zzz"}, "t":["aa", "bb"], "z":["foo"]})] | summarize schema = buildschema(value)',
+      'schema:dynamic', '{"x":["long","string"],"y":["double",{"w":"string"}],"z":{"`indexer`":["long","string"]},"t":{"`indexer`":"string"}}'],
+    ['datatable(value: dynamic)[dynamic(null)] | summarize schema = buildschema(value)', 'schema:dynamic', 'null'],
+    ['range x from 1 to 10 step 1 | extend Text = "1234567890" | summarize Total = sum(estimate_data_size(*))', 'Total:long', '180'],
+    ['print a = 1s, b = "ä", c = dynamic({"x":[1, 2]}), d = int(1), e = true | project all = estimate_data_size(*), some = estimate_data_size(b, d)', 'all:long | some:long', '26 | 6'],
+    ['set query_bin_auto_size=1h; set query_bin_auto_at=datetime(2017-01-01 00:05); range Timestamp from datetime(2017-01-01 00:05) to datetime(2017-01-01 02:00) step 1m | summarize count() by Timestamp = bin_auto(Timestamp) | sort by Timestamp asc',
+      'Timestamp:datetime | count_:long', '2017-01-01T00:05:00.0000000Z | 60', '2017-01-01T01:05:00.0000000Z | 56'],
+    ['set query_bin_auto_size=5; set notruncation; set query_datascope="hotcache"; print x = bin_auto(13)', 'x:long', '10'],
+    ['print x = bin_auto(13)', 'bin_auto() needs a size: begin the query with set query_bin_auto_size=1h; (line 1, column 11)'],
+    ["print a = parse_xml('<e/>'), b = parse_xml('<e>text</e>'), c = parse_xml('<e name=\"value\"/>'), d = parse_xml('<e name=\"value\">text</e>')", 'a:dynamic | b:dynamic | c:dynamic | d:dynamic',
+      '{"e":null} | {"e":"text"} | {"e":{"@name":"value"}} | {"e":{"@name":"value","#text":"text"}}'],
+    ["print a = parse_xml('<e><a>text</a><b>text</b></e>'), b = parse_xml('<e><a>text</a><a>text</a></e>'), c = parse_xml('<e>text<a>text</a></e>')", 'a:dynamic | b:dynamic | c:dynamic',
+      '{"e":{"a":"text","b":"text"}} | {"e":{"a":["text","text"]}} | {"e":{"#text":"text","a":"text"}}'],
+    ["print a = parse_xml('<?xml version=\"1.0\"?><!-- no --><e a=\"1 &lt; 2\">&#228;&amp;</e>'), b = parse_xml('<e><a></e>'), c = parse_xml('no xml'), d = parse_xml('<a/><a/>'), e = parse_xml('')", 'a:dynamic | b:dynamic | c:dynamic | d:dynamic | e:dynamic',
+      '{"e":{"@a":"1 < 2","#text":"ä&"}} | null | null | null | null'],
+    ["print isnull(parse_xml(strcat(strrep('<a>', 10000), strrep('</a>', 10000))))", 'print_0:bool', 'true']
   ]
 }
 

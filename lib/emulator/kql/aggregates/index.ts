@@ -3,7 +3,8 @@ import { collecting } from './collections'
 import { counting } from './counts'
 import { choosing } from './choices'
 import { percentiles } from './percentiles'
+import { schemas } from './schema'
 import { totals } from './totals'
 import type { AggregateFunction } from './define'
 
-export const aggregates: Readonly<Record<string, AggregateFunction>> = { ...counting, ...totals, ...choosing, ...collecting, ...percentiles }
+export const aggregates: Readonly<Record<string, AggregateFunction>> = { ...counting, ...totals, ...choosing, ...collecting, ...percentiles, ...schemas }

@@ -7,6 +7,7 @@ import type { ScalarFunction } from '../expression'
 import { textOf } from '../text'
 import { isBag, type Bag, type Value } from '../values'
 import { over, withNulls } from './define'
+import { parseXml } from './xml'
 
 const pack: ScalarFunction = ({ args }) => {
   const keys = args.filter((_, index) => index % 2 === 0).map(textOf)
@@ -124,6 +125,7 @@ export const bags: Readonly<Record<string, ScalarFunction>> = {
   extractjson: extractJson,
   extract_json: extractJson,
   parse_url: over(['string'], parseUrl),
+  parse_xml: over(['string'], parseXml),
   parseurl: over(['string'], parseUrl),
   parse_urlquery: over(['string'], (query: string): Value => new Map([['Query Parameters', queryBag(query.replace(/^\?/, ''))]])),
   parse_version: over(['string'], parseVersion),

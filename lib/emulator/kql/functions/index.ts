@@ -5,11 +5,12 @@ import { dates } from './dates'
 import { math } from './math'
 import { patterns } from './patterns'
 import { series } from './series'
+import { sizes } from './sizes'
 import { strings } from './strings'
 import { texts } from './texts'
 import { anything } from './values'
 import type { ScalarFunction } from '../expression'
 
-export const functions: Readonly<Record<string, ScalarFunction>> = { ...anything, ...strings, ...patterns, ...math, ...dates, ...arrays, ...bags, ...texts, ...series }
+export const functions: Readonly<Record<string, ScalarFunction>> = { ...anything, ...strings, ...patterns, ...math, ...dates, ...arrays, ...bags, ...texts, ...series, ...sizes }
 
 export { tuples } from './series'

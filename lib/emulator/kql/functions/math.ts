@@ -3,6 +3,7 @@ import { SINCE_YEAR_1 } from '../datetime'
 import { Decimal } from '../decimal'
 import { cast, type ScalarFunction } from '../expression'
 import { add, floorTo, negate, subtract, wrap, type Int } from '../integers'
+import { wrong } from '../syntax'
 import { isInteger, type Scalar, type Value } from '../values'
 import { over } from './define'
 
@@ -85,6 +86,14 @@ const binAt: ScalarFunction = ({ args: [value, size, anchor] }) => {
   }
 }
 
+/** bin() by the size and the starting point that the query sets. */
+const binAuto: ScalarFunction = call => {
+  const { options } = call.context.scope.run
+  const [value, size, anchor] = [call.args[0], options.get('query_bin_auto_size'), options.get('query_bin_auto_at')]
+  if (size === undefined) throw wrong('bin_auto() needs a size: begin the query with set query_bin_auto_size=1h;', call.node)
+  return anchor === undefined ? bin({ ...call, args: [value, size] }) : binAt({ ...call, args: [value, size, anchor] })
+}
+
 const bits = (compute: (a: bigint, b: bigint) => bigint): ScalarFunction => over(['long'], (a: Int, b: Int = 0) => wrap(compute(BigInt(a), BigInt(b))))
 
 function gamma (x: number): number {
@@ -99,6 +108,7 @@ export const math: Readonly<Record<string, ScalarFunction>> = {
   bin,
   floor: bin,
   bin_at: binAt,
+  bin_auto: binAuto,
   round: rounded,
   abs: kept(value => value < 0 ? negate(value) : value, Math.abs, value => value.unscaled < 0n ? new Decimal(-value.unscaled, value.scale) : value),
   sign: kept(value => value > 0 ? 1 : value < 0 ? -1 : 0, value => value > 0 ? 1 : value < 0 ? -1 : 0, value => new Decimal(value.unscaled > 0n ? 1n : value.unscaled < 0n ? -1n : 0n, 0)),
