@@ -5,6 +5,7 @@ import { AsyncLocalStorageContextManager } from '@opentelemetry/context-async-ho
 import type { Warn } from '../warnings'
 import { ensureContext, releaseContext } from '../tracing/context'
 import type { Instance } from '../instance'
+import { attempt } from '../rows/hostile'
 import { createPropagator, usePropagator } from '../tracing/propagation'
 import { addMember, removeMember } from './members'
 import { sharedLoggerProvider } from './logger-provider'
@@ -41,7 +42,8 @@ function register (warn: Warn): () => void {
     ownsLogsApi()
   ].filter(step => step !== false)
   return function unregister () {
-    for (const step of undo) step()
+    // The API tells the app's diagnostic logger, which may throw.
+    for (const step of undo) attempt(step)
     releaseContext()
     manager.disable()
   }

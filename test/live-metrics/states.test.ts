@@ -1,5 +1,6 @@
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { join } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
 import { diag, DiagLogLevel } from '@opentelemetry/api'
 import fastify from 'fastify'
@@ -123,6 +124,14 @@ t.test("it goes on where the app's diagnostic logger throws", async t => {
   client(t, emulator.url, { debug: () => { throw new Error('no disk') } })
   await until('another ping', () => emulator.live.calls.length > 1)
   t.pass()
+})
+
+t.test("an app goes on whose diagnostic logger throws: the worker's messages reach it on the main thread", async t => {
+  const emulator = await startEmulator()
+  t.teardown(() => emulator.close())
+  emulator.live.respondWith({ status: 500 })
+  const ended = await plainNode([join(__dirname, '../fixtures/diagnostic-logger.cjs'), emulator.connectionString])
+  t.match(ended, { code: 0, stdout: /live metrics are not available/, stderr: '' })
 })
 
 t.test('redirected', async t => {

@@ -6,6 +6,7 @@ import type { LiveInstance } from '../../live-metrics'
 import type { Connection } from '../../options/connection-string'
 import { suppressTracing } from '@opentelemetry/core'
 import { wallClock } from '../../clock'
+import { attempt } from '../../rows/hostile'
 import type { Counters, Counts } from '../counters'
 import { tokenOf, type Token } from '../http/tokens'
 import type { Mode, PipelineSettings } from '../pipeline'
@@ -46,9 +47,9 @@ export interface Link {
 /** A sealed batch of one instance. */
 export interface Sealed { id: number, sealed: string, counts: Counts }
 
-/** For whoever looks into it: the app has called diag.setLogger(). */
+/** For whoever looks into it: the app has called diag.setLogger(), and its logger may throw. */
 export function debug (message: string): void {
-  diag.debug(`fastify-app-insights: ${message}`)
+  attempt(() => diag.debug(`fastify-app-insights: ${message}`))
 }
 
 const PUBLIC_CLOUD = 'https://monitor.azure.com'
