@@ -6,6 +6,7 @@
 import { randomBytes } from 'node:crypto'
 import { hostname } from 'node:os'
 import { clearTimeout, monotonic, setTimeout, wallClock } from '../clock'
+import { attempt } from '../rows/hostile'
 import type { LiveAnswer, LiveClient } from './client'
 import { LiveError } from './client'
 import { Collection } from './configuration'
@@ -131,11 +132,8 @@ export class LiveStream {
   #tell (message: string): void {
     if (this.#hasTold) return
     this.#hasTold = true
-    try {
-      this.#debug(message)
-    } catch {
-      // The app's diagnostic logger may throw. Its error must not end the app, or the next attempts.
-    }
+    // The app's diagnostic logger may throw. Its error must not end the app, or the next attempts.
+    attempt(() => this.#debug(message))
   }
 
   #watch (isWatched: boolean): void {

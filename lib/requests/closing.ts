@@ -8,7 +8,7 @@ import type { RawRequest } from './refused'
 import { endSpan, markCounted, setStatus, writableAttributes } from './span'
 import { statusWritten } from './status-line'
 import { toAttributes } from '../rows/properties'
-import { kOperation } from '../tracing/operation'
+import { RowDecision, kOperation } from '../tracing/operation'
 import { isForAzure } from '../tracing/span-processor'
 import type { Instance } from '../instance'
 import { messageOf } from '../warnings'
@@ -18,11 +18,21 @@ export function closeResponse (this: Response): void {
   if (operation instanceof RequestOperation) closeOperation(operation)
 }
 
-/** A request that is sampled out gets no row, but metrics count it. */
 export function countResponse (this: Response): void {
   const operation = this[kOperation]
-  if (!(operation instanceof RequestOperation) || operation.request === undefined) return
+  if (operation instanceof RequestOperation) countOperation(operation)
+}
+
+/** For an end that the response itself may never tell. */
+export function endOperation (operation: RequestOperation): void {
+  if (operation.decision === RowDecision.Drop) countOperation(operation)
+  else closeOperation(operation)
+}
+
+/** A request that is sampled out gets no row, but metrics count it. */
+function countOperation (operation: RequestOperation): void {
   const { tracing, request, outcome, elapsed } = operation
+  if (request === undefined) return
   countRequest(operation, request, outcome, isSuccess(tracing, outcome, request), elapsed)
   operation.release()
 }

@@ -1,8 +1,8 @@
 /** The end of a connection → the end of its requests, for responses that Node.js doesn't close: detached, without listeners, or still waiting their turn. */
 import type { Socket } from 'node:net'
-import { closeOperation, countResponse } from './closing'
+import { endOperation } from './closing'
 import { RequestOperation, type Response } from './operation'
-import { RowDecision, kOperation } from '../tracing/operation'
+import { kOperation } from '../tracing/operation'
 
 /** The newest response that a connection is waiting for. A finished one would keep its request and its body for as long as the connection is idle. */
 const kResponse = Symbol('fastify-app-insights.response')
@@ -37,7 +37,5 @@ function endWithConnection (this: Connected): void {
 
 function endResponse (response: Response): void {
   const operation = response[kOperation]
-  if (!(operation instanceof RequestOperation)) return
-  if (operation.decision === RowDecision.Drop) countResponse.call(response)
-  else closeOperation(operation)
+  if (operation instanceof RequestOperation) endOperation(operation)
 }

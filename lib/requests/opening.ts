@@ -1,14 +1,14 @@
 /** Request → operation: silent if it is ignored, otherwise with a SERVER span. */
-import type { EventEmitter } from 'node:events'
 import { type Context } from '@opentelemetry/api'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { context } from '../tracing/context'
 import { knownMethod } from '../rows/methods'
-import { closeOperation, closeResponse, countResponse } from './closing'
+import { closeResponse, countResponse, endOperation } from './closing'
 import { connectionOf } from './connection'
 import { UNMATCHED } from './ignore'
 import { connectLogger } from './logger'
 import { RequestOperation, type Response, type SpanOrigin, type WithOperation, sinceArrival } from './operation'
+import { http2Stream } from './outcome'
 import { callerContext, otherTracer, startRequestSpan } from './span'
 import { watchStatusLine } from './status-line'
 import type { RequestTracing } from './tracing'
@@ -100,7 +100,7 @@ function awaitEnd (operation: RequestOperation, request: FastifyRequest): void {
 
 /** HTTP/2 doesn't tell who broke off a stream. If it was the app, or Fastify because the payload failed, the event comes in the request's context. */
 function watchStream (operation: RequestOperation, { raw }: FastifyReply): void {
-  (raw as { stream?: EventEmitter }).stream?.once('aborted', () => {
+  http2Stream(raw)?.once('aborted', () => {
     operation.brokenOff = operationOf(context.active()) === operation
   })
 }
@@ -120,8 +120,6 @@ function awaitHandshake (operation: RequestOperation): void {
   const { socket } = operation.connection
   if (socket === undefined) return
   watchStatusLine(socket, status => {
-    if (status !== SWITCHING_PROTOCOLS) return
-    if (operation.decision !== RowDecision.Drop) closeOperation(operation)
-    else if (operation.reply !== undefined) countResponse.call(operation.reply.raw.off('close', countResponse))
+    if (status === SWITCHING_PROTOCOLS) endOperation(operation)
   })
 }

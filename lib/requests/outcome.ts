@@ -1,4 +1,5 @@
 /** Response and its connection → the status that was sent, and whether the request succeeded. */
+import type { EventEmitter } from 'node:events'
 import type { ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import type { FastifyRequest } from 'fastify'
@@ -33,8 +34,8 @@ export function outcomeOf (response: ServerResponse, socket: Socket | undefined,
   return { finished: false, status: left ? CLIENT_CLOSED_REQUEST : sent }
 }
 
-type Http2Stream = { aborted: boolean, rstCode: number, writableEnded: boolean, sentHeaders?: Record<string, unknown> } | undefined
-const http2Stream = (response: ServerResponse): Http2Stream => (response as { stream?: Http2Stream }).stream
+type Http2Stream = Pick<EventEmitter, 'once'> & { aborted: boolean, rstCode: number, writableEnded: boolean, sentHeaders?: Record<string, unknown> } | undefined
+export const http2Stream = (response: ServerResponse): Http2Stream => (response as { stream?: Http2Stream }).stream
 
 /** The status that was sent, or would be. An app may answer on the HTTP/2 stream, and the response doesn't know of that. */
 export function statusOf (response: ServerResponse): number {

@@ -3,12 +3,11 @@ import { type Attributes, type Context, type Span as ApiSpan, SpanKind, TraceFla
 import type { ReadableSpan, Span, SpanProcessor } from '@opentelemetry/sdk-trace-base'
 import { NOT_FOR_AZURE, OPERATION_NAME, SAMPLE_RATE } from '../rows/attribute-names'
 import { markSampleRate, sampleRateOf } from '../rows/marks'
-import { holdSpans } from './held-spans'
 import { type Redactor, redactSpan } from '../rows/redaction'
 import type { RowSpan } from '../rows/span'
 import { RowDecision, type Operation, bindSpan, operationOf, operationOfSpan } from './operation'
 import { addClientSpan } from './own-spans'
-import { interceptExceptions } from './recorded-exceptions'
+import { adaptSpanClass } from './span-class'
 
 /** The part of Live Metrics that spans need. */
 export interface SpanCounter {
@@ -47,8 +46,7 @@ export function keepRandomFlag (span: ApiSpan, parent: Context): void {
 
 export function createSpanProcessor ({ longest, properties, redactor, deliver, event, leaveOut, live, seesAll }: SpanTarget): SpanProcessor {
   function onStart (span: Span, parent: Context): void {
-    interceptExceptions(span)
-    holdSpans(span)
+    adaptSpanClass(span)
     keepRandomFlag(span, parent)
     if (span.kind === SpanKind.CLIENT) addClientSpan(span.spanContext().spanId)
     // Written directly, because this runs for every span and the values are already checked.
