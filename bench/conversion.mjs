@@ -1,15 +1,20 @@
 /**
  * The worker's half: sealed batches → bodies that are ready to send: node bench/conversion.mjs [ROUNDS]
  * The batches are those of real requests with one log line each, converted again and again, in chunks as the worker does.
+ * From the sources, because the plugin's bundle has a Converter of its own.
  */
+import { createRequire } from 'node:module'
 import { resourceFromAttributes } from '@opentelemetry/resources'
 import fastify from 'fastify'
-import { countsOf, total } from '../dist/delivery/counters.js'
-import { Converter } from '../dist/delivery/pipeline/convert.js'
-import appInsightsPlugin from '../dist/index.js'
-import { parseConnectionString } from '../dist/options/connection-string.js'
 import { DROPPED, NOWHERE } from './injected.mjs'
 import { spread } from './statistics.mjs'
+
+const require = createRequire(import.meta.url)
+require('tsx/cjs')
+const { countsOf, total } = require('../lib/delivery/counters.ts')
+const { Converter } = require('../lib/delivery/pipeline/convert.ts')
+const { default: appInsightsPlugin } = require('../lib/index.ts')
+const { parseConnectionString } = require('../lib/options/connection-string.ts')
 
 const ROUNDS = Number(process.argv[2] ?? 40)
 const REQUESTS = 2_048
@@ -20,7 +25,7 @@ async function sealedBatches () {
   let resource
   const { bodies } = Converter.prototype
   Converter.prototype.bodies = async function (text, given) {
-    sealed.push(text)
+    sealed.push(...text)
     resource = resourceFromAttributes(given.attributes)
     return { bodies: [], counts: countsOf() }
   }
@@ -40,7 +45,7 @@ async function sealedBatches () {
 const { sealed, resource } = await sealedBatches()
 const converter = new Converter(parseConnectionString(NOWHERE), false, true)
 const chunks = []
-for (let at = 0; at < sealed.length; at += 4) chunks.push(sealed.slice(at, at + 4).join('\n'))
+for (let at = 0; at < sealed.length; at += 4) chunks.push(sealed.slice(at, at + 4).map(String))
 const times = []
 let bytes = 0
 let rows = 0

@@ -5,7 +5,7 @@ import { proxyFrom } from './http/proxy'
 import { redirectedEndpoint } from './http/redirect'
 import type { PipelineSettings } from './pipeline'
 import { RECORD_PROCESSED, RECORD_RATE } from './pipeline/exporters'
-import { emptyUnpacked, unpack } from './pipeline/unpack'
+import { unpack } from './pipeline/unpack'
 
 export interface LiveEvents {
   authorization: ((renew: boolean) => Promise<string>) | undefined
@@ -29,11 +29,10 @@ export function createLiveMetrics ({ connection }: Pick<PipelineSettings, 'conne
 }
 
 function unpackItems (sealed: string): LiveItems {
-  const unpacked = emptyUnpacked()
-  unpack(sealed, resourceFromAttributes({}), unpacked)
-  const records = unpacked.records.map(record => {
+  const { spans, records } = unpack(sealed, resourceFromAttributes({}))
+  const withRates = records.map(record => {
     const { [RECORD_RATE]: rate, [RECORD_PROCESSED]: _, ...attributes } = record.attributes
     return { record: { ...record, attributes }, rate }
   })
-  return { spans: unpacked.spans, records }
+  return { spans, records: withRates }
 }

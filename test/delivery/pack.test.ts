@@ -4,7 +4,8 @@ import { resourceFromAttributes } from '@opentelemetry/resources'
 import type { ReadableLogRecord } from '@opentelemetry/sdk-logs'
 import t from 'tap'
 import { Packer } from '../../dist/delivery/pack.js'
-import { emptyUnpacked, unpack } from '../../dist/delivery/pipeline/unpack.js'
+import { unpack, unpackParts } from '../../dist/delivery/pipeline/unpack.js'
+import { total } from '../../dist/delivery/counters.js'
 import type { RowSpan } from '../../dist/rows/span.js'
 
 const resource = resourceFromAttributes({})
@@ -28,8 +29,7 @@ function span (attributes: Attributes): RowSpan {
 function roundTrip (items: Attributes[]): Attributes[] {
   const packer = new Packer()
   for (const attributes of items) packer.span(span(attributes))
-  const unpacked = emptyUnpacked()
-  unpack(packer.seal(), resource, unpacked)
+  const unpacked = unpack(packer.seal(), resource)
   return unpacked.spans.map(({ attributes }) => attributes)
 }
 
@@ -63,8 +63,7 @@ t.test('an item that cannot be packed leaves the next one as it was', t => {
   packer.span(span(items[0]))
   t.throws(() => packer.span(span(broken)), { message: 'unreadable' })
   packer.span(span(items[1]))
-  const unpacked = emptyUnpacked()
-  unpack(packer.seal(), resource, unpacked)
+  const unpacked = unpack(packer.seal(), resource)
   t.same(unpacked.spans.map(({ attributes }) => attributes), items)
   t.end()
 })
@@ -77,9 +76,22 @@ t.test('records and spans of one batch', t => {
     packer.span(span(attributes))
     packer.record(record(attributes))
   }
-  const unpacked = emptyUnpacked()
-  unpack(packer.seal(), resource, unpacked)
+  const unpacked = unpack(packer.seal(), resource)
   t.same(unpacked.spans.map(({ attributes }) => attributes), items)
   t.same(unpacked.records.map(({ attributes }) => attributes), items)
+  t.end()
+})
+
+t.test('a part of a batch at a time', t => {
+  const packer = new Packer()
+  const items = Array.from({ length: 10 }, (_, n): Attributes => ({ n, even: n % 2 === 0 }))
+  for (const attributes of items) packer.span(span(attributes))
+  const sealed = packer.seal()
+  for (const [size, parts] of [[1, 10], [3, 4], [5, 2], [10, 1], [11, 1], [Infinity, 1]] as const) {
+    const found = [...unpackParts(sealed, resource, size)].filter(({ spans }) => spans.length > 0)
+    t.equal(found.length, parts, `${size} at a time`)
+    t.same(found.flatMap(({ spans }) => spans.map(({ attributes }) => attributes)), items)
+    t.equal(found.reduce((sum, { spanCounts }) => sum + total(spanCounts), 0), items.length)
+  }
   t.end()
 })

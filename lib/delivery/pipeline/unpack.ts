@@ -16,6 +16,7 @@ import { EXCEPTIONS, kindOfRecord, kindOfSpan, METRIC_POINTS, TRACES } from '../
 import { COMPARED, LINE, LINE_SEPARATOR, MARKS, METRICS, NO_SHAPE, RECORD, SPAN_WITH_MORE, type LineOrigin, type PackedBatch, type PackedMetric, type Shape } from '../packed'
 import { countsOf, type Counts } from '../counters'
 
+const NONE: never[] = []
 const SCOPE: ReadableSpan['instrumentationScope'] = { name: 'fastify-app-insights' }
 
 export interface Unpacked {
@@ -27,16 +28,26 @@ export interface Unpacked {
   metricCounts: Counts
 }
 
-export function emptyUnpacked (): Unpacked {
+function emptyUnpacked (): Unpacked {
   return { spans: [], spanCounts: countsOf(), records: [], recordCounts: countsOf(), metrics: [], metricCounts: countsOf() }
 }
 
 /** @throws if the string wasn't sealed by Packer */
-export function unpack (sealed: string, resource: Resource, into: Unpacked): void {
+export function unpack (sealed: string, resource: Resource): Unpacked {
+  return unpackParts(sealed, resource, Infinity).next().value!
+}
+
+/**
+ * @param items unpacked at a time
+ * @throws if the string wasn't sealed by Packer
+ */
+export function * unpackParts (sealed: string, resource: Resource, items: number): Generator<Unpacked, undefined> {
   const [packed, ...lines] = sealed.split(LINE_SEPARATOR)
   const { shapes, values, origins = [] } = JSON.parse(packed) as PackedBatch
   const reader: Reader = { values, shapes, origins, lines, at: 0, lineAt: 0, resource }
   let marks = NO_MARKS
+  let into = emptyUnpacked()
+  let left = items
   while (reader.at < values.length) {
     const type = next<number>(reader)
     if (type === MARKS) {
@@ -48,7 +59,12 @@ export function unpack (sealed: string, resource: Resource, into: Unpacked): voi
     else if (type === METRICS) readMetrics(reader, into)
     else readSpan(reader, type === SPAN_WITH_MORE, marks, into)
     marks = NO_MARKS
+    if (--left > 0) continue
+    yield into
+    into = emptyUnpacked()
+    left = items
   }
+  yield into
 }
 
 interface Reader {
@@ -102,7 +118,7 @@ function readRecord (reader: Reader, { rate, processed }: Marks, into: Unpacked)
   const content = body === null ? undefined : attributes[BASE_TYPE] === undefined ? body : parsed(body)
   if (rate !== null) attributes[RECORD_RATE] = rate
   if (processed !== null) attributes[RECORD_PROCESSED] = processed
-  into.records.push(toRecord(reader.resource, hrTime, traceId, spanId, severityNumber, content, attributes))
+  into.records.push(new UnpackedRecord(reader.resource, hrTime, traceId, spanId, severityNumber, content, attributes))
 }
 
 function readLine (reader: Reader, into: Unpacked): void {
@@ -123,23 +139,22 @@ function readLine (reader: Reader, into: Unpacked): void {
   if (name !== null) attributes[OPERATION_NAME] = cut(name, NAME)
   if (rate !== null) attributes[RECORD_RATE] = rate
   into.recordCounts[TRACES]++
-  into.records.push(toRecord(reader.resource, millisToHrTime(timestamp), traceId, spanId, severityNumber, bodyOf(content, format), attributes))
+  into.records.push(new UnpackedRecord(reader.resource, millisToHrTime(timestamp), traceId, spanId, severityNumber, bodyOf(content, format), attributes))
 }
 
-function toRecord (
-  resource: Resource, hrTime: HrTime, traceId: string | null, spanId: string | null, severityNumber: number,
-  body: ReadableLogRecord['body'], attributes: ReadableLogRecord['attributes']
-): ReadableLogRecord {
-  return {
-    hrTime,
-    hrTimeObserved: hrTime,
-    spanContext: traceId === null ? undefined : { traceId, spanId: spanId ?? '', traceFlags: TraceFlags.SAMPLED },
-    severityNumber,
-    body,
-    resource,
-    instrumentationScope: SCOPE,
-    attributes,
-    droppedAttributesCount: 0
+/** A class, because V8 makes objects of a literal in the old generation once it has seen many survive. */
+class UnpackedRecord implements ReadableLogRecord {
+  readonly hrTimeObserved: HrTime
+  readonly spanContext: SpanContext | undefined
+  readonly instrumentationScope = SCOPE
+  readonly droppedAttributesCount = 0
+
+  constructor (
+    readonly resource: Resource, readonly hrTime: HrTime, traceId: string | null, spanId: string | null, readonly severityNumber: number,
+    readonly body: ReadableLogRecord['body'], readonly attributes: ReadableLogRecord['attributes']
+  ) {
+    this.hrTimeObserved = hrTime
+    this.spanContext = traceId === null ? undefined : { traceId, spanId: spanId ?? '', traceFlags: TraceFlags.SAMPLED }
   }
 }
 
@@ -165,30 +180,46 @@ function readSpan (reader: Reader, hasMore: boolean, { rate, processed }: Marks,
   fitNames(attributes)
   if (rate !== null) attributes[SAMPLE_RATE] = rate
   if (processed !== null) attributes[PROCESSED] = processed
-  const events = hasMore ? next<Array<[string, HrTime, Record<string, string>]>>(reader) : []
-  const links = hasMore ? next<Array<[string, string]>>(reader) : []
+  const events = hasMore ? next<Array<[string, HrTime, Record<string, string>]>>(reader) : NONE
+  const links = hasMore ? next<Array<[string, string]>>(reader) : NONE
   const kind = exporterKind(spanKind, attributes)
   into.spanCounts[kindOfSpan(kind)]++
   for (const event of events) into.spanCounts[event[0] === 'exception' ? EXCEPTIONS : TRACES]++
-  into.spans.push({
-    name,
-    kind,
-    spanContext: () => context,
-    parentSpanContext: parent === null ? undefined : { traceId: context.traceId, spanId: parent, traceFlags: TraceFlags.SAMPLED },
-    startTime,
-    endTime: startTime,
-    duration,
-    status: { code },
-    attributes,
-    events: events.map(([name, time, attributes]) => ({ name, time, attributes })),
-    links: links.map(([traceId, spanId]) => ({ context: { traceId, spanId, traceFlags: TraceFlags.SAMPLED } })),
-    ended: true,
-    resource: reader.resource,
-    instrumentationScope: SCOPE,
-    droppedAttributesCount: 0,
-    droppedEventsCount: 0,
-    droppedLinksCount: 0
-  })
+  const span = new UnpackedSpan(reader.resource, context, parent, name, kind, startTime, duration, code, attributes)
+  if (hasMore) {
+    span.events = events.map(([name, time, attributes]) => ({ name, time, attributes }))
+    span.links = links.map(([traceId, spanId]) => ({ context: { traceId, spanId, traceFlags: TraceFlags.SAMPLED } }))
+  }
+  into.spans.push(span)
+}
+
+/** A class for the reason of UnpackedRecord. */
+class UnpackedSpan implements ReadableSpan {
+  events: ReadableSpan['events'] = NONE
+  links: ReadableSpan['links'] = NONE
+  readonly #context: SpanContext
+  readonly parentSpanContext: SpanContext | undefined
+  readonly endTime: HrTime
+  readonly status: ReadableSpan['status']
+  readonly ended = true
+  readonly instrumentationScope = SCOPE
+  readonly droppedAttributesCount = 0
+  readonly droppedEventsCount = 0
+  readonly droppedLinksCount = 0
+
+  constructor (
+    readonly resource: Resource, context: SpanContext, parent: string | null, readonly name: string, readonly kind: SpanKind,
+    readonly startTime: HrTime, readonly duration: HrTime, code: number, readonly attributes: ReadableSpan['attributes']
+  ) {
+    this.#context = context
+    this.parentSpanContext = parent === null ? undefined : { traceId: context.traceId, spanId: parent, traceFlags: TraceFlags.SAMPLED }
+    this.endTime = startTime
+    this.status = { code }
+  }
+
+  spanContext (): SpanContext {
+    return this.#context
+  }
 }
 
 /** The exporter names SERVER spans by method and route only, so a span that the app named must be a CONSUMER. */
