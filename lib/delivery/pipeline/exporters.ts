@@ -72,6 +72,7 @@ export function loadExporters (connection: Connection, statsbeat: boolean): Expo
   const { createHttpHeaders } = require('@azure/core-rest-pipeline') as typeof RestPipeline
   const azure = require('@azure/monitor-opentelemetry-exporter') as typeof Azure
   quickenExports()
+  freezeTags()
   let body: string | null = null
 
   const httpClient: HttpClient = {
@@ -138,14 +139,24 @@ export function loadExporters (connection: Connection, statsbeat: boolean): Expo
   }
 }
 
-/** The remote settings poll can't be switched off, and its module isn't exported; the exporter's version is pinned. */
+/** The remote settings poll can't be switched off. */
 function settingsPoll (): Poll | undefined {
+  return internal<{ ConfigurationManager: { getInstance: () => Poll } }>('_configuration', 'configurationManager.js')?.ConfigurationManager.getInstance()
+}
+
+/**
+ * The exporter copies these tags for each row and adds to the copy. On Node.js 20, V8 makes new hidden classes for each
+ * copy, unless the original is frozen: 10 µs and 1 KB of memory that only a full collection frees.
+ */
+function freezeTags (): void {
+  const context = internal<{ getInstance: () => { tags: object } }>('platform', 'index.js')?.getInstance()
+  if (context !== undefined) Object.freeze(context.tags)
+}
+
+/** A module of the exporter that it doesn't export; its version is pinned. */
+function internal<T> (...path: string[]): T | undefined {
   try {
-    const entry = require.resolve('@azure/monitor-opentelemetry-exporter')
-    const { ConfigurationManager } = require(join(dirname(entry), '_configuration', 'configurationManager.js')) as {
-      ConfigurationManager: { getInstance: () => Poll }
-    }
-    return ConfigurationManager.getInstance()
+    return require(join(dirname(require.resolve('@azure/monitor-opentelemetry-exporter')), ...path)) as T
   } catch {
     return undefined
   }
