@@ -18,6 +18,7 @@ import type { Warn } from './warnings'
 import { context } from './tracing/context'
 import { type Destinations, SPAN_EVENTS_SCOPE, bounded, createDestinations } from './tracing/destinations'
 import { LiveCounters } from './live-metrics/counters'
+import { OpenOperations } from './tracing/open-operations'
 import { type Operation, operationOfSpan } from './tracing/operation'
 import { addOwnResource } from './tracing/own-spans'
 import { type Providers, createProviders, limitsOf } from './tracing/providers'
@@ -48,7 +49,7 @@ export class Instance {
   /** Whether rows that are sampled out are buffered until their operation ends. */
   readonly buffers: boolean
   /** Operations of requests that have started but not ended. */
-  readonly open = new Set<Operation>()
+  readonly open = new OpenOperations()
   sampledOut = 0
   ignored = 0
   /** Undefined if metrics are off. */

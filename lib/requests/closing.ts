@@ -39,7 +39,7 @@ function countOperation (operation: RequestOperation): void {
 
 export function closeOperation (operation: RequestOperation): void {
   const { tracing, request, span } = operation
-  // Only the first caller finds the operation in the set, so it closes only once.
+  // Only the first caller finds the operation in the list, so it closes only once.
   if (!tracing.telemetry.open.delete(operation) || request === undefined) return
   try {
     complete(operation, request)

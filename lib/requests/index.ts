@@ -54,7 +54,7 @@ export function traceRequests (
   const stopUnrouted = traceUnrouted(tracing)
   return function stop () {
     stopUnrouted()
-    for (const operation of telemetry.open) closeOperation(operation as RequestOperation)
+    for (const operation of telemetry.open.all()) closeOperation(operation as RequestOperation)
   }
 }
 

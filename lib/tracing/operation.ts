@@ -82,6 +82,10 @@ export class Operation {
   /** The request's logger, which decides how errors are serialized if they aren't logged. */
   logger: object | undefined = undefined
 
+  /** Its neighbours among the open operations. */
+  newer: Operation | undefined = undefined
+  older: Operation | undefined = undefined
+
   /** @param ignored whether `ignore` or the route excludes this request, unless it fails and failures are kept */
   constructor (owner: Owner, name: string, span: Span, context: Context, decision: RowDecision, ignored = false) {
     this.owner = owner
