@@ -13,8 +13,9 @@ import { Unacknowledged } from './unacknowledged'
 
 // A bundle may lack this file, and an ES module lacks `__dirname`. The name is unlikely to clash with an app's file in a bundle.
 export const WORKER_FILE = typeof __dirname === 'string' ? join(__dirname, 'app-insights-worker.js') : undefined
-// Both in MB. By default V8 grows it under load, adding 40 MB or more to the process; the work takes as long with less.
-const YOUNG_GENERATION = 16
+// Both in MB. By default V8 grows it under load, adding 40 MB or more to the process. V8 makes three parts of a power of two
+// out of it, here of 4; with 8 the worker's work takes 5 % less time, and the process 10 MB more.
+const YOUNG_GENERATION = 12
 // A machine with more memory makes V8 collect later: 40 MB more, where 20 are in use.
 const OLD_GENERATION = 1_024
 
