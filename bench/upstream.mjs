@@ -128,6 +128,10 @@ const MEASURES = {
   'contexts with methods on the prototype': async () => told(await collections(new PrototypeContext())),
   'a span without service.instance.id': async () => `${(await conversion({ 'service.name': 'shop' })).toFixed(1)} µs to convert it`,
   'a span with service.instance.id': async () => `${(await conversion({ 'service.name': 'shop', 'service.instance.id': 'one' })).toFixed(1)} µs to convert it`,
+  'a span with service.instance.id, the copied tags frozen': async () => {
+    Object.freeze((await import(new URL('platform/index.js', import.meta.resolve('@azure/monitor-opentelemetry-exporter')))).getInstance().tags)
+    return `${(await conversion({ 'service.name': 'shop', 'service.instance.id': 'one' })).toFixed(1)} µs to convert it`
+  },
   'process.nextTick': () => aroundCollections(ticks),
   'process.nextTick, one of its objects alive': async () => {
     keepNextTickFast()
