@@ -5,6 +5,7 @@
 import { isIP } from 'node:net'
 import { cut } from './cut'
 import { DURATION, LARGE_PROPERTIES, MESSAGE, METRIC_NAME, PROPERTY_NAME, STACK, TABLES, TAGS, TYPE_NAME } from './limits'
+import { RowTime } from './row-time'
 
 /** The parts of the exporter's envelope that matter here. */
 export interface Item {
@@ -32,7 +33,8 @@ export function fit<T extends Item> (item: T): T | undefined {
   const { data } = item
   const base = data?.baseData
   if (base === undefined || base === null) return undefined
-  if (Number.isNaN(item.time?.getTime())) item.time = new Date()
+  const time = item.time?.getTime() ?? NaN
+  item.time = new RowTime(Number.isNaN(time) ? Date.now() : time)
   if (item.sampleRate !== undefined && !(item.sampleRate > 0 && item.sampleRate <= 100)) item.sampleRate = 100
   if (item.tags !== undefined) fitTags(item.tags)
   fitFields(data?.baseType ?? '', base)
