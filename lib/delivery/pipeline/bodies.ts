@@ -7,7 +7,7 @@ export interface Counted { body: Body, counts: Counts }
 
 export interface Envelope { data?: { baseType?: string, baseData?: Record<string, unknown> } }
 
-/** In characters of JSON; a few bytes more for what isn't ASCII do no harm. */
+/** In bytes before compression, give or take what isn't ASCII. */
 export const MAX_BODY = 1024 * 1024
 
 const KIND_OF: Record<string, number> = { RequestData: 0, RemoteDependencyData: 1, MessageData: 2, ExceptionData: 3, MetricData: 5 }

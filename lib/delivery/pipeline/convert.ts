@@ -9,7 +9,7 @@ import { loadExporters, type Exporters } from './exporters'
 import { rowTexts } from './row-texts'
 import { unpackParts } from './unpack'
 
-// As objects at a time. Fewer cost more, because each call of an exporter does, and more survive a collection of the garbage.
+// As objects at one time. Fewer take more calls of the exporter; of more, some survive a garbage collection.
 const ITEMS = 128
 // In bytes, for a body in the making: 512 items take 350,000.
 const MEMORY = 1024 * 1024
