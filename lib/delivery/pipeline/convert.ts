@@ -7,7 +7,7 @@ import type { Counted } from './bodies'
 import { BodyWriter } from './body-writer'
 import { loadExporters, type Exporters } from './exporters'
 import { rowTexts } from './row-texts'
-import { unpackParts } from './unpack'
+import { unpackParts, type Unpacked } from './unpack'
 
 // As objects at one time. Fewer take more calls of the exporter; of more, some survive a garbage collection.
 const ITEMS = 128
@@ -41,13 +41,9 @@ export class Converter {
     const writer = new BodyWriter(this.#spare ?? Buffer.allocUnsafeSlow(MEMORY), this.#compress)
     // An abandoned conversion may still be writing when the next one starts.
     this.#spare = undefined
-    for (const text of sealed) {
-      for (const each of text.toString().split('\n')) {
-        for (const unpacked of unpackParts(each, resource, ITEMS)) {
-          for (const some of [unpacked.spanCounts, unpacked.recordCounts, unpacked.metricCounts]) add(counts, some)
-          await writer.write(await rowTexts(unpacked, exporters))
-        }
-      }
+    for (const unpacked of partsOf(sealed, resource)) {
+      for (const some of [unpacked.spanCounts, unpacked.recordCounts, unpacked.metricCounts]) add(counts, some)
+      await writer.write(await rowTexts(unpacked, exporters))
     }
     const { bodies, buffer } = await writer.finish()
     if (buffer.length <= MEMORY) this.#spare = buffer
@@ -63,4 +59,8 @@ export class Converter {
       throw new ExporterUnavailable(`@azure/monitor-opentelemetry-exporter cannot be loaded: ${code ?? message.split('\n')[0]}`)
     }
   }
+}
+
+function * partsOf (sealed: readonly SealedText[], resource: Resource): Generator<Unpacked> {
+  for (const text of sealed) for (const each of text.toString().split('\n')) yield * unpackParts(each, resource, ITEMS)
 }
