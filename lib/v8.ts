@@ -59,3 +59,15 @@ function quicken (exports: unknown): void {
   // eslint-disable-next-line no-unreachable-loop, @typescript-eslint/no-unused-vars -- the first step is enough
   for (const _ in Object.create(exports)) break
 }
+
+/**
+ * The exporter's files get constants from each other by getters that share their code (`() => from[key]`), so V8 can't tell
+ * what one of them returns: 7 to 9 µs for a request and its line on Node.js 20 and 22. From here on, whoever requires the
+ * file gets a plain object. Runs the getters, so it is only for what never changes.
+ * @param path of a file that the files which use it haven't required yet
+ */
+export function makePlain (path: string): void {
+  require(path)
+  const loaded = require.cache[path]
+  if (loaded !== undefined) loaded.exports = Object.assign(Object.defineProperty({}, '__esModule', { value: true }), loaded.exports)
+}

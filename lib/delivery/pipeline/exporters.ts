@@ -1,33 +1,39 @@
-/** Spans, records and metrics → the request body that the Azure exporter would post. It never gets to post one. */
+/** Spans, records and metrics → the envelopes that the Azure exporter would post. It never gets to post one. */
 import { randomUUID } from 'node:crypto'
 import { dirname, join } from 'node:path'
-import type { HttpClient, PipelineRequest, PipelineResponse } from '@azure/core-rest-pipeline'
 import { ROOT_CONTEXT } from '@opentelemetry/api'
 import type { ReadableLogRecord } from '@opentelemetry/sdk-logs'
 import type { ResourceMetrics } from '@opentelemetry/sdk-metrics'
 import type { ReadableSpan, SpanExporter } from '@opentelemetry/sdk-trace-base'
 import type * as Azure from '@azure/monitor-opentelemetry-exporter'
-import type * as RestPipeline from '@azure/core-rest-pipeline'
 import { context } from '../../tracing/context'
 import type { Connection } from '../../options/connection-string'
 import { PROCESSED } from '../../rows/attribute-names'
 import { fit, type Item } from '../../rows/gate'
-import { wellFormedJson } from '../../rows/well-formed'
 import { normalizedVariables } from '../http/proxy'
 import { suppressTracing } from '@opentelemetry/core'
-import { quickenExports } from '../../v8'
+import { attempt } from '../../rows/hostile'
+import { makePlain, quickenExports } from '../../v8'
+import type { Envelope } from './bodies'
 import { describeQueues } from './messaging'
 
-/** Converts one batch at a time: it is all computation, so concurrency wouldn't help. */
+/** Converts one batch at a time: it is all computation, so concurrency wouldn't help. Envelopes are empty if there is no row to make. */
 export interface Exporters {
-  spans: (spans: ReadableSpan[]) => Promise<string | null>
-  records: (records: ReadableLogRecord[]) => Promise<string | null>
-  metrics: (metrics: ResourceMetrics) => Promise<string | null>
+  spans: (spans: ReadableSpan[]) => Promise<Envelope[]>
+  records: (records: ReadableLogRecord[]) => Promise<Envelope[]>
+  metrics: (metrics: ResourceMetrics) => Promise<Envelope[]>
 }
 
 interface Poll { worker?: unknown, shutdown: () => void }
 
-interface Sender { exportEnvelopes: (items: Item[], ...rest: unknown[]) => unknown }
+/** What the exporter posts, and whom it tells that there was an answer. */
+interface TrackRequest { body: Envelope[], onResponse?: (response: { status: number }) => void }
+interface TrackClient { path: () => { post: (request: TrackRequest) => Promise<{ status: string, body: object }> } }
+
+interface Sender {
+  exportEnvelopes: (items: Item[], ...rest: unknown[]) => unknown
+  readonly appInsightsClient?: { _client?: TrackClient }
+}
 
 /**
  * The exporter has no field for a record's sample rate, or for the mark of a row that a metric has counted. Both pass
@@ -50,11 +56,22 @@ function applyMarks (item: Item): void {
   }
 }
 
-/** Intercepts the exporter's output while it is still objects, so that nothing has to be parsed. */
-function addGate (exporter: object, prepare?: (items: Item[]) => void): void {
+/**
+ * Fits the exporter's rows while they still are its own objects, so that nothing has to be parsed, and takes the envelopes
+ * from it where it would send them.
+ */
+function intercept (exporter: object, take: (envelopes: Envelope[]) => void, prepare?: (items: Item[]) => void): void {
   const { sender: ofTraces, _sender: sender = ofTraces } = exporter as { sender?: Sender, _sender?: Sender }
-  // The exporter's version is pinned; without the gate, rows would be lost one by one, unnoticed.
-  if (typeof sender?.exportEnvelopes !== 'function') throw new Error('This version of @azure/monitor-opentelemetry-exporter is not supported')
+  const client = sender?.appInsightsClient
+  // The exporter's version is pinned; in another one, rows would be lost one by one, unnoticed.
+  if (typeof sender?.exportEnvelopes !== 'function' || typeof client?._client?.path !== 'function') throw new Error('This version of @azure/monitor-opentelemetry-exporter is not supported')
+  const post = async ({ body, onResponse }: TrackRequest): Promise<{ status: string, body: object }> => {
+    take(body)
+    // Always report success: the exporter must not keep, repeat or drop what we now own.
+    onResponse?.({ status: 200 })
+    return { status: '200', body: { itemsReceived: body.length, itemsAccepted: body.length } }
+  }
+  client._client = { path: () => ({ post }) }
   const send = sender.exportEnvelopes
   sender.exportEnvelopes = (items, ...rest) => {
     prepare?.(items)
@@ -67,30 +84,16 @@ function addGate (exporter: object, prepare?: (items: Item[]) => void): void {
   }
 }
 
+// The files with the constants that it looks up again and again for each row.
+const CONSTANTS = ['generated/index.js', 'types.js', 'utils/constants/applicationinsights.js']
+
 /** Loading the exporter takes 0.2 s: wait until there is something to send, and avoid the main thread if possible. */
 export function loadExporters (connection: Connection, statsbeat: boolean): Exporters {
-  const { createHttpHeaders } = require('@azure/core-rest-pipeline') as typeof RestPipeline
+  for (const path of CONSTANTS) attempt(() => makePlain(pathOf(path)))
   const azure = require('@azure/monitor-opentelemetry-exporter') as typeof Azure
   quickenExports()
   freezeTags()
-  let body: string | null = null
-
-  const httpClient: HttpClient = {
-    async sendRequest (request: PipelineRequest): Promise<PipelineResponse> {
-      body = typeof request.body === 'string' ? wellFormedJson(request.body) : null
-      // Always report success: the exporter must not keep, repeat or drop what we now own.
-      return { request, status: 200, headers: createHttpHeaders(), bodyAsText: '{"itemsReceived":1,"itemsAccepted":1,"errors":[]}' }
-    }
-  }
-  const options: Azure.AzureMonitorExporterOptions = {
-    connectionString: connection.connectionString,
-    disableOfflineStorage: true,
-    httpClient,
-    retryOptions: { maxRetries: 0 },
-    // Never contacted. For Azure's own hosts the exporter would compress the body before we see it,
-    // and it would require https even if the connection string says http.
-    ...{ host: 'http://localhost', allowInsecureConnection: true }
-  }
+  const options: Azure.AzureMonitorExporterOptions = { connectionString: connection.connectionString, disableOfflineStorage: true }
 
   const quiet = connection.loopback || !statsbeat
   const poll = quiet ? settingsPoll() : undefined
@@ -109,21 +112,24 @@ export function loadExporters (connection: Connection, statsbeat: boolean): Expo
     metric: new azure.AzureMonitorMetricExporter(options)
   })))
   let converting: readonly ReadableSpan[] = []
-  addGate(trace, items => describeQueues(converting, items))
-  for (const exporter of [log, metric]) addGate(exporter)
+  let taken: Envelope[] = []
+  const take = (envelopes: Envelope[]): void => { taken = envelopes }
+  intercept(trace, take, items => describeQueues(converting, items))
+  for (const exporter of [log, metric]) intercept(exporter, take)
   // Every exporter starts it, and its first call goes out after 5 s. Other users of the exporter keep theirs.
   if (!polling) poll?.shutdown()
 
   let turn: Promise<unknown> = Promise.resolve()
-  function convert (run: (done: Parameters<SpanExporter['export']>[1]) => void | Promise<void>): Promise<string | null> {
+  function convert (run: (done: Parameters<SpanExporter['export']>[1]) => void | Promise<void>): Promise<Envelope[]> {
     const converted = turn.then(async () => {
-      body = null
       let failure: Error | undefined
       // The trace exporter calls back twice, so only the promise counts.
       // The exporter's own log lines belong to no request, and exporting them would loop.
       await context.with(suppressTracing(ROOT_CONTEXT), () => run(result => { failure ??= result.error }))
-      if (body === null && failure !== undefined) throw failure
-      return body
+      const envelopes = taken
+      taken = []
+      if (envelopes.length === 0 && failure !== undefined) throw failure
+      return envelopes
     })
     turn = converted.catch(() => {})
     return converted
@@ -141,7 +147,7 @@ export function loadExporters (connection: Connection, statsbeat: boolean): Expo
 
 /** The remote settings poll can't be switched off. */
 function settingsPoll (): Poll | undefined {
-  return internal<{ ConfigurationManager: { getInstance: () => Poll } }>('_configuration', 'configurationManager.js')?.ConfigurationManager.getInstance()
+  return internal<{ ConfigurationManager: { getInstance: () => Poll } }>('_configuration/configurationManager.js')?.ConfigurationManager.getInstance()
 }
 
 /**
@@ -149,17 +155,22 @@ function settingsPoll (): Poll | undefined {
  * copy, unless the original is frozen: 10 µs and 1 KB of memory that only a full collection frees.
  */
 function freezeTags (): void {
-  const context = internal<{ getInstance: () => { tags: object } }>('platform', 'index.js')?.getInstance()
+  const context = internal<{ getInstance: () => { tags: object } }>('platform/index.js')?.getInstance()
   if (context !== undefined) Object.freeze(context.tags)
 }
 
-/** A module of the exporter that it doesn't export; its version is pinned. */
-function internal<T> (...path: string[]): T | undefined {
+/** A module of the exporter that it doesn't export; its version is pinned. Undefined in a bundle. */
+function internal<T> (path: string): T | undefined {
   try {
-    return require(join(dirname(require.resolve('@azure/monitor-opentelemetry-exporter')), ...path)) as T
+    return require(pathOf(path)) as T
   } catch {
     return undefined
   }
+}
+
+/** @throws in a bundle, where the exporter has no files */
+function pathOf (path: string): string {
+  return join(dirname(require.resolve('@azure/monitor-opentelemetry-exporter')), path)
 }
 
 /** The exporter reads these only while it is being constructed. */

@@ -9,10 +9,6 @@ import { BlockReader } from './blocks'
 import type { FromWorker, Move, ToWorker, WorkerData } from './messages'
 import { claim } from './reclaim'
 
-// The exporter's HTTP client asks for FormData before each request, and Node.js then loads all of undici: 100 ms and 10 MB or
-// more (docs/upstream.md). Nobody sends a form from this thread.
-Reflect.deleteProperty(globalThis, 'FormData')
-
 const { settings, ownership, withToken, port, claims } = workerData as WorkerData
 const claimWord = new Int32Array(claims)
 const tokens = new Map<number, (message: ToWorker & { is: 'token' }) => void>()
