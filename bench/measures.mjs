@@ -40,12 +40,13 @@ async function settle (ingestion, quiet, limit) {
  * Requests over kept-alive connections for `seconds`: as fast as answers come, or at `rate`.
  * CPU time is counted until what was queued has been sent, so that work put off is work all the same.
  */
-export async function load (peer, generator, { latency, seconds, warmup, aging, connections, rate }) {
+export async function load (peer, generator, { latency, seconds, warmup, settled, aging, connections, rate }) {
   return await withApp(peer, { latency }, async (app, ingestion) => {
     const traffic = { port: app.port, connections, rate }
     // At full speed, so that the compiler is through with it whatever the rate.
     await generator.ask('run', { ...traffic, rate: undefined, seconds: warmup, letter: 'w' })
     await age(app, async (count, first) => await generator.ask('run', { ...traffic, rate: undefined, count, first, letter: 'a' }), aging)
+    if (rate !== undefined) await generator.ask('run', { ...traffic, rate: undefined, count: settled, letter: 's' })
     // Rows of the warm-up must not be counted against the measure, nor for it.
     await settle(ingestion, latency + 300, 5_000)
     await app.ask('begin')
@@ -88,27 +89,32 @@ export async function load (peer, generator, { latency, seconds, warmup, aging, 
  * CPU time. All apps live side by side and answer bursts of the same requests in turn, so that what disturbs the machine
  * disturbs all of them alike; a burst is one batch of the SDK's, small enough for every queue, and its cost is counted
  * until its rows have been sent.
+ * @param settings.settled requests between the last full collection and the first burst, as fast as answers come: after a
+ * collection V8 has to compile much again, and a service answers more than that until the next one
  * @returns by peer, a list with the costs of each burst, and what was delivered in all
  */
-export async function bursts (peers, generator, { latency, rounds, burst, warmup, aging }) {
+export async function bursts (peers, generator, { latency, rounds, burst, warmup, settled, aging }) {
   const ingestions = await Promise.all(peers.map(() => startIngestion({ latency })))
   const apps = []
   try {
     // One after the other: eight processes that start at once would take seconds from each other.
     for (const [index, peer] of peers.entries()) apps.push(await startApp(peer, ingestions[index].port))
     const sent = peers.map(() => 0)
-    async function run (index, count) {
+    async function run (index, count, letter = 'm') {
       const first = sent[index]
-      sent[index] += count
-      return await generator.ask('run', { port: apps[index].port, connections: 16, count, first, letter: 'm' })
+      if (letter === 'm') sent[index] += count
+      return await generator.ask('run', { port: apps[index].port, connections: 16, count, first, letter })
     }
     const measured = peers.map(() => [])
     for (let round = -warmup; round < rounds; round++) {
       for (let turn = 0; turn < peers.length; turn++) {
         const index = round % 2 === 0 ? turn : peers.length - 1 - turn
         if (round < 0) {
-          if (round === -1) await age(apps[index], async count => await run(index, count), aging)
           await run(index, 4 * burst)
+          if (round < -1) continue
+          await age(apps[index], async count => await run(index, count), aging)
+          // What is dropped at full speed is another measure's business.
+          await run(index, settled, 'w')
           await settle(ingestions[index], latency + 150, 5_000)
           continue
         }
@@ -122,8 +128,8 @@ export async function bursts (peers, generator, { latency, rounds, burst, warmup
     return Object.fromEntries(await Promise.all(peers.map(async (peer, index) => {
       await close(apps[index], 20_000)
       const { unique, telemetryBytes, plainBytes, posts } = await ingestions[index].ask('report')
-      const [requests, logs] = [sum(unique, 'RequestData'), sum(unique, 'MessageData')]
-      const pairs = Math.min(requests, logs)
+      const { RequestData: requests = 0, MessageData: logs = 0 } = unique.m ?? {}
+      const pairs = Math.min(sum(unique, 'RequestData'), sum(unique, 'MessageData'))
       return [peer, { rounds: measured[index], requests: requests / sent[index], logs: logs / sent[index], posts, bytes: telemetryBytes / pairs, plainBytes: plainBytes / pairs }]
     })))
   } finally {

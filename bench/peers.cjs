@@ -1,5 +1,6 @@
 /** What is compared, each set up as its README says, all at 100 % sampling and with the same exporter. */
 'use strict'
+const { LAYERS, addLayers } = require('./floor-layers.cjs')
 
 /**
  * `start` runs before Fastify is loaded, as instrumentations need it; `register` on the app, before its routes;
@@ -107,4 +108,11 @@ function addToGlobals (instrumentations) {
   registerInstrumentations({ tracerProvider: trace.getTracerProvider(), meterProvider: metrics.getMeterProvider(), loggerProvider: logs.getLoggerProvider(), instrumentations })
 }
 
-module.exports = { peers }
+/** Not peers: what floor.mjs measures. */
+const floor = Object.fromEntries(Object.entries(LAYERS).map(([name, label]) => [`floor-${name}`, {
+  label,
+  full: true,
+  start: () => ({ register: (app, stream) => addLayers(app, name, stream) })
+}]))
+
+module.exports = { floor, peers }

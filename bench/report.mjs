@@ -146,7 +146,7 @@ if (others.length > 0) {
 }
 
 /** What smaller benches leave: instructions.mjs, floor.mjs, overhead.mjs, log-line.mjs and soak.mjs. */
-for (const name of ['instructions-20.json', 'instructions-24.json', 'floor.json', 'overhead.json', 'log-line.json', 'soak.json']) {
+for (const name of ['instructions-20.json', 'instructions-24.json', 'floor-20.json', 'floor-24.json', 'overhead.json', 'log-line.json', 'soak.json']) {
   const file = new URL(`results/${name}`, import.meta.url)
   const tables = existsSync(file) ? JSON.parse(readFileSync(file, 'utf8')) : []
   for (const { title, about, head, rows, command, node, date } of tables) {
@@ -216,7 +216,7 @@ section('How it is measured',
 - The load: a separate process${machine.pinned ? ', on the last core, with the endpoint; the app may use all cores' : ''}.
 - Sampling: 100 % for all. Exporter: ${results.versions['@azure/monitor-opentelemetry-exporter']} for all.
 - CPU time of the main thread is what the operating system reports for that thread. It is measured until the rows have been sent, so that deferred work counts too.
-- Every process first goes through ten full garbage collections with requests in between, as a service in production does in its first minutes. The collections run while a tick is alive, so they don't slow down \`process.nextTick\`, as others may ([when](upstream.md)).
+- Every process first goes through ten full garbage collections with requests in between, as a service in production does in its first minutes. The collections run while a tick is alive, so they don't slow down \`process.nextTick\`, as others may ([when](upstream.md)). Before a burst counts, and before the measure of ${number(settings.rate)} requests/s, come ${number(settings.settled ?? settings.bursts.warmup * settings.bursts.burst)} more requests, because V8 has to compile much again after a full collection, and a service answers far more until the next one.
 - Every alternative is set up as its README says (\`bench/peers.cjs\`). Those that don't report pino logs get instrumentation-pino, and those that don't report fetch get instrumentation-undici. Nothing is tuned, including this plugin.`,
   'Your machine, handlers and network will give different numbers. If your handlers do real work, every difference on this page becomes smaller.')
 

@@ -40,8 +40,8 @@ const { table } = await import('./table.mjs')
 const { peers: known } = createRequire(import.meta.url)('./peers.cjs')
 
 const settings = given.quick
-  ? { rounds: 1, seconds: 1.5, warmup: 0.8, aging: { times: 5, count: 128 }, connections: 32, latencies: [150], latencyRounds: 1, bursts: { latency: 150, rounds: 3, burst: 512, warmup: 1 }, rate: 1_000, pacedRounds: 0, startUps: 0, outage: { rate: 200, before: 2, outage: 6, after: [5, 8] }, closeLimit: 8_000, successor: 4 }
-  : { rounds: 5, seconds: 8, warmup: 2, aging: { times: 10, count: 256 }, connections: 32, latencies: [150, 50, 0], latencyRounds: 2, bursts: { latency: 150, rounds: 40, burst: 512, warmup: 4 }, rate: 1_000, pacedRounds: 5, startUps: 15, outage: { rate: 500, before: 5, outage: 20, after: [30, 120] }, closeLimit: 120_000, successor: 20 }
+  ? { rounds: 1, seconds: 1.5, warmup: 0.8, settled: 2_048, aging: { times: 5, count: 128 }, connections: 32, latencies: [150], latencyRounds: 1, bursts: { latency: 150, rounds: 3, burst: 512, warmup: 1 }, rate: 1_000, pacedRounds: 0, startUps: 0, outage: { rate: 200, before: 2, outage: 6, after: [5, 8] }, closeLimit: 8_000, successor: 4 }
+  : { rounds: 5, seconds: 8, warmup: 2, settled: 25_600, aging: { times: 10, count: 256 }, connections: 32, latencies: [150, 50, 0], latencyRounds: 2, bursts: { latency: 150, rounds: 40, burst: 512, warmup: 4 }, rate: 1_000, pacedRounds: 5, startUps: 15, outage: { rate: 500, before: 5, outage: 20, after: [30, 120] }, closeLimit: 120_000, successor: 20 }
 if (given.rounds !== undefined) settings.rounds = Number(given.rounds)
 
 const earlier = given.into === undefined ? undefined : JSON.parse(readFileSync(given.into, 'utf8'))
@@ -145,7 +145,7 @@ async function atOnce (what, measure, of = instrumented) {
 
 if (wanted('bursts')) {
   say(`bursts in turn: ${settings.bursts.rounds} of ${settings.bursts.burst} requests for each`)
-  const measured = await bursts(names, generator, { ...settings.bursts, aging: settings.aging })
+  const measured = await bursts(names, generator, { ...settings.bursts, settled: settings.settled, aging: settings.aging })
   results.bursts = Object.fromEntries(names.map(name => [name, { ...measured[name], ...combine(measured[name].rounds, measured.bare?.rounds), rounds: undefined }]))
 }
 /** Few at a time: more would take the processor from each other, and what is late is not what is missing. */
@@ -160,7 +160,7 @@ async function inLine (what, measure, atATime = 2) {
   return all
 }
 
-const traffic = { seconds: settings.seconds, warmup: settings.warmup, aging: settings.aging, connections: settings.connections }
+const traffic = { seconds: settings.seconds, warmup: settings.warmup, settled: settings.settled, aging: settings.aging, connections: settings.connections }
 if (wanted('load')) {
   for (const latency of settings.latencies) {
     const rounds = latency === 150 ? settings.rounds : settings.latencyRounds

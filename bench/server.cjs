@@ -4,12 +4,12 @@ const { readFileSync } = require('node:fs')
 const { PerformanceObserver, constants, monitorEventLoopDelay } = require('node:perf_hooks')
 const { setFlagsFromString } = require('node:v8')
 const { runInNewContext } = require('node:vm')
-const { peers } = require('./peers.cjs')
+const { floor, peers } = require('./peers.cjs')
 
 const [peer, mode] = process.argv.slice(2)
 let worker
 process.on('worker', started => { worker = started })
-const telemetry = peers[peer].start(process.env.BENCH_CONNECTION_STRING)
+const telemetry = { ...peers, ...floor }[peer].start(process.env.BENCH_CONNECTION_STRING)
 const fastify = require('fastify')
 
 // The same destination for all: lines are made, and go nowhere.
@@ -108,7 +108,7 @@ process.on('message', async ({ id, command, given }) => {
 })
 
 async function main () {
-  await telemetry.register?.(app)
+  await telemetry.register?.(app, stream)
   if (mode === 'cases') await require('./cases-app.cjs')(app)
   app.get('/items/:id', async request => {
     request.log.info({ item: request.params.id, stock: 3 }, 'item read')
