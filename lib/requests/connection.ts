@@ -6,6 +6,7 @@ import type { TLSSocket } from 'node:tls'
 import type { FastifyRequest } from 'fastify'
 import { knownScheme } from './forwarded'
 import type { RawRequest } from './refused'
+import { isIPv4 } from '../rows/ipv4'
 
 export interface Connection {
   /** Undefined for some kinds of injected requests. */
@@ -56,8 +57,7 @@ function schemeOf (socket: Socket | null | undefined): 'http' | 'https' {
  */
 export function addressOf (text: string | undefined): string | undefined {
   if (text === undefined) return undefined
-  // The usual case, without a regular expression.
-  if (isIP(text) === 4) return text
+  if (isIPv4(text)) return text
   const bare = withoutPort(text.trim().replace(/^"(.*)"$/, '$1'))
   // A zone index only has a meaning on its own machine.
   const address = bare.replace(/%.*$/, '')

@@ -4,6 +4,7 @@
  */
 import { isIP } from 'node:net'
 import { cut } from './cut'
+import { isIPv4 } from './ipv4'
 import { DURATION, LARGE_PROPERTIES, MESSAGE, METRIC_NAME, PROPERTY_NAME, STACK, TABLES, TAGS, TYPE_NAME } from './limits'
 import { RowTime } from './row-time'
 
@@ -60,6 +61,7 @@ function fitTags (tags: Record<string, unknown>): void {
 /** @returns the IP address without port and zone; undefined if it isn't one */
 export function addressOf (text: string): string | undefined {
   if (text.length > 100) return undefined
+  if (isIPv4(text)) return text
   if (isIP(text) === 0) {
     const bare = /^\[([^\]]+)\](?::\d+)?$/.exec(text)?.[1] ?? /^([\d.]+):\d+$/.exec(text)?.[1]
     return bare === undefined || isIP(bare) === 0 ? undefined : addressOf(bare)
