@@ -224,11 +224,11 @@ section('Repeat it',
   `\`\`\`sh
 npm ci
 npm run bench -- --quick   # a summary in three minutes
-npm run bench              # everything; 45 minutes on a quiet machine
+npm run bench              # everything; an hour on a quiet machine
 node bench/report.mjs      # writes this page from the results
 node bench/regression.mjs  # only this plugin against bare Fastify, as in CI
 \`\`\``,
-  `This run: \`${results.command}\`, ${results.date.slice(0, 10)}, Node.js ${results.node}, ${machine.cores} cores (${machine.cpu}), ${machine.memory}, ${machine.platform}.${results.again === undefined ? '' : ` Then, of ${results.again.version}: \`${results.again.command}\`, ${results.again.date.slice(0, 10)}.`}`,
+  `This run: \`${results.command}\`, ${results.date.slice(0, 10)}, Node.js ${results.node}, ${machine.cores} cores (${machine.cpu}), ${machine.memory}, ${machine.platform}.${results.again === undefined ? '' : ` Another run, of ${results.again.version}${results.again.cpu === undefined || results.again.cpu === machine.cpu ? '' : ` (${results.again.cpu})`}: \`${results.again.command}\`, ${results.again.date.slice(0, 10)}.`}`,
   `Versions: ${Object.entries(results.versions).map(([name, version]) => `${name} ${version}`).join(', ')}.`,
   results.errors.length === 0 ? undefined : `What failed in this run: ${results.errors.map(({ what, peer, message }) => `${what}, ${peer}: ${message}`).join('; ')}.`)
 
@@ -248,7 +248,9 @@ if (results.cases) {
     }
     parts.push(`## ${title}`, table(['', 'sent'], [...groups].map(([said, same]) => [same.map(peer => bold(peer, label(peer))).join('<br>'), said.replaceAll('|', '\\|').replaceAll('case-', '')])).replace('---:', '---'))
   }
-  parts.push('## Repeat it', '```sh\nnpm ci\nnpm run bench -- --only cases\n```', `This run: ${(results.again?.command.includes('cases') ? results.again : results).date.slice(0, 10)}, Node.js ${results.node}. Versions: ${Object.entries(results.versions).map(([name, version]) => `${name} ${version}`).join(', ')}.`)
+  // Kept from an earlier run, measured again into this one, or part of it.
+  const casesRun = results.casesRun ?? { versions: results.versions, date: (results.again?.command.includes('cases') ? results.again : results).date }
+  parts.push('## Repeat it', '```sh\nnpm ci\nnpm run bench -- --only cases\n```', `This run: ${casesRun.date.slice(0, 10)}, Node.js ${results.node}. Versions: ${Object.entries(casesRun.versions).map(([name, version]) => `${name} ${version}`).join(', ')}.`)
   write('compare.md', parts)
 }
 

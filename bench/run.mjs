@@ -199,7 +199,7 @@ results.seconds = Math.round((Date.now() - began) / 1_000)
 if (earlier !== undefined) {
   const measured = Object.fromEntries(given.only.split(',').filter(name => results[name] !== undefined).map(name => [name, given.peers === undefined ? results[name] : { ...earlier[name], ...results[name] }]))
   if (given.peers !== undefined) Object.assign(measured, { peers: { ...earlier.peers, ...results.peers }, versions: { ...results.versions, ...earlier.versions } })
-  const again = { command: results.command, date: results.date, version: Object.values(results.versions)[0], seconds: results.seconds }
+  const again = { command: results.command, date: results.date, version: Object.values(results.versions)[0], cpu: results.machine.cpu, seconds: results.seconds }
   writeFileSync(given.into, `${JSON.stringify({ ...earlier, ...measured, errors: [...earlier.errors, ...results.errors], again }, rounded, 1)}\n`)
   process.exit(results.errors.length > 0 ? 1 : 0)
 }
