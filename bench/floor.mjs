@@ -18,16 +18,16 @@ const generator = await startLoad()
 const common = { command: 'node bench/floor.mjs', node: process.version, date: new Date().toISOString() }
 
 const measured = await bursts(names, generator, SETTINGS)
-const micros = (name, metric) => measured[name].rounds.map(round => round[metric])
-const over = (name, metric) => spread(micros(name, metric).map((value, round) => value - micros('bare', metric)[round]))
+const micros = name => measured[name].rounds.map(({ mainMicros }) => mainMicros)
+const over = name => spread(micros(name).map((value, round) => value - micros('bare')[round]))
 const cpu = {
   ...common,
   title: 'How far from the floor',
-  about: `CPU time of the main thread for a request with one log line, in ${SETTINGS.rounds} bursts, in turn: what each layer adds that a plugin built on OpenTelemetry's SDK can't do without, then the plugin itself, then the instrumentations. Bare Fastify: ${spread(micros('bare', 'mainMicros')).median.toFixed(1)} µs. In parentheses the middle half of the bursts.`,
+  about: `CPU time of the main thread for a request with one log line, in ${SETTINGS.rounds} bursts, in turn: what each layer adds that a plugin built on OpenTelemetry's SDK can't do without, then the plugin itself, then the instrumentations. Bare Fastify: ${spread(micros('bare')).median.toFixed(1)} µs. In parentheses the middle half of the bursts.`,
   head: ['', 'µs over bare', `of ${label(BASE)}`],
   rows: names.slice(1).map(name => {
-    const { median, q1, q3 } = over(name, 'mainMicros')
-    return [label(name), `${median.toFixed(1)} (${q1.toFixed(1)} – ${q3.toFixed(1)})`, (median / over(BASE, 'mainMicros').median).toFixed(2)]
+    const { median, q1, q3 } = over(name)
+    return [label(name), `${median.toFixed(1)} (${q1.toFixed(1)} – ${q3.toFixed(1)})`, (median / over(BASE).median).toFixed(2)]
   })
 }
 

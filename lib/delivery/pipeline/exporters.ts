@@ -28,7 +28,8 @@ interface Poll { worker?: unknown, shutdown: () => void }
 
 /** What the exporter posts, and whom it tells that there was an answer. */
 interface TrackRequest { body: Envelope[], onResponse?: (response: { status: number }) => void }
-interface TrackClient { path: () => { post: (request: TrackRequest) => Promise<{ status: string, body: object }> } }
+type Post = (request: TrackRequest) => Promise<{ status: string, body: object }>
+interface TrackClient { path: () => { post: Post } }
 
 interface Sender {
   exportEnvelopes: (items: Item[], ...rest: unknown[]) => unknown
@@ -65,7 +66,7 @@ function intercept (exporter: object, take: (envelopes: Envelope[]) => void, pre
   const client = sender?.appInsightsClient
   // The exporter's version is pinned; in another one, rows would be lost one by one, unnoticed.
   if (typeof sender?.exportEnvelopes !== 'function' || typeof client?._client?.path !== 'function') throw new Error('This version of @azure/monitor-opentelemetry-exporter is not supported')
-  const post = async ({ body, onResponse }: TrackRequest): Promise<{ status: string, body: object }> => {
+  const post: Post = async ({ body, onResponse }) => {
     take(body)
     // Always report success: the exporter must not keep, repeat or drop what we now own.
     onResponse?.({ status: 200 })
@@ -125,11 +126,14 @@ export function loadExporters (connection: Connection, statsbeat: boolean): Expo
       let failure: Error | undefined
       // The trace exporter calls back twice, so only the promise counts.
       // The exporter's own log lines belong to no request, and exporting them would loop.
-      await context.with(suppressTracing(ROOT_CONTEXT), () => run(result => { failure ??= result.error }))
-      const envelopes = taken
-      taken = []
-      if (envelopes.length === 0 && failure !== undefined) throw failure
-      return envelopes
+      try {
+        await context.with(suppressTracing(ROOT_CONTEXT), () => run(result => { failure ??= result.error }))
+        if (taken.length === 0 && failure !== undefined) throw failure
+        return taken
+      } finally {
+        // What a failed conversion left must not become part of the next one.
+        taken = []
+      }
     })
     turn = converted.catch(() => {})
     return converted
