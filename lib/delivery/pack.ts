@@ -16,6 +16,8 @@ const SHAPES_LOOKED_AT = 8
 // Messages are limited to 32 K and most properties to 8 K, so anything longer needn't travel.
 const LONGEST = 65_536
 const LONGEST_ROW = 262_144
+// Hardly ever the same twice, and a text that has just been put together must be copied before it can be compared.
+const NEW_EACH_TIME = 'url.full'
 const NONE: Attributes = Object.freeze({})
 
 const BASE_TYPES = new Set<unknown>(['AvailabilityData', 'ExceptionData', 'MessageData', 'PageViewData', 'EventData'])
@@ -162,7 +164,7 @@ export class Packer {
       const value = this.#value(names[at], given[at])
       if (at < COMPARED) {
         if (at === first.length) first.push(value)
-        if (value === first[at]) continue
+        if (names[at] !== NEW_EACH_TIME && value === first[at]) continue
         changed |= 1 << at
       }
       values.push(value)

@@ -168,7 +168,8 @@ export class LineReporter {
 }
 
 export function operationOfLogger (logger: object): Operation | undefined {
-  return (logger as { [kOperation]?: Operation })[kOperation]
+  const operation = (logger as { [kOperation]?: Operation })[kOperation]
+  return operation?.ownsLogger(logger) === true ? operation : undefined
 }
 
 function otherFields ({ fields }: Content, errorKey: string, ofFastify: boolean): Content['fields'] {

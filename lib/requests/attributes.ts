@@ -10,7 +10,7 @@ import { isAuthority } from './forwarded'
 import { OTHER, knownMethod } from '../rows/methods'
 import type { RequestOperation } from './operation'
 import type { RawRequest } from './refused'
-import type { Redactor } from '../rows/redaction'
+import { type Redactor, mayHoldSecret } from '../rows/redaction'
 
 /** For a header that the app has set to a value without a text. */
 const UNREADABLE = '[unreadable]'
@@ -19,10 +19,11 @@ const UNREADABLE = '[unreadable]'
 export const MAX_URL = 2_048
 
 /** Writes the attributes of a request's row, including the headers chosen in the options. */
-export function requestAttributes ({ tracing, reply, route, connection }: RequestOperation, { raw }: FastifyRequest, status: number | undefined, attributes: Attributes): void {
-  const { config, telemetry } = tracing
+export function requestAttributes (operation: RequestOperation, { raw }: FastifyRequest, status: number | undefined, attributes: Attributes): void {
+  const { tracing: { config, telemetry }, reply, route, connection } = operation
   if (status !== undefined) attributes['http.response.status_code'] = status
   httpAttributes(raw, connection, route, telemetry, attributes)
+  operation.redactedUrl = attributes['url.full'] as string
   for (const name of config.requests.headers) {
     const value = raw.headers[name]
     if (value !== undefined) attributes[`http.request.header.${name}`] = textOf(value, UNREADABLE)
@@ -49,7 +50,10 @@ export function httpAttributes (raw: RawRequest, { socket, scheme, host, clientA
   attributes['server.address'] = server.address
   attributes['server.port'] = server.port ?? (scheme === 'https' ? 443 : 80)
   const target = (raw as { originalUrl?: string }).originalUrl ?? raw.url ?? '/'
-  attributes['url.full'] = cut(redactor.url(absoluteUrl(target, scheme, authority)), MAX_URL)
+  const url = absoluteUrl(target, scheme, authority)
+  // A scheme and a host hold no secret, and a text that has just been put together would have to be copied first.
+  const safe = mayHoldSecret(target) ? redactor.url(url) : url
+  attributes['url.full'] = safe.length > MAX_URL ? cut(safe, MAX_URL) : safe
   if (clientAddress !== undefined) attributes['client.address'] = clientAddress
   if (isSynthetic(raw)) attributes['user_agent.synthetic.type'] = 'test'
   const agent = raw.headers['user-agent']

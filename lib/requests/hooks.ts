@@ -26,9 +26,9 @@ function openRequest (this: FastifyInstance, request: FastifyRequest, reply: Fas
   enter(opened(this, request, reply), done)
 }
 
-function enterValidation (this: FastifyInstance, request: FastifyRequest, reply: FastifyReply, done: Done): void {
+function enterValidation (this: FastifyInstance, request: FastifyRequest, _reply: FastifyReply, done: Done): void {
   const operation = operationOfRequest(request)
-  if (operation instanceof RequestOperation) followLogger(tracingOf(this), request, reply, operation)
+  if (operation instanceof RequestOperation) followLogger(tracingOf(this), request, operation)
   enter(operation, done)
 }
 

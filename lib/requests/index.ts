@@ -4,6 +4,7 @@ import type { FastifyBaseLogger, FastifyInstance, FastifyRequest } from 'fastify
 import { closeOperation } from './closing'
 import { addHooks } from './hooks'
 import { createIgnore } from './ignore'
+import { OperationNames } from './names'
 import { type RequestOperation, operationOfRequest } from './operation'
 import { type RequestTracing, kRequestTracing } from './tracing'
 import { traceUnrouted } from './unrouted'
@@ -42,9 +43,9 @@ export function traceRequests (
     onLogger: lines?.follow,
     onOpen: lines?.release,
     isBoundTo: createBindingCheck(),
-    firstLogger: undefined,
     isIgnored: createIgnore(config.ignore),
-    keepsFailuresOfIgnored: config.ignore.kind === 'routes' && config.ignore.keepFailures
+    keepsFailuresOfIgnored: config.ignore.kind === 'routes' && config.ignore.keepFailures,
+    names: new OperationNames()
   }
   fastify.decorate(kRequestTracing as unknown as string, tracing)
   fastify.decorateRequest(kOperation as unknown as string, null)

@@ -26,7 +26,7 @@ export function openOperation (tracing: RequestTracing, request: FastifyRequest,
   const { url, config: routeConfig } = request.routeOptions
   const route = url ?? UNMATCHED
   const method = knownMethod(request.raw.method)
-  const name = `${method} ${route}`
+  const name = tracing.names.of(method, route)
   const active = context.active()
 
   const own = (routeConfig as { appInsights?: boolean | RouteConfig } | undefined)?.appInsights
@@ -42,7 +42,7 @@ export function openOperation (tracing: RequestTracing, request: FastifyRequest,
 
   ;(request as WithOperation)[kOperation] = operation
   if (reply !== undefined) (reply.raw as Response)[kOperation] = operation
-  connectLogger(tracing, request, reply, operation)
+  connectLogger(tracing, request, operation)
   if (isSilent || !awaitsEnd(operation)) operation.release()
   return operation
 }

@@ -43,6 +43,8 @@ export class RequestOperation extends Operation {
   request: FastifyRequest | undefined
   /** Undefined if the client left before any of our hooks ran, and once the operation has ended. */
   reply: FastifyReply | undefined
+  /** Fastify's, or whatever the app's function has returned. */
+  readonly requestId: unknown
   readonly route: string
   readonly connection: Connection
   /** Whether onResponse ran after the response had ended. */
@@ -56,6 +58,7 @@ export class RequestOperation extends Operation {
     super(tracing.telemetry, name, span, parent, decision, ignored)
     this.tracing = tracing
     this.request = request
+    this.requestId = request.id
     this.reply = reply
     this.route = route
     this.connection = connection
@@ -77,6 +80,11 @@ export class RequestOperation extends Operation {
     if (!this.isRenamed || this.request === undefined) return this.route
     const method = `${knownMethod(this.request.raw.method)} `
     return this.name.startsWith(method) ? this.name.slice(method.length) : this.name
+  }
+
+  /** A line may follow the end of its request. By then, a logger that requests share belongs to none of them. */
+  override ownsLogger (logger: object): boolean {
+    return this.request !== undefined || this.tracing.isBoundTo(logger, this.requestId)
   }
 
   override get isAbandoned (): boolean {

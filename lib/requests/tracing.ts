@@ -4,6 +4,7 @@ import type { FastifyBaseLogger, FastifyInstance, FastifyRequest } from 'fastify
 import type { Exceptions } from '../exceptions'
 import type { Config } from '../options'
 import type { Instance } from '../instance'
+import type { OperationNames } from './names'
 
 export const kRequestTracing = Symbol('fastify-app-insights.request-tracing')
 
@@ -20,11 +21,10 @@ export interface RequestTracing {
   readonly onOpen: ((logger: FastifyBaseLogger, context: Context) => void) | undefined
   /** Whether the logger's own bindings name the request. */
   readonly isBoundTo: (logger: object, requestId: unknown) => boolean
-  /** The first request's logger, if its bindings do not name the request. */
-  firstLogger: WeakRef<object> | undefined
   readonly isIgnored: (request: FastifyRequest, method: string, route: string) => boolean
   /** Failed requests are kept even if they are ignored. */
   readonly keepsFailuresOfIgnored: boolean
+  readonly names: OperationNames
 }
 
 export function tracingOf (fastify: FastifyInstance): RequestTracing {

@@ -73,6 +73,8 @@ export class Operation {
   errors: Set<unknown> | undefined = undefined
   /** Texts passed to `recordException` that wait for the error they describe. */
   recorded: RecordedText[] | undefined = undefined
+  /** A request's `url.full`, so that it isn't searched for secrets twice. */
+  redactedUrl: string | undefined = undefined
   /** The span ends with the operation, and not when other code ends it. */
   holdsSpan = false
   /** The operation has ended, so nothing may be buffered for its end. */
@@ -115,6 +117,11 @@ export class Operation {
   /** Whether the one it works for has gone: a request's client. */
   get isAbandoned (): boolean {
     return false
+  }
+
+  /** Whether a line of a logger that was given to the operation belongs to it. */
+  ownsLogger (_logger: object): boolean {
+    return true
   }
 
   /** Nothing of this operation is ever sent, so nothing needs to be collected. */

@@ -65,9 +65,9 @@ export function createSpanProcessor ({ longest, properties, redactor, deliver, e
   }
 
   function onEnd (span: ReadableSpan): void {
-    redactSpan(span, redactor)
-    if (longest !== Infinity) shorten(span.attributes, longest)
     const operation = operationOfSpan(span)
+    redactSpan(span, redactor, operation?.redactedUrl)
+    if (longest !== Infinity) shorten(span.attributes, longest)
     if (live?.isWatched === true) live.span(span, seesAll ? 1 : 100 / (sampleRateOf(span.attributes) || 100))
     if (operation === undefined) {
       if (isForAzure(span)) send(span)

@@ -1,6 +1,6 @@
 /** `request.log` finds its request when the async context is lost, however the app's logger writes the request id. */
 import { AsyncResource } from 'node:async_hooks'
-import type { FastifyInstance, FastifyServerOptions } from 'fastify'
+import type { FastifyBaseLogger, FastifyInstance, FastifyServerOptions } from 'fastify'
 import { LogController } from 'fastify'
 import pino from 'pino'
 import t from 'tap'
@@ -70,6 +70,38 @@ t.test('a logger shared by all requests belongs to none of them', async t => {
   await flush()
   for (const message of ['after an ignored one', 'after the first', 'after the others']) t.match(emulator.items({ type: 'trace', message }), [{ operation_Id: undefined }], message)
   for (const { url, operation_Id: id } of emulator.items({ type: 'request' })) t.match(emulator.items({ type: 'trace', message: `line ${url!.slice(-1)}` }), [{ operation_Id: id }])
+})
+
+t.test('a line after the end of its request, without the context, is found by the id in its bindings', async t => {
+  const { app, send, emulator, flush } = await start(t, {
+    routes: app => {
+      const one = app.log.child({ one: 'for all' })
+      const loggers: Record<string, FastifyBaseLogger> = {}
+      app.decorate('loggers', loggers)
+      app.get('/own/:n', async request => { loggers[(request.params as { n: string }).n] = request.log })
+      app.register(async scope => {
+        scope.setChildLoggerFactory(() => one)
+        scope.get('/shared', async request => { loggers.shared = request.log })
+      })
+    }
+  })
+  const { loggers } = app as unknown as { loggers: Record<string, FastifyBaseLogger> }
+  for (const url of ['/own/1', '/own/2', '/shared']) {
+    await send(url)
+    const name = url.slice(url.lastIndexOf('/') + 1)
+    // The response has reached the client, but the server may not know yet.
+    await new Promise(resolve => setTimeout(resolve, 50))
+    elsewhere.runInAsyncScope(() => {
+      loggers[name]!.info(`late ${name}`)
+      loggers[name]!.child({ module: 'db' }).info(`child ${name}`)
+    })
+  }
+  await flush()
+  for (const { url, operation_Id: id } of emulator.items({ type: 'request' })) {
+    const name = url!.slice(url!.lastIndexOf('/') + 1)
+    for (const message of [`late ${name}`, `child ${name}`]) t.match(emulator.items({ type: 'trace', message }), [{ operation_Id: name === 'shared' ? undefined : id }], message)
+  }
+  t.equal(emulator.items({ type: 'request' }).length, 3)
 })
 
 const circular: Record<string, unknown> = {}

@@ -7,6 +7,7 @@ import { createUrlRedaction } from './url'
 export { SECRET_HEADERS, SECRET_QUERY_NAMES } from './names'
 export type { Redactor } from './redactor'
 export { redactAttributes, redactMetrics, redactRecord, redactSpan } from './rows'
+export { mayHoldSecret } from './url'
 
 /** @param names the parameters to redact, in lower case, or true for all of them */
 export function createRedactor (names: ReadonlySet<string> | true): Redactor {

@@ -4,11 +4,12 @@ import type { Redactor } from './redactor'
 
 const URLS: ReadonlySet<string> = new Set(['url.full', 'url.path', 'http.url', 'http.target', 'url.query'])
 
-export function redactAttributes (attributes: Attributes, redactor: Redactor): void {
+/** @param redacted a value that is safe already */
+export function redactAttributes (attributes: Attributes, redactor: Redactor, redacted?: string): void {
   for (const name in attributes) {
     const value = attributes[name]
     if (typeof value === 'string') {
-      if (redactor.isClean(value)) continue
+      if (value === redacted || redactor.isClean(value)) continue
       const safe = URLS.has(name) ? redactUrl(name, value, redactor) : redactor.text(value)
       if (safe !== value) attributes[name] = safe
     } else if (Array.isArray(value)) {
@@ -17,10 +18,11 @@ export function redactAttributes (attributes: Attributes, redactor: Redactor): v
   }
 }
 
-export function redactSpan (span: { name: string, readonly attributes: Attributes }, redactor: Redactor): void {
+/** @param redacted an attribute's value that is safe already */
+export function redactSpan (span: { name: string, readonly attributes: Attributes }, redactor: Redactor, redacted?: string): void {
   const name = redactor.text(span.name)
   if (name !== span.name) span.name = name
-  redactAttributes(span.attributes, redactor)
+  redactAttributes(span.attributes, redactor, redacted)
 }
 
 export function redactRecord (record: { body?: unknown, readonly attributes: object }, redactor: Redactor): void {
