@@ -94,10 +94,14 @@ function dropper (packer) {
 
 function poster (packer) {
   const { Worker } = require('node:worker_threads')
-  const sink = new Worker('require("node:worker_threads").parentPort.on("message", () => {})', { eval: true })
-  sink.unref()
+  let sink
   return () => {
     if (packer.size < BATCH) return
+    // Not before the app listens, as with the plugin.
+    if (sink === undefined) {
+      sink = new Worker('require("node:worker_threads").parentPort.on("message", () => {})', { eval: true })
+      sink.unref()
+    }
     const { counts } = packer
     sink.postMessage({ sealed: packer.seal(), counts })
   }

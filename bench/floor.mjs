@@ -31,7 +31,7 @@ const cpu = {
   })
 }
 
-// The last layer has loaded what the plugin can't do without, and has started a thread.
+// The last layer has loaded what the plugin can't do without.
 const started = ['bare', Object.keys(floor).at(-1), 'ours', BASE]
 const ready = Object.fromEntries(started.map(name => [name, []]))
 for (let round = 0; round < STARTS; round++) for (const name of round % 2 === 0 ? started : started.toReversed()) ready[name].push((await startUp(name)).readyAfter)
@@ -42,7 +42,7 @@ const starts = {
   head: ['', 'ms over bare'],
   rows: started.slice(1).map(name => {
     const { median, q1, q3 } = spread(ready[name].map((value, round) => value - ready.bare[round]))
-    return [name in floor ? 'OpenTelemetry\'s API and SDK, and a worker thread' : label(name), `${median.toFixed(0)} (${q1.toFixed(0)} – ${q3.toFixed(0)})`]
+    return [name in floor ? 'OpenTelemetry\'s API and SDK' : label(name), `${median.toFixed(0)} (${q1.toFixed(0)} – ${q3.toFixed(0)})`]
   })
 }
 
