@@ -140,6 +140,7 @@ const MEASURES = {
   'an object literal with two computed keys': () => aroundCollections(literals({ add () {} })),
   'an object literal with two computed keys, the first one alive': () => aroundCollections(literals(attributeKeeper().getMeter('').createCounter(''))),
   'typeof FormData, the first time': () => execFileSync(process.execPath, ['--expose-gc', '--print', FORM_DATA], { encoding: 'utf8' }).trim(),
+  'loading the SDK': () => execFileSync(process.execPath, ['--print', LOADING], { encoding: 'utf8', cwd: fileURLToPath(new URL('..', import.meta.url)) }).trim(),
   'a span, the SDK as it is': () => spansWith(() => {}),
   'a span, the SDK with quick exports': () => spansWith(quickenExports)
 }
@@ -152,6 +153,19 @@ const FORM_DATA = `
   const milliseconds = performance.now() - began
   const after = memory();
   [type, 'after', milliseconds.toFixed(0), 'ms; heap', ((after.heapUsed - before.heapUsed) / 1e6).toFixed(1), 'MB larger, RSS', ((after.rss - before.rss) / 1e6).toFixed(0), 'MB'].join(' ')
+`
+
+// Milliseconds of the whole, and of the conventions in it.
+const LOADING = `
+  const load = (...names) => {
+    const began = performance.now()
+    for (const name of names) require('@opentelemetry/' + name)
+    return performance.now() - began
+  }
+  const api = load('api')
+  const conventions = load('semantic-conventions')
+  const rest = load('core', 'resources', 'sdk-trace-base', 'sdk-logs');
+  [(api + conventions + rest).toFixed(0), 'ms, of which', conventions.toFixed(0), 'ms for semantic-conventions'].join(' ')
 `
 
 function told ({ milliseconds, heap }) {
