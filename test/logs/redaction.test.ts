@@ -20,8 +20,8 @@ const fields = (extra: object, message = 'failed'): Error => Object.assign(new E
 function axiosError (): Error {
   const headers = { Accept: 'json', Authorization: `Bearer ${SECRET}`, 'X-Api-Key': SECRET, cookie: [SECRET, `b=${SECRET}`] }
   return fields({
-    config: { url: `https://user:${SECRET}@api.test/v1?api_key=${SECRET}&page=2`, headers, data: JSON.stringify({ headers: { authorization: SECRET } }) },
-    request: { _header: `GET / HTTP/1.1\r\nAuthorization: Bearer ${SECRET}\r\nCookie: a=${SECRET}; b="${SECRET}"\r\nAccept: json\r\n\r\n` },
+    config: { url: `https://user:${SECRET}@api.test/v1?api_key=${SECRET}&page=2`, headers, auth: { username: 'user', password: SECRET }, proxy: { host: 'proxy.test', auth: { username: 'user', password: SECRET } }, data: JSON.stringify({ headers: { authorization: SECRET } }) },
+    request: { _options: { auth: `user:${SECRET}` }, _header: `GET / HTTP/1.1\r\nAuthorization: Bearer ${SECRET}\r\nCookie: a=${SECRET}; b="${SECRET}"\r\nAccept: json\r\n\r\n` },
     response: { rawHeaders: ['Date', 'today', 'Set-Cookie', `sid=${SECRET}`], headers: { 'set-cookie': [`sid=${SECRET}`] } }
   }, 'Request failed with status code 401')
 }

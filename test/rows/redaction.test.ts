@@ -97,7 +97,15 @@ t.test('a text loses the secrets of the urls, lists and headers in it', t => {
     ['rawHeaders: ["Date","x","Set-Cookie","S"]', 'rawHeaders: ["Date","x","Set-Cookie","REDACTED"]'],
     ['{"name":"Cookie","value":"S"}', '{"name":"Cookie","value":"REDACTED"}'],
     ['cut {"headers":{"cookie":["S","S', 'cut {"headers":{"cookie":"REDACTED"'],
-    ['{\\"cookie\\":\\"S\\",\\"a\\":1}', '{\\"cookie\\":\\"REDACTED\\",\\"a\\":1}']
+    ['{\\"cookie\\":\\"S\\",\\"a\\":1}', '{\\"cookie\\":\\"REDACTED\\",\\"a\\":1}'],
+    ['{"auth":{"username":"a","password":"S"},"b":1}', '{"auth":{"username":"a","password":"REDACTED"},"b":1}'],
+    ['{"proxy":{"auth": {"pass": "S\\"S\\\\","user":"a"},"port":1}}', '{"proxy":{"auth": {"pass": "REDACTED","user":"a"},"port":1}}'],
+    ['got {"a":"{\\"auth\\":{\\"password\\":\\"S\\"}}"}', 'got {"a":"{\\"auth\\":{\\"password\\":\\"REDACTED\\"}}"}'],
+    ['cut {"config":{"auth":{"password":"S","username":"a"},"b":"c', 'cut {"config":{"auth":{"password":"REDACTED","username":"a"},"b":"c'],
+    ['config: { auth: { username: \'a\', password: \'S\\\'S\' }, b: 1 }', 'config: { auth: { username: \'a\', password: \'REDACTED\' }, b: 1 }'],
+    ['{"_options":{"auth":"a:S","b":1}}', '{"_options":{"auth":"REDACTED","b":1}}'],
+    ['options: { auth: \'a:S\', b: 1 }', 'options: { auth: \'REDACTED\', b: 1 }'],
+    ['{"command":{"name":"auth","args":["S"]},"b":["c"]}', '{"command":{"name":"auth","args":"REDACTED"},"b":["c"]}']
   ]
   for (const [from, to] of table) t.equal(text(from), to)
   t.end()
@@ -111,6 +119,8 @@ t.test('a text without a secret stays as it is', t => {
     'see https://x/?page=1&sort=name#part, or https://x/@user', 'https://medium.com/@user/post?x=1', '[a@b]', '{ a: 1, b: [2] }',
     'Basic authentication failed: bearer of news', 'no cookies today', 'authorization failed', 'the cookie was eaten', 'cookie, authorization',
     '100% = all, 50%3 = half', 'at fn (file:///app/x.js?t=123:4:5)', '// foo@bar', 'a%20b%3Dc', '{"a":"b","c":{"d":[1,2,{"e":null}]}}', '{"cookie":null}',
+    '{"auth":{"user":"a","roles":["b"],"password":null}}', '{"auth":"basic","password":"c"}', '{"auth":"see: below"}', 'auth: \'oauth2\'', '{"password":"a","auth":{"b":1},"pass":"c"}', 'auth: { a: 1 }, password: \'b\'',
+    'auth: { password: undefined }', '{"command":{"name":"get","args":["a"]},"b":"auth"}', 'auth, then pass: 3',
     'x=1&y', '?', '&', '=', '@', '', '://@', '😀=😀@😀'
   ]) {
     t.equal(text(ordinary), ordinary)
@@ -179,7 +189,7 @@ t.test('the time for hostile text grows with its size, not with its square', t =
   const pieces = [
     '=', '&', ';a="', '%25', '%', '@', '@/', 'http://', 'http://a:b', '[', '["', '{"a":1} [[ ', '"cookie":[', '"cookie":{', '"cookie":"', 'cookie: ', 'cookie', '\\', '\\"cookie\\":',
     '={', '={"a":', '%3D', '?u=https://a/', '%253Dtoken%3D', ' = ', ';a=b', '?token', '//a:b', '"', "'", 'a=1&token=x;', 'Bearer ', '; password="', ':\\/\\/', '://a:b@', '{"', '}', '%7B%22a%22',
-    'https%3A%2F%2F', '\n', '<', '(https://x/?a=', '&&', '=?', '\u00e9=', '%e9='
+    'https%3A%2F%2F', '\n', '<', '(https://x/?a=', '&&', '=?', '\u00e9=', '%e9=', 'auth:{}', 'auth:{', 'auth: "', '"auth":{"pass":"', 'auth:{pass:['
   ]
   const wraps: Array<(body: string) => string> = [body => body, body => `=@ cookie ${body}`, body => `${body}@=`, body => `?a=${body}`, body => `{"a":"=${body.replaceAll(/["\\\n]/g, '')}"}`]
   const time = (input: string): number => {

@@ -1,13 +1,28 @@
-/** Text that contains headers, such as dumps and error messages of clients → the same without the values of headers that carry credentials. */
+/** Text that contains headers, such as dumps and error messages of clients → the same without the values of headers that carry credentials, and without passwords in the clients' `auth`. */
 import { REDACTED, SECRET_HEADERS } from './names'
 
 const HEADERS: ReadonlySet<string> = new Set(SECRET_HEADERS)
 const LONGEST = Math.max(...SECRET_HEADERS.map(name => name.length))
 // A quick check, because most texts contain no such header. Each of SECRET_HEADERS matches it.
-const HINT = /-(?:key|token|principal)|cookie|authoriz|client-?cert/i
+const HINT = /-(?:key|token|principal)|cookie|auth(?:oriz|["'`\\]{0,4} ?(?:: ?[{"'`\\]|,))|client-?cert/i
 // Longest first, so that a name is never mistaken for a shorter one that begins the same way.
 const NAME = new RegExp([...SECRET_HEADERS].sort((a, b) => b.length - a.length).join('|'), 'gi')
 const BEARER = /\b(Bearer )(?=[^\s"'\\]{0,64}[\d._])[\w.~+/-]{8,}=*/gi
+
+// HTTP clients keep `auth: { username, password }` in the configuration that their errors have, or `{ user, pass }`, or, as
+// in the options of node:http, `auth: 'user:password'`.
+const AUTH = /\bauth["'`\\]{0,4} ?: ?(?=[{"'`\\])/gi
+const PASSWORD = /\bpass(?:word)?["'`\\]{0,4} ?: ?/gi
+
+/** Whether a field of an `auth` object is its password. */
+export function isPassword (name: string): boolean {
+  return name === 'password' || name === 'pass'
+}
+
+/** Whether a text in `auth` is a user and a password, and not the name of a method. */
+export function isUserinfo (text: string): boolean {
+  return /^[^:\s]*:\S/.test(text)
+}
 
 export function isSecretHeader (name: string): boolean {
   return name.length <= LONGEST && HEADERS.has(name.toLowerCase())
@@ -35,6 +50,39 @@ export function redactHeaders (text: string): string {
     output += text.slice(copied, value.from) + value.replacement
     copied = value.to
     NAME.lastIndex = value.to
+  }
+  return redactAuth(output + text.slice(copied))
+}
+
+/** Finds `auth: { username: 'a', password: '…' }` and `auth: 'a:…'` with any kind of quotes, escaped or not. */
+export function redactAuth (text: string): string {
+  let output = ''
+  let copied = 0
+
+  function hide (from: number, to: number, isSecret: (text: string) => boolean): void {
+    const quote = /^\\{0,7}["'`]/.exec(text.slice(from, from + 8))?.[0]
+    // null and undefined have no quotes.
+    if (quote === undefined || !isSecret(text.slice(from + quote.length, to - quote.length))) return
+    output += `${text.slice(copied, from)}${quote}${REDACTED}${quote}`
+    copied = to
+  }
+
+  AUTH.lastIndex = 0
+  for (let found = AUTH.exec(text); found !== null; found = AUTH.exec(text)) {
+    const start = AUTH.lastIndex
+    // Goes on after the object, so that hostile text isn't read again and again.
+    const end = AUTH.lastIndex = endOfValue(text, start)
+    if (text[start] !== '{') {
+      hide(start, end, isUserinfo)
+      continue
+    }
+    const object = text.slice(start, end)
+    PASSWORD.lastIndex = 0
+    while (PASSWORD.exec(object) !== null) {
+      const from = PASSWORD.lastIndex
+      const to = PASSWORD.lastIndex = Math.max(from, endOfValue(object, from))
+      hide(start + from, start + to, secret => secret !== '')
+    }
   }
   return output + text.slice(copied)
 }

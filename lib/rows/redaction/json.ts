@@ -1,5 +1,5 @@
-/** Valid JSON → valid JSON with every string redacted, and the values of credential headers replaced as a whole. */
-import { isSecretHeader, mayHoldHeader } from './headers'
+/** Valid JSON → valid JSON with every string redacted, and the values of credential headers, and passwords in `auth`, replaced as a whole. */
+import { isPassword, isSecretHeader, isUserinfo, mayHoldHeader } from './headers'
 import { REDACTED } from './names'
 
 const [QUOTE, BACKSLASH, OPEN_ARRAY, CLOSE_ARRAY, OPEN_OBJECT, CLOSE_OBJECT] = [...'"\\[]{}'].map(char => char.charCodeAt(0)) as
@@ -63,11 +63,24 @@ function redactWithHeaders (json: string, redact: (text: string) => string): str
   const around: boolean[] = []
   /** `{"name":"Cookie","value":"…"}`: the depth of the object whose value must be hidden. */
   let named = -1
+  /** `"auth":{"username":"…","password":"…"}`, in the configuration of HTTP clients: the depth of the object. */
+  let auth = -1
+  /** `"command":{"name":"auth","args":["…"]}`, in the errors of ioredis: the depth of the object. */
+  let command = -1
 
   /** Whether the value after this string must be hidden. */
   function isName (content: string, separator: number): boolean {
     const isHeader = isSecretHeader(content)
-    if (json[separator] === ':') return isHeader || (named === around.length && content === 'value')
+    const depth = around.length
+    if (json[separator] === ':') {
+      if (content === 'auth') {
+        const from = skipSpace(json, separator + 1)
+        if (json[from] === '{') auth = depth + 1
+        else if (json[from] === '"') return isUserinfo(json.slice(from + 1, endOfString(json, from) - 1))
+      }
+      return isHeader || (named === depth && content === 'value') || (auth === depth && isPassword(content)) || (command === depth && content === 'args')
+    }
+    if (content === 'auth' && around.at(-1) === false) command = depth
     if (!isHeader) return false
     if (around.at(-1) === false) named = around.length
     // In `rawHeaders`, names and values alternate.
@@ -80,6 +93,8 @@ function redactWithHeaders (json: string, redact: (text: string) => string): str
       if (char === OPEN_ARRAY || char === OPEN_OBJECT) around.push(char === OPEN_ARRAY)
       else if (char === CLOSE_ARRAY || char === CLOSE_OBJECT) {
         if (around.length === named) named = -1
+        if (around.length === auth) auth = -1
+        if (around.length === command) command = -1
         around.pop()
       }
       i++

@@ -1,11 +1,12 @@
 /** Free text (messages, stacks, properties, log lines) → the same without secrets. Finds URLs and JSON first, then redacts them by their structure. */
+import { redactAuth } from './headers'
 import { endOfValue, isJson, redactJson } from './json'
 import type { IsSecret } from './names'
 import { isSpace, redactProse } from './prose'
 import type { UrlRedaction } from './url'
 
 // A quick check, because most texts contain none of these.
-const QUICK = /[=@]|%(?:25)*(?:3d|40)|bearer |-(?:key|token|principal)|cookie|authoriz|client-?cert/i
+const QUICK = /[=@]|%(?:25)*(?:3d|40)|bearer |-(?:key|token|principal)|cookie|auth(?:oriz|["'`\\]{0,4} ?(?:: ?[{"'`\\]|,))|client-?cert/i
 const INTERESTING = /[=@]|%(?:25)*(?:3d|40)|bearer /gi
 // A whole text that is a URL or a request target, like most fields with an `=`.
 const TARGET = /^(?:[a-z][a-z0-9+.-]{0,20}:\/)?\/\S*$/i
@@ -70,7 +71,9 @@ export function createTextRedaction (urls: UrlRedaction, isSecret: IsSecret): Te
       copied = end
       JSON_START.lastIndex = end
     }
-    return output + inProse(input.slice(copied))
+    output += inProse(input.slice(copied))
+    // In JSON that was cut off, an object is found without the name before it.
+    return failures > 0 ? redactAuth(output) : output
   }
 
   function inProse (input: string): string {
