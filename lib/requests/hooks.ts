@@ -5,12 +5,13 @@ import { closeOperation, closeResponse } from './closing'
 import { followLogger } from './logger'
 import { openOperation } from './opening'
 import { RequestOperation, type Response, operationOfRequest } from './operation'
+import { errorOf, isOnlyHook } from './response-error'
 import { tracingOf } from './tracing'
 import { takeEarlyErrors } from '../exceptions/nestjs'
 import { type Operation, kOperation, operationOf } from '../tracing/operation'
 import { messageOf } from '../warnings'
 
-type Done = () => void
+type Done = (error?: Error) => void
 
 export function addHooks (fastify: FastifyInstance): void {
   fastify.addHook('onRequest', openRequest)
@@ -44,7 +45,10 @@ function enterResponse (this: FastifyInstance, request: FastifyRequest, reply: F
     // The app may have removed all listeners of the response, ours with them.
     if (reply.raw.closed || reply.raw.listenerCount('close', closeResponse) === 0) closeOperation(operation)
   }
-  enter(operation, done)
+  const error = errorOf(reply.raw)
+  // With a hook, Fastify no longer sees the response's error. Without ours, it would have logged it.
+  if (error !== undefined && isOnlyHook(request, 'onResponse')) enter(operation, () => done(error))
+  else enter(operation, done)
 }
 
 function enterAbort (this: FastifyInstance, request: FastifyRequest, done: Done): void {

@@ -9,6 +9,7 @@ import { UNMATCHED } from './ignore'
 import { connectLogger } from './logger'
 import { RequestOperation, type Response, type SpanOrigin, type WithOperation, sinceArrival } from './operation'
 import { http2Stream } from './outcome'
+import { watchError } from './response-error'
 import { callerContext, otherTracer, startRequestSpan } from './span'
 import { watchStatusLine } from './status-line'
 import type { RequestTracing } from './tracing'
@@ -41,7 +42,10 @@ export function openOperation (tracing: RequestTracing, request: FastifyRequest,
   else awaitEnd(operation, request)
 
   ;(request as WithOperation)[kOperation] = operation
-  if (reply !== undefined) (reply.raw as Response)[kOperation] = operation
+  if (reply !== undefined) {
+    (reply.raw as Response)[kOperation] = operation
+    watchError(reply.raw)
+  }
   connectLogger(tracing, request, operation)
   if (isSilent || !awaitsEnd(operation)) operation.release()
   return operation

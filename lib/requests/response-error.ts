@@ -1,0 +1,32 @@
+/** The error of a response that failed before it was sent → Fastify's log, which would not have it because of our onResponse hook. */
+import { errorMonitor } from 'node:events'
+import type { ServerResponse } from 'node:http'
+import type { FastifyRequest } from 'fastify'
+
+const kError = Symbol('fastify-app-insights.response-error')
+type Failed = ServerResponse & { [kError]?: Error }
+
+/** A monitor leaves the error to the app's listeners, and to Node.js if there are none. */
+export function watchError (response: ServerResponse): void {
+  response.on(errorMonitor, rememberError)
+}
+
+function rememberError (this: Failed, error: Error): void {
+  this[kError] ??= error
+}
+
+export function errorOf (response: ServerResponse): Error | undefined {
+  return (response as Failed)[kError]
+}
+
+/** Whether the request's route has no other hook of this kind. With another one, Fastify would hide the error without us too. */
+export function isOnlyHook (request: FastifyRequest, name: 'onResponse'): boolean {
+  // Only Fastify knows the hooks of a route, including those of the plugins around it.
+  for (let owner: object | null = request; owner !== null; owner = Object.getPrototypeOf(owner) as object | null) {
+    const symbol = Object.getOwnPropertySymbols(owner).find(({ description }) => description === 'fastify.context')
+    if (symbol === undefined) continue
+    const hooks = (request as unknown as Record<symbol, Record<string, unknown> | undefined>)[symbol]?.[name]
+    return Array.isArray(hooks) && hooks.length === 1
+  }
+  return false
+}
