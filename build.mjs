@@ -34,6 +34,12 @@ buildSync({
   target: 'node20',
   sourcemap: true
 })
+// esbuild's helper takes inherited names for exports, and fails at what an app may have added to Object.prototype. The rest
+// of the line, and with it the source map, stays.
+for (const name of ['plugin', 'app-insights-worker']) {
+  const file = `${root}dist/${name}.js`
+  writeFileSync(file, readFileSync(file, 'utf8').replace('for (var name in all)', 'for (var name of Object.keys(all))'))
+}
 
 progress('Building the page of the emulator …')
 execFileSync(process.execPath, [tsc, '-p', 'lib/emulator/page/tsconfig.json'], { cwd: root, stdio: 'inherit' })

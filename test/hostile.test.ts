@@ -1,7 +1,9 @@
 /** No public method throws, whatever it is given, and later telemetry is reported as usual. */
 import { type Span, context } from '@opentelemetry/api'
 import type { AppInsightsOptions } from 'fastify-app-insights'
+import { startEmulator } from 'fastify-app-insights/emulator'
 import t, { type Test } from 'tap'
+import { plainNode } from './fixtures/plain-node'
 import { start } from './fixtures/start'
 
 type Method = (...given: unknown[]) => unknown
@@ -160,3 +162,24 @@ for (const [name, options] of settings) {
     t.ok(emulator.items({ type: 'metric', name: 'good.observed' }).length > 0)
   })
 }
+
+t.test('what the app has added to Object.prototype stops nothing, and is no property of a row', async t => {
+  const emulator = await startEmulator()
+  t.teardown(async () => await emulator.close())
+  const program = `
+    Object.prototype.extra = 'yes'
+    const app = require('fastify')({ logger: { stream: { write () {} } } })
+    app.register(require('fastify-app-insights'), { connectionString: process.env.TARGET, storageDirectory: false, properties: { deployment: 'blue' } })
+    app.get('/', async request => {
+      request.log.info({ a: 1 }, 'hello')
+      request.appInsights.trackEvent('told', { b: 2 })
+      throw new Error('broken')
+    })
+    app.inject('/').then(() => app.close())`
+  t.match(await plainNode(['-e', program], { TARGET: emulator.connectionString }), { code: 0, stderr: '' })
+  for (const type of ['request', 'trace', 'event', 'exception'] as const) {
+    const rows = emulator.items({ type })
+    t.match(rows, [{ customDimensions: { deployment: 'blue' } }], type)
+    t.notOk(rows.some(row => 'extra' in row.customDimensions), type)
+  }
+})

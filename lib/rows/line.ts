@@ -87,9 +87,9 @@ export function fieldsToAttributes (fields: Fields): Attributes {
   return attributes
 }
 
-/** Existing attributes keep their values. */
+/** Existing attributes keep their values. What the app has added to Object.prototype is no attribute. */
 export function addMissing (attributes: Attributes, more: Attributes): void {
-  for (const name in more) if (!Object.hasOwn(attributes, name)) attributes[name] = more[name]
+  for (const name in more) if (!Object.hasOwn(attributes, name) && Object.hasOwn(more, name)) attributes[name] = more[name]
 }
 
 /**
