@@ -12,11 +12,12 @@ import { sharedTracerProvider } from './globals/tracer-provider'
 import { Instance } from './instance'
 import { type LogCollector, collectLogs } from './logs'
 import { followConsole } from './logs/console'
-import { quietChild } from './logs/pino/internals'
+import { internal, quietChild } from './logs/pino/internals'
 import { type Redaction, serializedByLogger } from './logs/pino/serialized-error'
 import { type AppInsightsOptions, type Config, readOptions } from './options'
 import { traceRequests } from './requests'
 import { announceTrace } from './requests/server-timing'
+import { readProperty } from './rows/hostile'
 import { type Redactor, SECRET_QUERY_NAMES, createRedactor } from './rows/redaction'
 import { watch } from './shutdown'
 import { warnOfApiCopies } from './tracing/api-copies'
@@ -184,10 +185,16 @@ function startExceptions (logger: FastifyBaseLogger, config: Config, instance: I
   return createExceptions(instance, clientErrors, (error, operation) => serializedByLogger(operation?.logger ?? logger, error, redaction))
 }
 
+/** Fastify's option of this name is deprecated, and doesn't know what its successor, the log controller, was given. */
+function requestIdLabelOf (fastify: FastifyInstance): string {
+  const label = readProperty(internal(fastify, 'fastify.logController'), 'requestIdLogLabel')
+  return typeof label === 'string' ? label : fastify.initialConfig.requestIdLogLabel ?? 'reqId'
+}
+
 function startLogs (fastify: FastifyInstance, config: Config, telemetry: Instance, exceptions: Exceptions | undefined, redaction: Redaction, warn: (message: string) => void): LogCollector | undefined {
   // A logged error is an exception, whether or not its line becomes a trace.
   if (config.logs === false && exceptions === undefined) return undefined
-  const logs = collectLogs(config.logs, { logger: fastify.log, requestIdLabel: fastify.initialConfig.requestIdLogLabel ?? 'reqId', telemetry, exceptions, redaction, warn })
+  const logs = collectLogs(config.logs, { logger: fastify.log, requestIdLabel: requestIdLabelOf(fastify), telemetry, exceptions, redaction, warn })
   if (logs === undefined && config.logs !== false) {
     process.emitWarning(
       'No log lines will reach Application Insights, because the Fastify logger is off or is not pino. Create Fastify with { logger: true } or a pino loggerInstance, or pass { logs: false } to silence this warning.',

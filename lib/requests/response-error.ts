@@ -2,6 +2,8 @@
 import { errorMonitor } from 'node:events'
 import type { ServerResponse } from 'node:http'
 import type { FastifyRequest } from 'fastify'
+import { internal } from '../logs/pino/internals'
+import { readProperty } from '../rows/hostile'
 
 const kError = Symbol('fastify-app-insights.response-error')
 type Failed = ServerResponse & { [kError]?: Error }
@@ -22,11 +24,6 @@ export function errorOf (response: ServerResponse): Error | undefined {
 /** Whether the request's route has no other hook of this kind. With another one, Fastify would hide the error without us too. */
 export function isOnlyHook (request: FastifyRequest, name: 'onResponse'): boolean {
   // Only Fastify knows the hooks of a route, including those of the plugins around it.
-  for (let owner: object | null = request; owner !== null; owner = Object.getPrototypeOf(owner) as object | null) {
-    const symbol = Object.getOwnPropertySymbols(owner).find(({ description }) => description === 'fastify.context')
-    if (symbol === undefined) continue
-    const hooks = (request as unknown as Record<symbol, Record<string, unknown> | undefined>)[symbol]?.[name]
-    return Array.isArray(hooks) && hooks.length === 1
-  }
-  return false
+  const hooks = readProperty(internal(request, 'fastify.context'), name)
+  return Array.isArray(hooks) && hooks.length === 1
 }

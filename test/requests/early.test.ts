@@ -1,8 +1,8 @@
 /** Hooks added before the plugin: what they log and throw still belongs to their request. */
 import { setTimeout as pause } from 'node:timers/promises'
-import type { FastifyInstance } from 'fastify'
+import { type FastifyInstance, type FastifyServerOptions, LogController } from 'fastify'
 import t from 'tap'
-import { start } from '../fixtures/start'
+import { sink, start } from '../fixtures/start'
 
 function gatekeeper (app: FastifyInstance): void {
   app.addHook('onRequest', async (request, reply) => {
@@ -93,3 +93,17 @@ t.test("Fastify's own request lines belong to their request, if enabled", async 
   const ids = emulator.items({ type: 'request' }).map(row => row.operation_Id)
   for (const message of ['incoming request', 'request completed']) t.same(emulator.items({ message }).map(row => row.operation_Id), ids, message)
 })
+
+const labels: Array<[how: string, server: FastifyServerOptions]> = [
+  ['by the log controller', { logController: new LogController({ requestIdLogLabel: 'trace' }) }],
+  ['by a log controller of the app', { logController: new class extends LogController { override requestIdLogLabel = 'trace' }() }]
+]
+for (const [how, server] of labels) {
+  t.test(`the lines of such a hook belong to its request if the id is renamed ${how}`, async t => {
+    const { app, emulator } = await start(t, { server: { logger: { stream: sink() }, ...server }, before: gatekeeper, routes: app => { app.get('/users/:id', async () => 'ok') } })
+    await app.inject('/users/1')
+    await app.close()
+    const [request] = emulator.items({ type: 'request' })
+    t.match(emulator.items({ type: 'trace', message: 'looked up' }), [{ operation_Id: request!.operation_Id, operation_Name: 'GET /users/:id', customDimensions: { trace: 'req-1' } }])
+  })
+}

@@ -14,7 +14,7 @@ export function findSymbol (object: object, description: string): symbol | undef
   }
 }
 
-/** The value that pino keeps under one of its symbols. */
+/** The value that pino, or Fastify, keeps under one of its symbols. */
 export function internal (object: object, description: string): unknown {
   const symbol = findSymbol(object, description)
   return symbol === undefined ? undefined : (object as Record<symbol, unknown>)[symbol]
