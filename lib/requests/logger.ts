@@ -32,4 +32,3 @@ function correlateLogger ({ fastify }: RequestTracing, request: FastifyRequest, 
 export function followLogger (tracing: RequestTracing, request: FastifyRequest, operation: RequestOperation): void {
   if (operation.logger !== request.log) connectLogger(tracing, request, operation)
 }
-
