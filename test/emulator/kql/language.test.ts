@@ -1,8 +1,6 @@
 /** The language itself, on tables that the queries bring along. What is expected was learnt from the real engine. */
 import t from 'tap'
-import { start, shown } from './helpers'
-
-type Case = [query: string, ...expected: string[]]
+import { holdsFor, type Case } from './helpers'
 
 const PEOPLE = 'datatable(name:string, team:string, age:long)["Ann","red",30, "Bob","blue",25, "Cid","red",41, "Dee","",long(null)]'
 const PAIR = 'let L = datatable(id:long, a:string)[1,"x", 2,"y", 2,"z"]; let R = datatable(id:long, b:string)[2,"p", 3,"q"]; '
@@ -109,15 +107,4 @@ const CASES: Record<string, Case[]> = {
   ]
 }
 
-t.test('on one emulator', async t => {
-  // Loading the parser takes its time: once is enough.
-  const emulator = await start(t)
-  for (const [name, cases] of Object.entries(CASES)) {
-    await t.test(name, async t => {
-      for (const [query, ...expected] of cases) {
-        const answer = await emulator.query(query).then(shown, (error: Error) => [error.message])
-        t.strictSame(answer, expected, query)
-      }
-    })
-  }
-})
+t.test('on one emulator', t => holdsFor(t, CASES))

@@ -21,7 +21,7 @@ function patternOf (node: Syntax, kind: string, flags: string): { pattern: RegEx
   const asRegex = kind === 'regex'
   const parts = list(node, 'Patterns')
   let source = ''
-  parts.forEach(one => {
+  parts.forEach((one, index) => {
     const what = kindOf(one)
     if (what.endsWith('StringLiteralExpression')) {
       const text = String(one.LiteralValue)
@@ -31,7 +31,10 @@ function patternOf (node: Syntax, kind: string, flags: string): { pattern: RegEx
       const typed = what === 'NameAndTypeDeclaration'
       const type = typed ? scalarNamed(part(one, 'Type').ToString().trim()) : 'string'
       captures.push({ name: nameOf(typed ? part(one, 'Name') : one), type })
-      source += asRegex ? NUMBERS[type] ?? '(.*)' : '([^]*?)'
+      // Nothing else says where a number before a star ends.
+      const beforeStar = parts[index + 1] !== undefined && kindOf(parts[index + 1]) === 'StarExpression'
+      const number = asRegex || beforeStar ? NUMBERS[type] : undefined
+      source += number === undefined ? asRegex ? '(.*)' : '([^]*?)' : kind === 'relaxed' ? `${number}?` : number
     }
   })
   // A pattern of literals must match the whole text; a regular expression may leave a rest.

@@ -55,6 +55,25 @@ function delimited (options: Map<string, string>): Reader {
   }
 }
 
+/** Without delimiters: keys and values are runs of letters and digits, or quoted; everything between them separates. */
+function words (options: Map<string, string>, keys: ReadonlySet<string>): Reader {
+  const quotes = options.get('quote') ?? ''
+  const escape = options.get('escape')
+  const quoted = (each: string): string => `\\u{${each.codePointAt(0)!.toString(16)}}`
+  const skipped = escape === undefined ? '' : `${quoted(escape)}[^]|`
+  const inside = quotes === '' ? '' : `${quoted(quotes[0])}((?:${skipped}[^${quoted(quotes.at(-1) as string)}])*)${quoted(quotes.at(-1) as string)}|`
+  const word = new RegExp(`${inside}([\\p{L}\\p{N}]+)`, 'gu')
+  return text => {
+    const found = new Map<string, string>()
+    const all = [...text.matchAll(word)].map(match => match[match.length - 1] ?? (escape === undefined ? match[1] : match[1].replace(new RegExp(`${quoted(escape)}([^])`, 'gu'), '$1')))
+    for (let index = 0; index + 1 < all.length; index++) {
+      const key = all[index]
+      if (keys.has(key) && !found.has(key)) found.set(key, all[++index])
+    }
+    return found
+  }
+}
+
 function matching (pattern: string): Reader {
   return text => {
     const found = new Map<string, string>()
@@ -68,9 +87,9 @@ export const parseKv: Operator = (node, input, scope) => {
   const clause = optional(node, 'WithClause')
   const options = clause === undefined ? new Map<string, string>() : parameters(clause, 'Properties')
   const pattern = options.get('regex')
-  const read = pattern === undefined ? delimited(options) : matching(pattern)
   const text = textOf(compile(part(node, 'Expression'), context))
   const wanted = new Map(list(part(node, 'Keys'), 'Columns').map(key => [nameOf(part(key, 'Name')), scalarNamed(part(key, 'Type').ToString().trim())]))
+  const read = pattern !== undefined ? matching(pattern) : options.has('pair_delimiter') || options.has('kv_delimiter') ? delimited(options) : words(options, new Set(wanted.keys()))
   const columns = columnsOf(node)
   const rows: Row[] = []
   each(input, context, row => {

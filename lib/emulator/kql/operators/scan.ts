@@ -91,9 +91,7 @@ export const scan: Operator = (node, input, scope) => {
       const [step, before] = [steps[index], steps[index - 1] as Step | undefined]
       if (before?.state !== undefined && enter(step, row, before.state)) {
         before.state = undefined
-        return
-      }
-      if ((step.state !== undefined || index === 0) && enter(step, row, step.state)) return
+      } else if (step.state !== undefined || index === 0) enter(step, row, step.state)
     }
   })
   const columns = columnsOf(node).filter(({ name }) => name !== 'match_id' || matchId === 'match_id')
