@@ -4,7 +4,7 @@ import { resolved, toDynamic } from './dynamic'
 import { cast, columnNamed, compile, constant, evaluate, folded, valueOf, type Call, type Context, type Expression } from './expression'
 import { functions, tuples } from './functions'
 import { windowFunctions } from './functions/windows'
-import { args, columnsOf, kindOf, lacking, nameOf, part, typeOf, wrong, type Syntax } from './syntax'
+import { args, columnsOf, kindOf, lacking, nameOf, part, placed, typeOf, wrong, type Syntax } from './syntax'
 import { bodyOf, callScope } from './lets'
 import { missing, type Row, type Value } from './values'
 
@@ -38,7 +38,10 @@ function scalarCall (name: string, node: Syntax, context: Context): Expression {
   const call = callOf(node, context)
   const constantly = call.args.every(each => each.constant) && !VOLATILE.has(name)
   const found = Object.hasOwn(functions, name) ? functions[name] : undefined
-  if (found !== undefined) return folded({ type: call.type, constant: constantly, of: found(call) })
+  if (found !== undefined) {
+    const of = placed(node, () => found(call))
+    return folded({ type: call.type, constant: constantly, of: row => placed(node, () => of(row)) })
+  }
   const tuple = tupleOf(node, context)
   // A single name for several columns gets the first.
   if (tuple !== undefined) return { type: columnsOf(node)[0]?.type ?? 'dynamic', constant: false, of: row => tuple(row)[0] }

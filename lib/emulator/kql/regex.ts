@@ -1,10 +1,11 @@
-/** RE2 patterns → JavaScript patterns. */
-import { invalid } from './errors'
+/** Regular expressions of queries, compiled once. */
+import { QueryError, invalid } from './errors'
+import { translated } from './pattern'
 
 const known = new Map<string, RegExp>()
 
-/** JavaScript flags; a pattern may add its own (?i), (?s), (?m), (?U). */
-export function regex (pattern: string, flags: string): RegExp {
+/** `flags`: `g` of JavaScript; `i`, `m`, `s`, `U` and `x` of Kusto, which the pattern may set by itself, too. */
+export function regex (pattern: string, flags = ''): RegExp {
   const key = `${flags}/${pattern}`
   let found = known.get(key)
   if (found === undefined) {
@@ -17,36 +18,13 @@ export function regex (pattern: string, flags: string): RegExp {
 }
 
 function build (pattern: string, given: string): RegExp {
-  let flags = given
-  let source = pattern
-  const own = /^\(\?([imsU]+)\)/.exec(source)
-  if (own !== null) {
-    source = source.slice(own[0].length)
-    for (const flag of own[1]) if (flag !== 'U' && !flags.includes(flag)) flags += flag
-    if (own[1].includes('U')) source = lazy(source)
-  }
-  source = source
-    .replace(/\(\?P</g, '(?<')
-    .replace(/\\A/g, '^').replace(/\\z/g, '$')
-    .replace(/\[\[:(\w+):\]\]/g, (_, name: string) => `[${CLASSES[name] ?? ''}]`).replace(/\[:(\w+):\]/g, (_, name: string) => CLASSES[name] ?? '')
+  const own = /^\(\?([imsUx]+)\)/.exec(pattern)
+  const modes = new Set([...given, ...own?.[1] ?? ''])
+  const flags = `vs${modes.delete('g') ? 'g' : ''}${modes.delete('i') ? 'i' : ''}`
   try {
-    return new RegExp(source, flags)
-  } catch {
-    // RE2 always allows some escapes that JavaScript allows only without the u flag.
-    try {
-      return new RegExp(source, flags.replace('u', ''))
-    } catch (error) {
-      throw invalid(`Invalid regular expression: ${(error as Error).message}`)
-    }
+    return new RegExp(translated(pattern.slice(own?.[0].length ?? 0), modes), flags)
+  } catch (error) {
+    if (error instanceof QueryError) throw error
+    throw invalid(`Invalid regular expression: ${(error as Error).message}`)
   }
-}
-
-const CLASSES: Readonly<Record<string, string>> = {
-  alpha: 'A-Za-z', digit: '0-9', alnum: 'A-Za-z0-9', upper: 'A-Z', lower: 'a-z', space: '\\s', punct: '!-\\/:-@\\[-`{-~', word: '\\w', xdigit: '0-9A-Fa-f'
-}
-
-/** Makes quantifiers lazy. */
-export function lazy (source: string): string {
-  return source.replace(/(\\.|\[(?:\\.|[^\]])*\])|([*+?]|\{\d+(?:,\d*)?\})(\?)?/g, (_, skipped: string | undefined, quantifier: string, already: string | undefined) => skipped ?? (already === undefined ? `${quantifier}?` : quantifier))
-    .replace(/\(\?\?/g, '(?')
 }

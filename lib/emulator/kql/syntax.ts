@@ -1,5 +1,5 @@
 /** The parser's syntax tree as the evaluator reads it: kinds by name, lists as arrays, and the binder's columns. */
-import { invalid, unsupported, type QueryError } from './errors'
+import { invalid, unsupported, QueryError } from './errors'
 import type { Column, Scalar } from './values'
 
 /** A node or token of @kusto/language-service-next. Which parts it has depends on its kind. */
@@ -142,6 +142,15 @@ export function placeOf (node: Syntax): Place {
 
 export function wrong (message: string, node: Syntax): QueryError {
   return invalid(message, placeOf(node))
+}
+
+/** What `compute` returns; an error that has no place yet gets that of the node. */
+export function placed<T> (node: Syntax, compute: () => T): T {
+  try {
+    return compute()
+  } catch (error) {
+    throw error instanceof QueryError && error.line === undefined && error.code === 'FAI_KQL_INVALID' ? wrong(error.message, node) : error
+  }
 }
 
 export function lacking (what: string, node: Syntax): QueryError {

@@ -3,7 +3,7 @@ import { candidatesOf } from './comparison'
 import { toText } from './convert'
 import { compile, folded, valueOf, type Context, type Expression } from './expression'
 import { regex } from './regex'
-import { kindOf, lacking, list, part, type Syntax } from './syntax'
+import { kindOf, lacking, list, part, placed, type Syntax } from './syntax'
 import { JsonText, type Row } from './values'
 
 type Test = (text: string, wanted: string) => boolean
@@ -90,8 +90,9 @@ function fold (text: string, loose: boolean): string {
 function matches (node: Syntax, context: Context): Expression {
   const [left, right] = [compile(part(node, 'Left'), context), compile(part(node, 'Right'), context)]
   const [text, pattern] = [textOf(left), textOf(right)]
-  const fixed = right.constant ? regex(String(valueOf(right)), 'u') : undefined
-  return folded({ type: 'bool', constant: left.constant && right.constant, of: row => (fixed ?? regex(pattern(row), 'u')).test(text(row)) })
+  const build = (source: string): RegExp => placed(part(node, 'Right'), () => regex(source))
+  const fixed = right.constant ? build(String(valueOf(right))) : undefined
+  return folded({ type: 'bool', constant: left.constant && right.constant, of: row => (fixed ?? build(pattern(row))).test(text(row)) })
 }
 
 function hasMany (node: Syntax, context: Context, all: boolean): Expression {

@@ -7,6 +7,19 @@ const CASES: Record<string, Case[]> = {
     ['datatable(t:timespan, e:string)[0m,"A", 1m,"B", 32m,"C", 33m,"D", 75m,"E"] | sort by t asc | scan with_match_id=id declare (began:timespan) with (step inside: true => began = iff(isnull(inside.began), t, inside.began); step ended output=none: t - inside.began > 30m;) | project e, began, id',
       'e:string | began:timespan | id:long', 'A | 00:00:00 | 0', 'B | 00:00:00 | 0', 'C | 00:32:00 | 1', 'D | 00:32:00 | 1', 'E | 01:15:00 | 2']
   ],
+  'regular expressions: letters and digits of all scripts, and the syntax of the documentation': [
+    [String.raw`print a = extract(@"\w+", 0, "größe x"), b = extract(@"\bü\w*", 0, "xü üb"), c = extract(@"\W+", 0, "aé-b"), d = extract(@"[^\W\d]+", 0, "1é b"), e = trim(@"\W+", "--ä--")`, 'a:string | b:string | c:string | d:string | e:string', 'größe | üb | - | é | ä'],
+    [String.raw`print a = extract("a(?i)b(?-i)c", 0, "aBc"), b = extract("(?i:ab)c", 0, "ABc"), c = "B" matches regex "(?i)[a-c]", d = "aB" matches regex "a(?i)[a-c]", e = extract("(?x) a b # rest", 0, "ab"), f = extract("(?U)a+", 0, "aaa")`, 'a:string | b:string | c:bool | d:bool | e:string | f:string', 'aBc | ABc | true | true | ab | a'],
+    [String.raw`print a = extract(@"[\w&&[^a-c]]+", 0, "abcdef"), b = extract("[0-9--4]+", 0, "345"), c = extract("[a-g~~b-h]+", 0, "bah"), d = extract("[[:^alpha:]]+", 0, "ab12"), e = extract("[]a]+", 0, "b]a"), f = extract(@"[\w.-]+", 0, "!a-b.c")`, 'a:string | b:string | c:string | d:string | e:string | f:string', 'def | 3 | ah | 12 | ]a | a-b.c'],
+    [String.raw`print a = extract(@"\p{Greek}+", 0, "abγδ"), b = extract(@"\pL+", 0, "1é"), c = extract(@"\x{e9}", 0, "é"), d = extract(@"[\x41-\x43]+", 0, "xABCD"), e = extract(@"\{x\}", 0, "{x}"), f = extract(@"^(?P<x>a)(?<y.z>b)\z", 2, "ab")`, 'a:string | b:string | c:string | d:string | e:string | f:string', 'γδ | é | é | ABC | {x} | b'],
+    [String.raw`print a = "1\nb" matches regex "(?m)^b$", b = "1\nb" matches regex "^b$", c = "a\nb" matches regex "a.b", d = "a\nb" matches regex "(?s)a.b", e = "a\r" matches regex "a."`, 'a:bool | b:bool | c:bool | d:bool | e:bool', 'true | false | false | true | true'],
+    ['print "ab" matches regex "a(?=b)"', 'Invalid regular expression: Azure has neither lookarounds nor backreferences (line 1, column 26)'],
+    ['print "aa" matches regex @"(a)\\1"', 'Invalid regular expression: Azure has neither lookarounds nor backreferences (line 1, column 26)'],
+    ['print extract("[a", 0, "a")', 'Invalid regular expression: a character class has no end (line 1, column 7)'],
+    ['datatable(p:string)["a", "(b"] | where "b" matches regex p', 'Invalid regular expression: a group has no end (line 1, column 58)'],
+    ['print 1 | extend t = format_datetime(now(), "Q")', "format_datetime() does not know the format 'Q' (line 1, column 22)"],
+    [String.raw`print a = indexof_regex("abcb", "b", 0, -1, 2), b = indexof_regex("abcb", "c", 0, 2), c = indexof_regex("abc", "b", -1)`, 'a:long | b:long | c:long', '3 | -1 | null']
+  ],
   'parse: a number before a star ends with its digits': [
     ['print s = "a=12, b=-7; c=z" | parse s with "a=" a:long * "b=" b:int * "c=" c | project a, b, c', 'a:long | b:int | c:string', '12 | -7 | z'],
     ['print s = "a=x, b=2.5; c" | parse kind=relaxed s with "a=" a:long * "b=" b:real * | project a, b', 'a:long | b:real', 'null | 2.5'],
@@ -14,7 +27,7 @@ const CASES: Record<string, Case[]> = {
   ],
   'parse-kv without delimiters: whatever is neither a letter nor a digit separates': [
     ['print s = "at=5, [name:bob] level Warning" | parse-kv s as (at:long, name:string, level:string, none:long) | project at, name, level, none', 'at:long | name:string | level:string | none:long', '5 | bob | Warning | null'],
-    [`print s = "user: 'Ann \\\\'x\\\\' B' id=7" | parse-kv s as (user:string, id:long) with (quote="'", escape='\\\\') | project user, id`, 'user:string | id:long', "Ann 'x' B | 7"]
+    ['print s = "user: \'Ann \\\\\'x\\\\\' B\' id=7" | parse-kv s as (user:string, id:long) with (quote="\'", escape=\'\\\\\') | project user, id', 'user:string | id:long', "Ann 'x' B | 7"]
   ]
 }
 

@@ -14,7 +14,7 @@ function patternOf (expression: Expression, flags: string, around: (source: stri
 }
 
 const extract: ScalarFunction = ({ args: [pattern, group, source, typed], type, node }) => {
-  const find = patternOf(pattern, 'u')
+  const find = patternOf(pattern, '')
   const wanted = cast(group, 'long').of
   const text = textOf(source)
   // The fourth argument is a typeof().
@@ -27,7 +27,7 @@ const extract: ScalarFunction = ({ args: [pattern, group, source, typed], type, 
 
 /** One group gives a list of texts, several a list of lists. */
 const extractAll: ScalarFunction = ({ args }) => {
-  const find = patternOf(args[0], 'gu')
+  const find = patternOf(args[0], 'g')
   const text = textOf(args[args.length - 1])
   const chosen = args.length > 2 ? args[1].of : undefined
   return row => {
@@ -45,14 +45,14 @@ const extractAll: ScalarFunction = ({ args }) => {
 
 const replace: ScalarFunction = ({ args: [source, pattern, by] }) => {
   const [text, rewrite] = [textOf(source), textOf(by)]
-  const find = patternOf(pattern, 'gu')
+  const find = patternOf(pattern, 'g')
   return row => text(row).replace(find(row), rewrite(row).replace(/\$/g, '$$$$').replace(/\\(\d)/g, (_, digit: string) => digit === '0' ? '$&' : `$${digit}`))
 }
 
 const countOf: ScalarFunction = ({ args: [source, wanted, kind] }) => {
   const [text, search] = [textOf(source), textOf(wanted)]
   if (kind !== undefined && valueOf(kind) === 'regex') {
-    const find = patternOf(wanted, 'gu')
+    const find = patternOf(wanted, 'g')
     return row => [...text(row).matchAll(find(row))].length
   }
   return row => {
@@ -69,8 +69,8 @@ const countOf: ScalarFunction = ({ args: [source, wanted, kind] }) => {
 function trim (start: boolean, end: boolean): ScalarFunction {
   return ({ args: [pattern, source] }) => {
     const text = textOf(source)
-    const first = patternOf(pattern, 'u', each => `^(?:${each})`)
-    const last = patternOf(pattern, 'u', each => `(?:${each})$`)
+    const first = patternOf(pattern, '', each => `^(?:${each})`)
+    const last = patternOf(pattern, '', each => `(?:${each})$`)
     return row => {
       let given = text(row)
       if (start) given = given.replace(first(row), '')
@@ -81,14 +81,14 @@ function trim (start: boolean, end: boolean): ScalarFunction {
 }
 
 /** The position of a match, in code points. */
-const indexOf: ScalarFunction = ({ args: [source, pattern, start, , occurrence] }) => {
+const indexOf: ScalarFunction = ({ args: [source, pattern, start, count, occurrence] }) => {
   const text = textOf(source)
-  const find = patternOf(pattern, 'gu')
+  const find = patternOf(pattern, 'g')
   return row => {
     const units = [...text(row)]
-    const from = start === undefined ? 0 : Math.max(0, Number(start.of(row)))
-    const wanted = occurrence === undefined ? 1 : Number(occurrence.of(row))
-    const rest = units.slice(from).join('')
+    const [from, length, wanted] = [[start, 0], [count, -1], [occurrence, 1]].map(([given, otherwise]) => typeof given === 'object' ? Number(given.of(row)) : otherwise as number)
+    if (from < 0 || length < -1 || wanted < 1) return null
+    const rest = units.slice(from, length === -1 ? undefined : from + length).join('')
     const match = [...rest.matchAll(find(row))][wanted - 1]
     return match === undefined ? -1 : from + [...rest.slice(0, match.index)].length
   }

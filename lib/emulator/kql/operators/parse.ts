@@ -1,7 +1,7 @@
 /** parse and parse-where: extract columns from a text, using a pattern of literals and names. */
 import { fromText } from '../convert'
 import { compile, contextOf, type Context } from '../expression'
-import { lazy, regex } from '../regex'
+import { regex } from '../regex'
 import { columnsOf, kindOf, lacking, list, nameOf, parameters, part, scalarNamed, type Syntax } from '../syntax'
 import { textOf } from '../text'
 import { missing, type Row, type Scalar, type Table, type Value } from '../values'
@@ -26,7 +26,7 @@ function patternOf (node: Syntax, kind: string, flags: string): { pattern: RegEx
     if (what.endsWith('StringLiteralExpression')) {
       const text = String(one.LiteralValue)
       source += asRegex ? text.replace(/\((?!\?)/g, '(?:').replace(/\\\(\?:/g, '\\(') : escaped(text)
-    } else if (what === 'StarExpression') source += asRegex ? '.*?' : '[^]*?'
+    } else if (what === 'StarExpression') source += asRegex ? '.*?' : '(?s:.*?)'
     else {
       const typed = what === 'NameAndTypeDeclaration'
       const type = typed ? scalarNamed(part(one, 'Type').ToString().trim()) : 'string'
@@ -34,14 +34,13 @@ function patternOf (node: Syntax, kind: string, flags: string): { pattern: RegEx
       // Nothing else says where a number before a star ends.
       const beforeStar = parts[index + 1] !== undefined && kindOf(parts[index + 1]) === 'StarExpression'
       const number = asRegex || beforeStar ? NUMBERS[type] : undefined
-      source += number === undefined ? asRegex ? '(.*)' : '([^]*?)' : kind === 'relaxed' ? `${number}?` : number
+      source += number === undefined ? asRegex ? '(.*)' : '((?s:.*?))' : kind === 'relaxed' ? `${number}?` : number
     }
   })
   // A pattern of literals must match the whole text; a regular expression may leave a rest.
   const last = parts.at(-1)
   const open = asRegex && last !== undefined && kindOf(last).endsWith('LiteralExpression')
-  if (flags.includes('U')) source = lazy(source)
-  const pattern = regex(`^${source}${open ? '' : '$'}`, flags.replace(/[^ims]/g, '') + 'u')
+  const pattern = regex(`^${source}${open ? '' : '$'}`, flags.replace(/[^imsU]/g, ''))
   return { pattern, captures }
 }
 

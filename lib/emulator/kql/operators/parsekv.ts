@@ -77,7 +77,7 @@ function words (options: Map<string, string>, keys: ReadonlySet<string>): Reader
 function matching (pattern: string): Reader {
   return text => {
     const found = new Map<string, string>()
-    for (const match of text.matchAll(regex(pattern, 'gu'))) if (!found.has(match[1])) found.set(match[1], match[2] ?? '')
+    for (const match of text.matchAll(regex(pattern, 'g'))) if (!found.has(match[1])) found.set(match[1], match[2] ?? '')
     return found
   }
 }
