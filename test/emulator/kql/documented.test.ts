@@ -28,6 +28,13 @@ const CASES: Record<string, Case[]> = {
   'parse-kv without delimiters: whatever is neither a letter nor a digit separates': [
     ['print s = "at=5, [name:bob] level Warning" | parse-kv s as (at:long, name:string, level:string, none:long) | project at, name, level, none', 'at:long | name:string | level:string | none:long', '5 | bob | Warning | null'],
     ['print s = "user: \'Ann \\\\\'x\\\\\' B\' id=7" | parse-kv s as (user:string, id:long) with (quote="\'", escape=\'\\\\\') | project user, id', 'user:string | id:long', "Ann 'x' B | 7"]
+  ],
+  'IP addresses: the shortest prefix counts, on both sides': [
+    ["print a = ipv4_is_match('10.1.1.7/24', '10.1.1.9'), b = ipv4_is_match('10.1.1.7', '10.1.1.9/24'), c = ipv4_is_match('10.1.1.7', '10.1.1.9', 24), d = ipv4_compare('10.1.1.7/30', '10.1.2.9/24'), e = ipv4_is_match('10.1.1.7', 'x')", 'a:bool | b:bool | c:bool | d:long | e:bool', 'true | true | true | -1 | null'],
+    ["print a = parse_ipv4('10.1.1.7/24'), b = parse_ipv4_mask('10.1.1.7', 8), c = ipv4_netmask_suffix('10.1.1.7/24'), d = ipv4_is_private('172.20.1.1'), e = ipv4_is_in_range('10.1.2.3', '10.1.0.0/16'), f = ipv4_is_in_any_range('10.1.2.3', dynamic(['1.1.1.1', '10.0.0.0/8'])), g = ipv4_range_to_cidr_list('10.0.0.1', '10.0.0.8')", 'a:long | b:long | c:long | d:bool | e:bool | f:bool | g:dynamic', '167837952 | 167772160 | 24 | true | true | true | ["10.0.0.1/32","10.0.0.2/31","10.0.0.4/30","10.0.0.8/32"]'],
+    ["print a = format_ipv4('10.1.1.7', 24), b = format_ipv4_mask('10.1.1.7/16', 24), c = format_ipv4_mask(167837959, 32), d = format_ipv4('10.1.1.7', 33)", 'a:string | b:string | c:string | d:string', '10.1.1.0 | 10.1.0.0/16 | 10.1.1.7/32 | '],
+    ["print a = ipv6_is_match('fe80::1:7', 'fe80::1:9', 112), b = ipv6_compare('::ffff:10.1.1.7', '10.1.1.7'), c = parse_ipv6('10.1.1.7'), d = parse_ipv6_mask('fe80::1:7', 16), e = ipv6_is_in_range('10.1.1.7', '10.1.1.0/24'), f = parse_ipv6('fe80:::1')", 'a:bool | b:long | c:string | d:string | e:bool | f:string', 'true | 0 | 0000:0000:0000:0000:0000:ffff:0a01:0107 | fe80:0000:0000:0000:0000:0000:0000:0000 | true | '],
+    ["print a = has_ipv4('from 10.1.1.7:80', '10.1.1.7'), b = has_ipv4('v10.1.1.7', '10.1.1.7'), c = has_any_ipv4('from 10.1.1.7', dynamic(['1.1.1.1', '10.1.1.7'])), d = has_ipv4_prefix('from 10.1.1.7', '10.1.'), e = has_ipv4_prefix('from 10.1.1.7', '10.1'), f = has_any_ipv4_prefix('from 10.1.1.7', '9.', '10.')", 'a:bool | b:bool | c:bool | d:bool | e:bool | f:bool', 'true | false | true | true | false | true']
   ]
 }
 

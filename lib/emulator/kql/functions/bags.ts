@@ -1,9 +1,9 @@
-/** Functions for property bags and structured texts: URLs, versions, paths, addresses. */
-import { keyOf } from '../compare'
+/** Functions for property bags and structured texts: URLs, versions, paths. */
 import { convert, parsed, toText } from '../convert'
 import { Decimal } from '../decimal'
 import { member, toDynamic } from '../dynamic'
 import type { ScalarFunction } from '../expression'
+import { args as argsOf, nameOf } from '../syntax'
 import { textOf } from '../text'
 import { isBag, type Bag, type Value } from '../values'
 import { over, withNulls } from './define'
@@ -64,32 +64,6 @@ function parseVersion (text: string): Value {
   return Decimal.from([a, b, c, d].map(each => String(each).padStart(8, '0')).join(''))
 }
 
-function ipv4 (text: string): number | null {
-  const match = /^\s*(\d{1,3})\.(\d{1,3})\.(\d{1,3})\.(\d{1,3})(?:\/(\d{1,2}))?\s*$/.exec(text)
-  if (match === null) return null
-  const bytes = match.slice(1, 5).map(Number)
-  const prefix = match[5] === undefined ? 32 : Number(match[5])
-  if (bytes.some(byte => byte > 255) || prefix > 32) return null
-  return masked(bytes.reduce((all, byte) => all * 256 + byte, 0), prefix)
-}
-
-function masked (address: number, prefix: number): number {
-  const size = 2 ** (32 - prefix)
-  return Math.floor(address / size) * size
-}
-
-function inRange (address: string, ranges: Value): Value {
-  const given = ipv4(address)
-  if (given === null) return null
-  return [ranges].flat().some(range => {
-    const [base, prefix = '32'] = toText(range, 'dynamic').split('/')
-    const network = ipv4(base)
-    return network !== null && masked(network, Number(prefix)) === masked(given, Number(prefix))
-  })
-}
-
-const PRIVATE = ['10.0.0.0/8', '172.16.0.0/12', '192.168.0.0/16']
-
 const hasKey: ScalarFunction = ({ args: [bag, key] }) => {
   const path = textOf(key)
   return row => {
@@ -105,40 +79,54 @@ const hasKey: ScalarFunction = ({ args: [bag, key] }) => {
   }
 }
 
+/** A key, or a path such as `$.a.b` or `$['a'].b`. */
+function pathOf (key: string): Array<string | number> {
+  return key.startsWith('$') ? steps(key.slice(1)) : [key]
+}
+
+/** A copy without what is there; nothing changes if there is nothing. */
+function without (value: Value, [step, ...rest]: Array<string | number>): Value {
+  if (!isBag(value) || typeof step !== 'string' || !value.has(step)) return value
+  const copy = new Map(value)
+  if (rest.length === 0) copy.delete(step)
+  else copy.set(step, without(value.get(step) ?? null, rest))
+  return copy
+}
+
+/** A copy with a value there, in new bags where there are none. */
+function withValue (value: Value, [step, ...rest]: Array<string | number>, given: Value): Value {
+  const bag: Bag = isBag(value) ? new Map(value) : new Map()
+  return bag.set(String(step), rest.length === 0 ? given : withValue(bag.get(String(step)) ?? null, rest, given))
+}
+
+/** Keys that are not texts are left out, and missing values are null. */
+function zipped (keys: Value, values: Value): Value {
+  if (!Array.isArray(keys)) return null
+  const given = Array.isArray(values) ? values : []
+  return new Map(keys.flatMap((key, index): Array<[string, Value]> => typeof key === 'string' ? [[key, given[index] ?? null]] : []))
+}
+
 export const bags: Readonly<Record<string, ScalarFunction>> = {
   pack,
   bag_pack: pack,
   pack_dictionary: pack,
+  bag_pack_columns: ({ args, node }) => { const names = argsOf(node).map(nameOf); return row => new Map(args.map(({ of, type }, index) => [names[index], toDynamic(of(row), type)])) },
   bag_keys: withNulls(['dynamic'], (bag: Value) => isBag(bag) ? [...bag.keys()] : null),
   bag_merge: withNulls(['dynamic'], merged),
   bag_has_key: hasKey,
   bag_remove_keys: withNulls(['dynamic'], (bag: Value, keys: Value) => isBag(bag) && Array.isArray(keys)
-    ? new Map([...bag].filter(([key]) => !keys.some(each => keyOf(each) === key)))
+    ? keys.reduce<Value>((left, key) => typeof key === 'string' ? without(left, pathOf(key)) : left, bag)
     : null),
   bag_set_key: ({ args: [bag, key, value] }) => row => {
     const given = bag.of(row)
-    return isBag(given) ? new Map([...given, [toText(key.of(row), key.type), toDynamic(value.of(row), value.type)]]) : null
+    return isBag(given) ? withValue(given, pathOf(toText(key.of(row), key.type)), toDynamic(value.of(row), value.type)) : null
   },
-  bag_zip: withNulls(['dynamic'], (keys: Value, values: Value) => Array.isArray(keys) && Array.isArray(values)
-    ? new Map(keys.map((key, index) => [toText(key, 'dynamic'), values[index] ?? null]))
-    : null),
+  bag_zip: withNulls(['dynamic'], zipped),
   extractjson: extractJson,
   extract_json: extractJson,
   parse_url: over(['string'], parseUrl),
   parse_xml: over(['string'], parseXml),
   parseurl: over(['string'], parseUrl),
   parse_urlquery: over(['string'], (query: string): Value => new Map([['Query Parameters', queryBag(query.replace(/^\?/, ''))]])),
-  parse_version: over(['string'], parseVersion),
-  parse_ipv4: over(['string'], ipv4),
-  ipv4_is_private: over(['string'], (address: string) => inRange(address, PRIVATE)),
-  ipv4_is_in_range: over(['string'], inRange),
-  ipv4_is_in_any_range: over(['string', 'dynamic'], inRange),
-  ipv4_is_match: over(['string', 'string', 'long'], (a: string, b: string, prefix = 32) => {
-    const [x, y] = [ipv4(a), ipv4(b)]
-    return x === null || y === null ? null : masked(x, prefix) === masked(y, prefix)
-  }),
-  ipv4_compare: over(['string', 'string'], (a: string, b: string) => {
-    const [x, y] = [ipv4(a), ipv4(b)]
-    return x === null || y === null ? null : Math.sign(x - y)
-  })
+  parse_version: over(['string'], parseVersion)
 }

@@ -1,4 +1,5 @@
 /** Scalar functions by name. */
+import { addresses } from './addresses'
 import { arrays } from './arrays'
 import { bags } from './bags'
 import { dates } from './dates'
@@ -11,6 +12,6 @@ import { texts } from './texts'
 import { anything } from './values'
 import type { ScalarFunction } from '../expression'
 
-export const functions: Readonly<Record<string, ScalarFunction>> = { ...anything, ...strings, ...patterns, ...math, ...dates, ...arrays, ...bags, ...texts, ...series, ...sizes }
+export const functions: Readonly<Record<string, ScalarFunction>> = { ...anything, ...strings, ...patterns, ...math, ...dates, ...arrays, ...bags, ...addresses, ...texts, ...series, ...sizes }
 
 export { tuples } from './series'

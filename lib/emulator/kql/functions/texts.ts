@@ -1,6 +1,5 @@
 /** Functions for structured texts: CSV lines, paths, hashes. */
 import { createHash } from 'node:crypto'
-import { toText } from '../convert'
 import type { ScalarFunction } from '../expression'
 import { wrap } from '../integers'
 import { isBag, type Value } from '../values'
@@ -93,14 +92,5 @@ export const texts: Readonly<Record<string, ScalarFunction>> = {
   parse_csv: over(['string'], parseCsv),
   parsecsv: over(['string'], parseCsv),
   parse_path: over(['string'], parsePath),
-  treepath: withNulls(['dynamic'], (value: Value) => paths(value)),
-  format_ipv4: withNulls(['dynamic', 'long'], (address: Value, prefix: number | null = null) => formatAddress(toText(address, 'dynamic'), prefix ?? 32))
-}
-
-function formatAddress (address: string, prefix: number): string {
-  const match = /^(\d{1,3})\.(\d{1,3})\.(\d{1,3})\.(\d{1,3})$/.exec(address)
-  const number = match === null ? Number(address) : match.slice(1).reduce((all, byte) => all * 256 + Number(byte), 0)
-  if (!Number.isInteger(number) || number < 0 || number >= 2 ** 32) return ''
-  const masked = Math.floor(number / 2 ** (32 - prefix)) * 2 ** (32 - prefix)
-  return [24, 16, 8, 0].map(shift => Math.floor(masked / 2 ** shift) % 256).join('.')
+  treepath: withNulls(['dynamic'], (value: Value) => paths(value))
 }
