@@ -4,7 +4,7 @@ import { resolved, toDynamic } from './dynamic'
 import { cast, columnNamed, compile, constant, evaluate, folded, valueOf, type Call, type Context, type Expression } from './expression'
 import { functions, tuples } from './functions'
 import { windowFunctions } from './functions/windows'
-import { args, columnsOf, kindOf, lacking, nameOf, part, placed, typeOf, wrong, type Syntax } from './syntax'
+import { args, columnsOf, kindOf, lacking, nameOf, part, placed, typeOf, walk, wrong, type Syntax } from './syntax'
 import { bodyOf, callScope } from './lets'
 import { missing, type Row, type Value } from './values'
 
@@ -29,7 +29,7 @@ export function compileCall (node: Syntax, context: Context): Expression {
     const call = callOf(node, context)
     return { type: call.type, constant: false, of: windowFunctions[name](call, context.window) }
   }
-  if (name === 'pack_all') return packAll(context)
+  if (name === 'pack_all') return packAll(context, args(node).map(each => valueOf(compile(each, context)))[0] === true)
   if (name === 'column_ifexists' || name === 'columnifexists') return columnOr(node, context)
   return scalarCall(name, node, context)
 }
@@ -65,17 +65,27 @@ function columnOr (node: Syntax, context: Context): Expression {
   return columnNamed(String(valueOf(compile(name, context))), context) ?? compile(otherwise, context)
 }
 
-/** A bag of all columns; missing values are omitted. */
-function packAll ({ columns }: Context): Expression {
+/** A bag of all columns, or of those that have a value. */
+function packAll ({ columns }: Context, filled = false): Expression {
   return {
     type: 'dynamic',
     constant: false,
-    of: row => new Map(columns.map(({ name, type }, index) => [name, toDynamic(resolved(row[index]), type)]))
+    of (row) {
+      const pairs = columns.map(({ name, type }, index): [string, Value] => [name, toDynamic(resolved(row[index]), type)])
+      return new Map(filled ? pairs.filter(([, value]) => value !== null && value !== '') : pairs)
+    }
   }
 }
 
 function scalarOf (node: Syntax, context: Context): Expression {
-  if (columnsOf(node).length === 0) return compile(node, context)
+  if (columnsOf(node).length === 0) {
+    const expression = compile(node, { columns: [], scope: context.scope })
+    return constant(valueOf(expression), expression.type)
+  }
+  for (const each of walk(node)) {
+    const binding = kindOf(each) === 'NameReference' ? context.scope.find(nameOf(each)) : undefined
+    if (binding?.kind === 'scalar' && binding.fromRow === true) throw wrong(`'${nameOf(each)}' differs from row to row, and toscalar() runs once: use a join or a lookup`, each)
+  }
   const { columns, rows } = evaluate(node, context.scope)
   const { type } = columns[0]
   return constant(rows.length === 0 ? missing(type) : resolved(rows[0][0]), type)

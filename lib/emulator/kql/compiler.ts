@@ -1,13 +1,13 @@
 /** Syntax of a scalar expression → a function from a row to its value. */
 import { compileBinary } from './binary'
-import { compileCall } from './calls'
+import { compileCall, tupleOf } from './calls'
 import { compileComparison } from './comparison'
 import { Decimal } from './decimal'
 import { member, toDynamic } from './dynamic'
 import { columnNamed, compile, folded, type Context, type Expression } from './expression'
 import { negate, type Int } from './integers'
 import { literal } from './literals'
-import { kindOf, lacking, nameOf, part, symbolOf, typeOf, wrong, type Syntax } from './syntax'
+import { columnsOf, kindOf, lacking, nameOf, part, symbolOf, typeOf, wrong, type Syntax } from './syntax'
 import { compileText } from './text'
 import { isInteger } from './values'
 
@@ -49,6 +49,8 @@ function compileName (node: Syntax, context: Context): Expression {
 }
 
 function compilePath (node: Syntax, context: Context): Expression {
+  // `bag.[key]` is `bag[key]`.
+  if (kindOf(part(node, 'Selector')) === 'BracketedExpression') return compileElement(node, context)
   const owner = part(node, 'Expression')
   const name = nameOf(part(node, 'Selector'))
   const special = kindOf(owner) === 'NameReference' ? context.path?.(nameOf(owner), name) : undefined
@@ -59,8 +61,11 @@ function compilePath (node: Syntax, context: Context): Expression {
 }
 
 function compileElement (node: Syntax, context: Context): Expression {
-  const owner = compile(part(node, 'Expression'), context)
   const key = compile(part(node, 'Selector'), context)
+  const several = columnsOf(part(node, 'Expression')).length > 1 ? tupleOf(part(node, 'Expression'), context) : undefined
+  // Of a function with several results, it is one of them.
+  if (several !== undefined) return { type: 'dynamic', constant: false, of: row => several(row)[Number(key.of(row))] ?? null }
+  const owner = compile(part(node, 'Expression'), context)
   if (owner.type !== 'dynamic') throw wrong(`A value of type ${owner.type} has no elements`, node)
   return { type: 'dynamic', constant: owner.constant && key.constant, of: row => member(owner.of(row), toDynamic(key.of(row), key.type)) }
 }

@@ -2,7 +2,7 @@
 import { compile, constant, evaluate, folded, type Context } from './expression'
 import { literal } from './literals'
 import type { Binding, Scope } from './scope'
-import { args, isTabular, kindOf, lacking, list, nameOf, optional, part, scalarNamed, type Syntax } from './syntax'
+import { args, isTabular, kindOf, lacking, list, nameOf, optional, part, placeBody, scalarNamed, type Syntax } from './syntax'
 import type { Table } from './values'
 
 /** Runs the let statements before a node, so that the node can be evaluated on its own. */
@@ -20,14 +20,18 @@ export function define (statement: Syntax, scope: Scope): void {
   } else scope.define(name, { kind: 'scalar', expression: folded(compile(value, { columns: [], scope })) })
 }
 
-/** The scope of a function's body: its parameters, by name. */
-export function callScope (node: Syntax, declared: Scope, context: Context): Scope {
+/** The scope of a function's body: its parameters, by name. `input`: the first argument of a call by invoke. */
+export function callScope (node: Syntax, declared: Scope, context: Context, input?: Table): Scope {
   const scope = declared.inner()
   const name = nameOf(part(node, 'Name'))
   const binding = declared.find(name) ?? context.scope.find(name)
   if (binding?.kind !== 'function') throw lacking(`The function ${name}()`, node)
   const given = args(node)
   const formal = list(part(binding.declaration, 'Parameters'), 'Parameters')
+  if (input !== undefined && formal.length > 0) {
+    const first = nameOf(part(part(formal.shift() as Syntax, 'NameAndType'), 'Name'))
+    scope.define(first, { kind: 'table', table: () => input })
+  }
   formal.forEach((parameter, index) => {
     const declaration = part(parameter, 'NameAndType')
     const called = nameOf(part(declaration, 'Name'))
@@ -43,22 +47,27 @@ function argumentBinding (given: Syntax | undefined, parameter: Syntax, declarat
     return { kind: 'table', table: () => { table ??= evaluate(given, context.scope); return table } }
   }
   const type = scalarNamed(part(declaration, 'Type').ToString().trim())
-  if (given !== undefined) return { kind: 'scalar', expression: compile(given, context) }
+  if (given !== undefined) {
+    const expression = compile(given, context)
+    return { kind: 'scalar', expression, fromRow: context.columns.length > 0 && !expression.constant }
+  }
   const otherwise = optional(parameter, 'DefaultValue')
   return { kind: 'scalar', expression: otherwise === undefined ? constant(null, type) : literal(part(otherwise, 'Value')) }
 }
 
 /** The body as the binder bound it for this particular call. */
-export function bodyNode (node: Syntax): Syntax | undefined {
+export function bodyNode (node: Syntax, declaration: Syntax): Syntax {
+  const declared = part(declaration, 'Body')
   const get = node.GetCalledFunctionBody as (() => Syntax | null) | undefined
-  return get?.call(node) ?? undefined
+  const body = get?.call(node) ?? undefined
+  if (body !== undefined) placeBody(body, declared)
+  return body ?? declared
 }
 
 export function bodyOf (node: Syntax, scope: Scope): Syntax {
   const binding = scope.find(nameOf(part(node, 'Name')))
-  const body = bodyNode(node) ?? (binding?.kind === 'function' ? part(binding.declaration, 'Body') : undefined)
-  if (body === undefined) throw lacking('This call', node)
-  return statementsOf(body, scope)
+  if (binding?.kind !== 'function') throw lacking('This call', node)
+  return statementsOf(bodyNode(node, binding.declaration), scope)
 }
 
 export function statementsOf (body: Syntax, scope: Scope): Syntax {

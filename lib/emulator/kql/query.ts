@@ -98,5 +98,5 @@ function called (node: Syntax, scope: Scope): Table {
 }
 
 function inBody (node: Syntax, declaration: Syntax, scope: Scope): Table {
-  return evaluateTable(statementsOf(bodyNode(node) ?? part(declaration, 'Body'), scope), scope)
+  return evaluateTable(statementsOf(bodyNode(node, declaration), scope), scope)
 }

@@ -6,7 +6,8 @@ import type { Schema } from './language'
 import type { Table } from './values'
 
 export type Binding =
-  { kind: 'scalar', expression: Expression } |
+  /** `fromRow`: an argument that differs from row to row, so that no query can use it. */
+  { kind: 'scalar', expression: Expression, fromRow?: boolean } |
   /** Evaluated on first use. */
   { kind: 'table', table: () => Table } |
   { kind: 'function', declaration: Syntax, scope: Scope }

@@ -6,6 +6,8 @@ import type { Column, Scalar } from './values'
 export interface Syntax {
   readonly Kind: number
   readonly TextStart: number
+  /** Where the spaces and comments before it start. */
+  readonly TriviaStart: number
   readonly End: number
   readonly ChildCount: number
   readonly Parent: Syntax | null
@@ -136,8 +138,24 @@ export function placeAt (offset: number, within = text): Place {
   return { line: before.split('\n').length, column: offset - before.lastIndexOf('\n') }
 }
 
+/** Where the trees begin that the binder makes for calls of the query's functions. */
+const offsets = new WeakMap<Syntax, number>()
+
+function offsetOf (node: Syntax): number {
+  let root = node
+  while (root.Parent !== null) root = root.Parent
+  return offsets.get(root) ?? 0
+}
+
+/** `body`: the binder's copy for one call of what was declared. Its positions are those within the body. */
+export function placeBody (body: Syntax, declared: Syntax): void {
+  let root = body
+  while (root.Parent !== null) root = root.Parent
+  offsets.set(root, offsetOf(declared) + declared.TriviaStart)
+}
+
 export function placeOf (node: Syntax): Place {
-  return placeAt(node.TextStart)
+  return placeAt(offsetOf(node) + node.TextStart)
 }
 
 export function wrong (message: string, node: Syntax): QueryError {

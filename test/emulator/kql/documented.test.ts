@@ -35,6 +35,22 @@ const CASES: Record<string, Case[]> = {
     ["print a = format_ipv4('10.1.1.7', 24), b = format_ipv4_mask('10.1.1.7/16', 24), c = format_ipv4_mask(167837959, 32), d = format_ipv4('10.1.1.7', 33)", 'a:string | b:string | c:string | d:string', '10.1.1.0 | 10.1.0.0/16 | 10.1.1.7/32 | '],
     ["print a = ipv6_is_match('fe80::1:7', 'fe80::1:9', 112), b = ipv6_compare('::ffff:10.1.1.7', '10.1.1.7'), c = parse_ipv6('10.1.1.7'), d = parse_ipv6_mask('fe80::1:7', 16), e = ipv6_is_in_range('10.1.1.7', '10.1.1.0/24'), f = parse_ipv6('fe80:::1')", 'a:bool | b:long | c:string | d:string | e:bool | f:string', 'true | 0 | 0000:0000:0000:0000:0000:ffff:0a01:0107 | fe80:0000:0000:0000:0000:0000:0000:0000 | true | '],
     ["print a = has_ipv4('from 10.1.1.7:80', '10.1.1.7'), b = has_ipv4('v10.1.1.7', '10.1.1.7'), c = has_any_ipv4('from 10.1.1.7', dynamic(['1.1.1.1', '10.1.1.7'])), d = has_ipv4_prefix('from 10.1.1.7', '10.1.'), e = has_ipv4_prefix('from 10.1.1.7', '10.1'), f = has_any_ipv4_prefix('from 10.1.1.7', '9.', '10.')", 'a:bool | b:bool | c:bool | d:bool | e:bool | f:bool', 'true | false | true | true | false | true']
+  ],
+  'lists and bags': [
+    ['print array_sort_asc(dynamic([3,null,1]), dynamic(["c","n","a"]), dynamic([1]))', 'array0_sorted:dynamic | array1_sorted:dynamic | array2_sorted:dynamic', '[1,3,null] | ["a","c","n"] | null'],
+    ['print a = array_sort_desc(dynamic([1,3]), dynamic(["a","c"]))[1], b = array_sort_desc(dynamic([1,3])), c = array_length(array_sort_asc(dynamic([1,3])))', 'a:dynamic | b:dynamic | c:long', '["c","a"] | [3,1] | 2'],
+    ['print a = array_index_of(dynamic(["x","y","x","x"]), "x", 1, -1, 2), b = array_iff(dynamic(["x", true, 0, 2.5, null]), 1, 2)', 'a:long | b:dynamic', '3 | [null,1,2,1,null]'],
+    ['print d = dynamic({"a":1,"b":{"c":2,"d":3}}) | project x = bag_remove_keys(d, dynamic(["$.b.c", "a"])), y = bag_set_key(d, "$.b.c", "new"), z = bag_set_key(d, "$.e.f", 4)', 'x:dynamic | y:dynamic | z:dynamic', '{"b":{"d":3}} | {"a":1,"b":{"c":"new","d":3}} | {"a":1,"b":{"c":2,"d":3},"e":{"f":4}}'],
+    ['datatable(v:dynamic)[dynamic(5)] | project a = bag_zip(dynamic(["a",8,"b"]), dynamic([1,2,3])), b = bag_zip(dynamic(["a"]), v)', 'a:dynamic | b:dynamic', '{"a":1,"b":3} | {"a":null}'],
+    ['print a = 1, b = "", c = int(null) | project pack_all(true)', 'Column1:dynamic', '{"a":1}'],
+    ['let key = "x"; print d = dynamic({"q":{"x":5}}) | project a = d["q"].[key], b = d.["q"].x', 'a:dynamic | b:dynamic', '5 | 5'],
+    ['range x from 1 to 3 step 1 | extend id = toscalar(new_guid()) | summarize dcount(id)', 'dcount_id:long', '1']
+  ],
+  'texts and numbers': [
+    ['print a = replace_strings("This is a.b", dynamic(["is","This","."]), dynamic(["was", 5, "-"])), b = replace_strings("cat dog", dynamic(["cat","dog"]), dynamic(["dog","bird"]))', 'a:string | b:string', 'This was a-b | dog bird'],
+    ['print a = url_encode("a b&c=ü/"), b = url_encode_component("a b&c"), c = format_bytes(564), d = format_bytes(2048)', 'a:string | b:string | c:string | d:string', 'a+b%26c%3d%c3%bc%2f | a%20b%26c | 564 Bytes | 2 KB'],
+    ['print a = tohex(toint(-256)), b = tohex(-256), c = tohex(toint(255), 4)', 'a:string | b:string | c:string', 'ffffff00 | ffffffffffffff00 | 00ff'],
+    ['print a = series_dot_product(dynamic([1,2]), 3), b = series_fill_linear(dynamic([1,null,4])), c = series_fill_linear(dynamic([1.0,null,4.0])), d = series_stats_dynamic(dynamic([1,3])).sum, e = series_stats_dynamic(dynamic([1,3])).len, f = series_magnitude(dynamic([3,4])), g = series_cosine_similarity(dynamic([1,0]), dynamic([2,0]))', 'a:real | b:dynamic | c:dynamic | d:dynamic | e:dynamic | f:real | g:real', '9 | [1,2,4] | [1,2.5,4] | 4 | 2 | 5 | 1']
   ]
 }
 

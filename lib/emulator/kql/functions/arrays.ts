@@ -1,7 +1,7 @@
 /** Functions for dynamic lists and sets. */
 import { keyOf, order, orderDynamic } from '../compare'
 import { toDynamic } from '../dynamic'
-import { cast, valueOf, type ScalarFunction } from '../expression'
+import { cast, valueOf, type ScalarFunction, type TupleFunction } from '../expression'
 import { numberIn, type Value } from '../values'
 import { add, type Int } from '../integers'
 import { withNulls } from './define'
@@ -35,18 +35,27 @@ function shifted (by: (list: Value[], distance: number) => number): ScalarFuncti
   }
 }
 
-/** Missing values sort last. */
-function sorted (sign: 1 | -1): ScalarFunction {
-  return ({ args: [list, nullsLast] }) => {
-    const last = nullsLast === undefined || nullsLast.type !== 'bool' ? true : valueOf(nullsLast) !== false
+/** Sorts the first list, and the others along with it. Missing values sort last, unless the last argument says first. */
+function sorted (sign: 1 | -1): TupleFunction {
+  return ({ args }) => {
+    const flag = args.at(-1)
+    const last = flag?.type !== 'bool' || valueOf(flag) !== false
+    const lists = args.filter(({ type }) => type !== 'bool')
     return row => {
-      const given = list.of(row)
-      if (!Array.isArray(given)) return null
-      const values = given.filter(value => value !== null).sort((a, b) => sign * orderDynamic(a, b))
-      const nulls = given.filter(value => value === null)
-      return last ? [...values, ...nulls] : [...nulls, ...values]
+      const [given, ...others] = lists.map(list => list.of(row))
+      if (!Array.isArray(given)) return lists.map(() => null)
+      const places = [...given.keys()]
+      const values = places.filter(place => given[place] !== null).sort((a, b) => sign * orderDynamic(given[a], given[b]))
+      const nulls = places.filter(place => given[place] === null)
+      const order = last ? [...values, ...nulls] : [...nulls, ...values]
+      return [given, ...others].map(list => Array.isArray(list) && list.length === order.length ? order.map(place => list[place]) : null)
     }
   }
+}
+
+/** What the first list becomes, where a single value is wanted. */
+function firstSorted (sign: 1 | -1): ScalarFunction {
+  return call => { const of = sorted(sign)(call); return row => of(row)[0] }
 }
 
 function unique (lists: Value[][]): Value[] {
@@ -79,19 +88,22 @@ const conditional: ScalarFunction = ({ args: [conditions, yes, no] }) => {
     if (!Array.isArray(list)) return null
     const [x, y] = [a(row), b(row)]
     return list.map((condition, index) => {
-      const given = condition === true || (typeof condition === 'number' && condition !== 0) ? x : y
+      const number = numberIn(condition)
+      if (number === null && typeof condition !== 'boolean') return null
+      const given = condition === true || (number ?? 0) !== 0 ? x : y
       return Array.isArray(given) ? given[index] ?? null : given
     })
   }
 }
 
-const indexOf: ScalarFunction = ({ args: [list, wanted, start, count] }) => row => {
+const indexOf: ScalarFunction = ({ args: [list, wanted, start, count, occurrence] }) => row => {
   const given = list.of(row)
   if (!Array.isArray(given)) return null
   const key = keyOf(toDynamic(wanted.of(row), wanted.type))
   const from = start === undefined ? 0 : place(Number(start.of(row)), given.length)
   const most = count === undefined || Number(count.of(row)) < 0 ? given.length : from + Number(count.of(row))
-  return given.findIndex((value, index) => index >= from && index < most && keyOf(value) === key)
+  let left = occurrence === undefined ? 1 : Number(occurrence.of(row))
+  return given.findIndex((value, index) => index >= from && index < most && keyOf(value) === key && --left === 0)
 }
 
 const packed: ScalarFunction = ({ args }) => row => args.map(({ of, type }) => toDynamic(of(row), type))
@@ -140,8 +152,8 @@ export const arrays: Readonly<Record<string, ScalarFunction>> = {
   array_rotate_right: ofList((list, by: number) => rotated(list, -by)),
   array_shift_left: shifted((_list, by) => by),
   array_shift_right: shifted((_list, by) => -by),
-  array_sort_asc: sorted(1),
-  array_sort_desc: sorted(-1),
+  array_sort_asc: firstSorted(1),
+  array_sort_desc: firstSorted(-1),
   array_sum: ofList(sum),
   array_index_of: indexOf,
   array_iff: conditional,
@@ -167,3 +179,5 @@ export const arrays: Readonly<Record<string, ScalarFunction>> = {
     return Array.from({ length: Math.max(...given.map(list => list.length)) }, (_, index) => given.map(list => list[index] ?? null))
   })
 }
+
+export const arrayTuples: Readonly<Record<string, TupleFunction>> = { array_sort_asc: sorted(1), array_sort_desc: sorted(-1) }

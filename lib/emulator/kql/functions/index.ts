@@ -1,17 +1,17 @@
 /** Scalar functions by name. */
 import { addresses } from './addresses'
-import { arrays } from './arrays'
+import { arrays, arrayTuples } from './arrays'
 import { bags } from './bags'
 import { dates } from './dates'
 import { math } from './math'
 import { patterns } from './patterns'
-import { series } from './series'
+import { series, seriesTuples } from './series'
 import { sizes } from './sizes'
 import { strings } from './strings'
 import { texts } from './texts'
 import { anything } from './values'
-import type { ScalarFunction } from '../expression'
+import type { ScalarFunction, TupleFunction } from '../expression'
 
 export const functions: Readonly<Record<string, ScalarFunction>> = { ...anything, ...strings, ...patterns, ...math, ...dates, ...arrays, ...bags, ...addresses, ...texts, ...series, ...sizes }
 
-export { tuples } from './series'
+export const tuples: Readonly<Record<string, TupleFunction>> = { ...seriesTuples, ...arrayTuples }

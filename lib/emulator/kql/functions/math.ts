@@ -104,6 +104,12 @@ function gamma (x: number): number {
   return Math.sqrt(2 * Math.PI) * t ** (x - 0.5) * Math.exp(-t) * sum
 }
 
+/** Negative numbers as their two's complement, in as many bits as their type has. */
+const hexadecimal: ScalarFunction = call => {
+  const bits = call.args[0].type === 'int' ? 32 : 64
+  return over(['long'], (value: Int, digits: Int = 0) => BigInt.asUintN(bits, BigInt(value)).toString(16).padStart(Number(digits), '0'))(call)
+}
+
 export const math: Readonly<Record<string, ScalarFunction>> = {
   bin,
   floor: bin,
@@ -145,5 +151,5 @@ export const math: Readonly<Record<string, ScalarFunction>> = {
   binary_shift_left: bits((a, b) => a << (b & 63n)),
   binary_shift_right: bits((a, b) => a >> (b & 63n)),
   bitset_count_ones: over(['long'], (value: Int) => BigInt.asUintN(64, BigInt(value)).toString(2).replace(/0/g, '').length),
-  tohex: over(['long'], (value: Int, digits: Int = 0) => BigInt.asUintN(64, BigInt(value)).toString(16).padStart(Number(digits), '0'))
+  tohex: hexadecimal
 }

@@ -47,12 +47,15 @@ const fillLinear: ScalarFunction = call => {
     if (!Array.isArray(given)) return null
     const known = given.flatMap((value, index) => missing(value) ? [] : [index])
     if (known.length === 0) return given.map(() => constant)
+    // Whole numbers stay whole.
+    const whole = known.every(place => Number.isInteger(given[place]))
     return given.map((value, index) => {
       if (!missing(value)) return value
       const [before, after] = [known.findLast(place => place < index), known.find(place => place > index)]
       if (before === undefined || after === undefined) return fillEdges ? given[before ?? after ?? 0] : value
       const [low, high] = [numberIn(given[before]) ?? 0, numberIn(given[after]) ?? 0]
-      return realIn(low + (high - low) * (index - before) / (after - before))
+      const between = low + (high - low) * (index - before) / (after - before)
+      return whole ? Math.trunc(between) : realIn(between)
     })
   }
 }
@@ -125,21 +128,22 @@ function fit (list: Value): Line {
   return { rsquare: yy === 0 ? 0 : 1 - rest / yy, slope, variance: n < 2 ? 0 : yy / (n - 1), rvariance: n < 2 ? 0 : rest / (n - 1), interception, line: y.map((_, x) => realIn(interception + slope * x)) }
 }
 
-interface Stats { min: number | null, minIndex: number, max: number | null, maxIndex: number, avg: number | null, stdev: number | null, variance: number | null }
+interface Stats { min: number | null, minIndex: number, max: number | null, maxIndex: number, avg: number | null, stdev: number | null, variance: number | null, sum: number | null, length: number }
 
 function stats (list: Value): Stats {
   const all = numbers(list)
   const known = all.filter(value => value !== null && Number.isFinite(value)) as number[]
-  if (known.length === 0) return { min: null, minIndex: -1, max: null, maxIndex: -1, avg: null, stdev: null, variance: null }
+  if (known.length === 0) return { min: null, minIndex: -1, max: null, maxIndex: -1, avg: null, stdev: null, variance: null, sum: null, length: all.length }
   const [min, max] = [known.reduce((a, b) => Math.min(a, b)), known.reduce((a, b) => Math.max(a, b))]
-  const avg = known.reduce((sum, value) => sum + value, 0) / known.length
+  const sum = known.reduce((total, value) => total + value, 0)
+  const avg = sum / known.length
   const variance = known.length < 2 ? 0 : known.reduce((sum, value) => sum + (value - avg) ** 2, 0) / (known.length - 1)
-  return { min, minIndex: all.indexOf(min), max, maxIndex: all.indexOf(max), avg, stdev: Math.sqrt(variance), variance }
+  return { min, minIndex: all.indexOf(min), max, maxIndex: all.indexOf(max), avg, stdev: Math.sqrt(variance), variance, sum, length: all.length }
 }
 
 const dynamicStats: ScalarFunction = withNulls(['dynamic'], (list: Value) => {
-  const { min, minIndex, max, maxIndex, avg, stdev, variance } = stats(list)
-  return new Map<string, Value>([['min', real(min)], ['min_idx', minIndex], ['max', real(max)], ['max_idx', maxIndex], ['avg', real(avg)], ['stdev', real(stdev)], ['variance', real(variance)]])
+  const { min, minIndex, max, maxIndex, avg, stdev, variance, sum, length } = stats(list)
+  return new Map<string, Value>([['min', real(min)], ['min_idx', minIndex], ['max', real(max)], ['max_idx', maxIndex], ['avg', real(avg)], ['stdev', real(stdev)], ['variance', real(variance)], ['sum', real(sum)], ['len', length]])
 })
 
 const dynamicLine: ScalarFunction = withNulls(['dynamic'], (list: Value) => {
@@ -158,6 +162,17 @@ function correlation (a: Value, b: Value): Value {
 
 function total (list: Value, start: number, combine: (a: number, b: number) => number): Value {
   return Array.isArray(list) ? numbers(list).reduce<number>((sum, value) => combine(sum, value ?? 0), start) : null
+}
+
+/** A single number is repeated for the whole list. */
+function dotProduct (a: Value, b: Value): number | null {
+  const [x, y] = [a, b].map(each => Array.isArray(each) ? numbers(each) : numberIn(each))
+  if (Array.isArray(x)) return x.reduce<number>((sum, value, index) => sum + (value ?? 0) * ((Array.isArray(y) ? y[index] : y) ?? 0), 0)
+  return Array.isArray(y) ? dotProduct(b, a) : null
+}
+
+function magnitude (list: Value): number {
+  return Math.sqrt(numbers(list).reduce<number>((sum, value) => sum + (value ?? 0) ** 2, 0))
 }
 
 export const series: Readonly<Record<string, ScalarFunction>> = {
@@ -181,9 +196,14 @@ export const series: Readonly<Record<string, ScalarFunction>> = {
   series_sin: each(Math.sin),
   series_cos: each(Math.cos),
   series_tan: each(Math.tan),
+  series_asin: each(Math.asin),
+  series_acos: each(Math.acos),
+  series_atan: each(Math.atan),
   series_sum: withNulls(['dynamic'], (list: Value) => total(list, 0, (a, b) => a + b)),
   series_product: withNulls(['dynamic'], (list: Value) => total(list, 1, (a, b) => a * b)),
-  series_dot_product: withNulls(['dynamic'], (a: Value, b: Value) => Array.isArray(a) && Array.isArray(b) ? numbers(a).reduce<number>((sum, value, index) => sum + (value ?? 0) * (numbers(b)[index] ?? 0), 0) : null),
+  series_dot_product: withNulls(['dynamic'], dotProduct),
+  series_magnitude: withNulls(['dynamic'], (list: Value) => Array.isArray(list) ? magnitude(list) : null),
+  series_cosine_similarity: withNulls(['dynamic'], (a: Value, b: Value) => { const product = dotProduct(a, b); return product === null ? null : product / (magnitude(a) * magnitude(b)) }),
   series_pearson_correlation: withNulls(['dynamic'], correlation),
   series_fill_linear: fillLinear,
   series_fill_forward: fillFrom(false),
@@ -197,7 +217,7 @@ export const series: Readonly<Record<string, ScalarFunction>> = {
 
 const list = ({ args: [first] }: { args: Expression[] }): ((row: Row) => Value) => row => toDynamic(first.of(row), first.type)
 
-export const tuples: Readonly<Record<string, TupleFunction>> = {
+export const seriesTuples: Readonly<Record<string, TupleFunction>> = {
   series_stats (call) {
     const of = list(call)
     return row => { const { min, minIndex, max, maxIndex, avg, stdev, variance } = stats(of(row)); return [min, minIndex, max, maxIndex, avg, stdev, variance] }

@@ -38,6 +38,27 @@ function replaceAll (text: string, wanted: string, by: string): string {
   return wanted === '' ? text : text.split(wanted).join(by)
 }
 
+/** All in one pass: what was put in is not replaced again. Of several that match at one place, the first in the list counts. */
+function replaceSeveral (text: string, from: Value, to: Value): string {
+  if (!Array.isArray(from) || !Array.isArray(to)) return text
+  const wanted = from.flatMap((each, index): Array<[string, Value]> => typeof each === 'string' && each !== '' ? [[each, to[index] ?? null]] : [])
+  if (wanted.length === 0) return text
+  const rewrites = new Map(wanted.toReversed())
+  return text.replace(new RegExp(wanted.map(([each]) => each.replace(/[.*+?^${}()|[\]\\/]/g, '\\$&')).join('|'), 'g'), found => {
+    const rewrite = rewrites.get(found)
+    return typeof rewrite === 'string' ? rewrite : found
+  })
+}
+
+/** As forms are sent: a space is `+`, hexadecimal digits are small. */
+function encodedForm (text: string): string {
+  return encodedComponent(text).replaceAll('%20', '+')
+}
+
+function encodedComponent (text: string): string {
+  return encodeURIComponent(text.toWellFormed()).replace(/%[0-9A-F]{2}/g, code => code.toLowerCase()).replaceAll("'", '%27').replaceAll('~', '%7e')
+}
+
 function split (text: string, delimiter: string, wanted: number | null = null): Value {
   const found = delimiter === '' ? [text] : text.split(delimiter)
   if (wanted === null) return found
@@ -92,10 +113,10 @@ function pattern (delimiters: string, text: string): string[] {
 }
 
 function formatBytes (size: number, precision = 0, unit = ''): string {
-  const units = ['B', 'KB', 'MB', 'GB', 'TB', 'PB', 'EB']
+  const units = ['Bytes', 'KB', 'MB', 'GB', 'TB', 'PB', 'EB']
   const chosen = unit === '' ? Math.max(0, Math.min(units.length - 1, Math.floor(Math.log2(Math.abs(size) || 1) / 10))) : units.indexOf(unit)
   const value = size / 1024 ** Math.max(0, chosen)
-  return `${Number(value.toFixed(precision))} ${units[chosen] ?? 'B'}`
+  return `${Number(value.toFixed(precision))} ${units[chosen] ?? 'Bytes'}`
 }
 
 export const strings: Readonly<Record<string, ScalarFunction>> = {
@@ -107,9 +128,7 @@ export const strings: Readonly<Record<string, ScalarFunction>> = {
   substring: over(['string', 'long'], substring),
   indexof: over(['string', 'string', 'long'], indexOf),
   replace_string: over(['string'], replaceAll),
-  replace_strings: over(['string', 'dynamic'], (text: string, from: Value, to: Value) => Array.isArray(from) && Array.isArray(to)
-    ? from.reduce<string>((made, each, index) => replaceAll(made, toText(each, 'dynamic'), toText(to[index] ?? '', 'dynamic')), text)
-    : text),
+  replace_strings: over(['string', 'dynamic'], replaceSeveral),
   split: withNulls(['string', 'string', 'long'], split),
   strcat: concatenated,
   strcat_delim: delimited,
@@ -128,8 +147,8 @@ export const strings: Readonly<Record<string, ScalarFunction>> = {
   unicode_codepoints_from_string: over(['string'], (text: string) => points(text).map(unit => unit.codePointAt(0) ?? 0)),
   to_utf8: over(['string'], (text: string) => points(text).map(unit => unit.codePointAt(0) ?? 0)),
   unicode_codepoints_to_string: withNulls(['dynamic'], (...codes: Value[]) => codes.flat().map(code => String.fromCodePoint(numberIn(code) ?? 0xfffd)).join('')),
-  url_encode: over(['string'], (text: string) => encodeURI(text)),
-  url_encode_component: over(['string'], (text: string) => encodeURIComponent(text)),
+  url_encode: over(['string'], encodedForm),
+  url_encode_component: over(['string'], encodedComponent),
   url_decode: over(['string'], (text: string) => decoded(text, decodeURIComponent)),
   base64_encode_tostring: over(['string'], (text: string) => Buffer.from(text).toString('base64')),
   base64_encodestring: over(['string'], (text: string) => Buffer.from(text).toString('base64')),

@@ -2,6 +2,7 @@
 import { mvApply, mvExpand } from './expand'
 import { evaluatePlugin } from './plugins'
 import { as, consume, count, distinct, filter, getSchema, pass, sample, sampleDistinct, take } from './filter'
+import { invoke } from './invoke'
 import { join, lookup } from './join'
 import { makeSeries } from './makeseries'
 import { parse, parseWhere } from './parse'
@@ -25,6 +26,7 @@ export const operators: Readonly<Record<string, Operator>> = {
   ExtendOperator: extend,
   FilterOperator: filter,
   GetSchemaOperator: getSchema,
+  InvokeOperator: invoke,
   JoinOperator: join,
   LookupOperator: lookup,
   MakeSeriesOperator: makeSeries,
