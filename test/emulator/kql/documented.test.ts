@@ -51,6 +51,12 @@ const CASES: Record<string, Case[]> = {
     ['print a = url_encode("a b&c=ü/"), b = url_encode_component("a b&c"), c = format_bytes(564), d = format_bytes(2048)', 'a:string | b:string | c:string | d:string', 'a+b%26c%3d%c3%bc%2f | a%20b%26c | 564 Bytes | 2 KB'],
     ['print a = tohex(toint(-256)), b = tohex(-256), c = tohex(toint(255), 4)', 'a:string | b:string | c:string', 'ffffff00 | ffffffffffffff00 | 00ff'],
     ['print a = series_dot_product(dynamic([1,2]), 3), b = series_fill_linear(dynamic([1,null,4])), c = series_fill_linear(dynamic([1.0,null,4.0])), d = series_stats_dynamic(dynamic([1,3])).sum, e = series_stats_dynamic(dynamic([1,3])).len, f = series_magnitude(dynamic([3,4])), g = series_cosine_similarity(dynamic([1,0]), dynamic([2,0]))', 'a:real | b:dynamic | c:dynamic | d:dynamic | e:dynamic | f:real | g:real', '9 | [1,2,4] | [1,2.5,4] | 4 | 2 | 5 | 1']
+  ],
+  'hll and tdigest: merged later, and read': [
+    ['datatable(day:long, user:string)[1,"Ann", 1,"Bob", 2,"Bob", 2,"Cid"] | summarize users = hll(user) by day | summarize total = sum(dcount_hll(users)), all = hll_merge(users) | project total, all = dcount_hll(all), twice = dcount_hll(hll_merge(all, all))', 'total:long | all:long | twice:long', '4 | 3 | 3'],
+    ['datatable(user:string, ok:bool)["Ann",true, "Bob",false, "Ann",true] | summarize h = hll_if(user, ok) | project dcount_hll(h)', 'dcount_hll_h:long', '1'],
+    ['range x from 1 to 100 step 1 | summarize t = tdigest(x) by x % 2 | summarize m = tdigest_merge(t) | project a = percentile_tdigest(m, 90, typeof(long)), b = percentiles_array_tdigest(m, 25, 50), c = percentrank_tdigest(m, 25), d = rank_tdigest(m, 25)', 'a:long | b:dynamic | c:real | d:real', '90 | [25,50] | 25 | 25'],
+    ['datatable(ms:long, n:long)[10,9, 500,1] | summarize t = tdigest(ms, n) | project percentile_tdigest(t, 50, typeof(long))', 'percentile_tdigest_t:long', '10']
   ]
 }
 

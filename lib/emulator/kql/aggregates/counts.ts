@@ -1,4 +1,4 @@
-/** count, countif, dcount, dcountif, count_distinct, hll … */
+/** count, countif, dcount, dcountif, count_distinct */
 import { keyOf } from '../compare'
 import type { Value } from '../values'
 import { conditionOf, over, type AggregateFunction } from './define'
