@@ -57,6 +57,15 @@ const CASES: Record<string, Case[]> = {
     ['datatable(user:string, ok:bool)["Ann",true, "Bob",false, "Ann",true] | summarize h = hll_if(user, ok) | project dcount_hll(h)', 'dcount_hll_h:long', '1'],
     ['range x from 1 to 100 step 1 | summarize t = tdigest(x) by x % 2 | summarize m = tdigest_merge(t) | project a = percentile_tdigest(m, 90, typeof(long)), b = percentiles_array_tdigest(m, 25, 50), c = percentrank_tdigest(m, 25), d = rank_tdigest(m, 25)', 'a:long | b:dynamic | c:real | d:real', '90 | [25,50] | 25 | 25'],
     ['datatable(ms:long, n:long)[10,9, 500,1] | summarize t = tdigest(ms, n) | project percentile_tdigest(t, 50, typeof(long))', 'percentile_tdigest_t:long', '10']
+  ],
+  'bytes in texts, and smaller functions': [
+    ['print a = base64_decode_toarray("S3U="), b = base64_encode_fromarray(dynamic([75,117])), c = base64_encode_fromguid(guid(ae3133f2-6e22-49ae-b06a-16e6a9b212eb)), d = base64_decode_toguid("8jMxriJurkmwahbmqbIS6w=="), e = base64_decode_toarray("!")', 'a:dynamic | b:string | c:string | d:guid | e:dynamic', '[75,117] | S3U= | 8jMxriJurkmwahbmqbIS6w== | ae3133f2-6e22-49ae-b06a-16e6a9b212eb | null'],
+    ['print a = gzip_decompress_from_base64_string(gzip_compress_to_base64_string("größe")), b = zlib_decompress_from_base64_string(zlib_compress_to_base64_string("x")), c = zlib_decompress_from_base64_string("no")', 'a:string | b:string | c:string', 'größe | x | '],
+    ['print a = around(5, 3, 2), b = around(datetime(2020-01-01), datetime(2020-01-02), 1h), c = around(1.5, 1.0, 0.5), d = around(int(null), 1, 2), e = totime("1.00:00:00")', 'a:bool | b:bool | c:bool | d:bool | e:timespan', 'true | false | true | null | 1.00:00:00'],
+    ['print a = assert(1 < 2, "never said")', 'a:bool', 'true'],
+    ['print assert(1 > 2, "one is less")', 'assert() has failed: one is less (line 1, column 7)'],
+    ['datatable(a:string, b:int)["x", 1] | project p = bag_pack_columns(a, b)', 'p:dynamic', '{"a":"x","b":1}'],
+    ['datatable(a:string, b:int)["x", 1, "y", 2] | evaluate narrow() | where Column == "b"', 'Row:long | Column:string | Value:string', '0 | b | 1', '1 | b | 2']
   ]
 }
 

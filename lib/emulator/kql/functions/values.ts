@@ -4,6 +4,7 @@ import { order } from '../compare'
 import { parsed } from '../convert'
 import { toJson, typeName } from '../dynamic'
 import { cast, type Call, type ScalarFunction } from '../expression'
+import { add, subtract, type Int } from '../integers'
 import { wrong } from '../syntax'
 import { isNumeric, type Row, type Scalar, type Value } from '../values'
 import { over } from './define'
@@ -74,6 +75,21 @@ function isNull (negative: boolean): ScalarFunction {
   return ({ args: [value] }) => row => (value.of(row) === null) !== negative
 }
 
+const asserted: ScalarFunction = ({ args: [condition, message], node }) => {
+  const [holds, text] = [cast(condition, 'bool').of, cast(message, 'string').of]
+  return row => {
+    if (holds(row) !== true) throw wrong(`assert() has failed: ${text(row) as string}`, node)
+    return true
+  }
+}
+
+/** Whether a value is at most so far from another. */
+const around: ScalarFunction = ({ args: [value, center, distance] }) => {
+  const within = over([value.type, value.type, value.type === 'datetime' ? 'timespan' : value.type], (given: Int, middle: Int, most: Int) =>
+    order(given, value.type === 'real' ? Number(middle) - Number(most) : subtract(middle, most)) >= 0 && order(given, value.type === 'real' ? Number(middle) + Number(most) : add(middle, most)) <= 0)
+  return within({ args: [value, center, distance] } as Call)
+}
+
 export const anything: Readonly<Record<string, ScalarFunction>> = {
   tostring: to('string'),
   tolong: to('long'),
@@ -85,6 +101,7 @@ export const anything: Readonly<Record<string, ScalarFunction>> = {
   toboolean: to('bool'),
   todatetime: to('datetime'),
   totimespan: to('timespan'),
+  totime: to('timespan'),
   toguid: to('guid'),
   todynamic: parseJson,
   parse_json: parseJson,
@@ -101,6 +118,8 @@ export const anything: Readonly<Record<string, ScalarFunction>> = {
   isnull: isNull(false),
   isnotnull: isNull(true),
   notnull: isNull(true),
+  around,
+  assert: asserted,
   not: over(['bool'], (value: boolean) => !value),
   new_guid: () => () => randomUUID()
 }

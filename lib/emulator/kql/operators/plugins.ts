@@ -1,4 +1,4 @@
-/** evaluate: bag_unpack and pivot, whose columns depend on the rows. */
+/** evaluate: bag_unpack and pivot, whose columns depend on the rows, and narrow. */
 import { keyOfAll } from '../compare'
 import { convert, toText } from '../convert'
 import { compile, contextOf, valueOf } from '../expression'
@@ -9,7 +9,7 @@ import { resolved, typeName } from '../dynamic'
 import { group, places, type Operator } from './define'
 import { aggregation } from './summarize'
 
-const PLUGINS: Readonly<Record<string, (call: Syntax, input: Table, scope: Scope) => Table>> = { bag_unpack: bagUnpack, pivot }
+const PLUGINS: Readonly<Record<string, (call: Syntax, input: Table, scope: Scope) => Table>> = { bag_unpack: bagUnpack, narrow, pivot }
 
 export const evaluatePlugin: Operator = (node, input, scope) => {
   const call = part(node, 'FunctionCall')
@@ -17,12 +17,15 @@ export const evaluatePlugin: Operator = (node, input, scope) => {
   if (!Object.hasOwn(PLUGINS, name)) throw lacking(`The plugin ${name}`, node)
   const table = PLUGINS[name](call, input, scope)
   const schema = optional(node, 'Schema')
-  return schema === undefined ? table : shaped(table, part(schema, 'Schema'))
+  return schema === undefined ? table : shaped(table, part(schema, 'Schema'), input)
 }
 
-/** The columns that the query declares, in order. */
-function shaped (table: Table, schema: Syntax): Table {
-  const columns = list(schema, 'Columns').map((one): Column => ({ name: nameOf(part(one, 'Name')), type: scalarNamed(part(one, 'Type').ToString().trim()) }))
+/** The columns that the query declares, in order. `*` stands for the columns that were there before. */
+function shaped (table: Table, schema: Syntax, input: Table): Table {
+  const declared = list(schema, 'Columns').map((one): Column => ({ name: nameOf(part(one, 'Name')), type: scalarNamed(part(one, 'Type').ToString().trim()) }))
+  const isAmong = (columns: readonly Column[], { name }: Column): boolean => columns.some(column => column.name === name)
+  const before = /^\(\s*\*/.test(schema.ToString().trim()) ? table.columns.filter(column => isAmong(input.columns, column) && !isAmong(declared, column)) : []
+  const columns = [...before, ...declared]
   const from = places(table, columns.map(({ name }) => name))
   return { ...table, columns, rows: table.rows.map(row => from.map((place, index) => place === -1 ? missing(columns[index].type) : convert(row[place], table.columns[place].type, columns[index].type))) }
 }
@@ -107,6 +110,16 @@ function pivot (call: Syntax, input: Table, scope: Scope): Table {
     rows: groups.map(({ keys, cells }) => [...keys, ...sorted.map(name => (cells.get(name) ?? create()).results()[0])]),
     serialized: false
   }
+}
+
+/** A row for each cell. */
+function narrow (_call: Syntax, { columns, rows }: Table, scope: Scope): Table {
+  const cells: Row[] = []
+  rows.forEach((row, index) => columns.forEach(({ name, type }, place) => {
+    scope.run.made1(3)
+    cells.push([index, name, toText(resolved(row[place]), type)])
+  }))
+  return { columns: [{ name: 'Row', type: 'long' }, { name: 'Column', type: 'string' }, { name: 'Value', type: 'string' }], rows: cells, serialized: false }
 }
 
 function counter () {
