@@ -3,7 +3,7 @@ import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
 import type { Problem, Suggestions } from './completion'
 import { QueryError, invalid, unsupported } from './errors'
-import { kindOf, part, placeAt, setKinds, walk, type List, type Syntax } from './syntax'
+import { args, kindOf, part, placeAt, setKinds, walk, type List, type Syntax } from './syntax'
 import type { Column } from './values'
 
 export const PACKAGE = '@kusto/language-service-next'
@@ -85,7 +85,7 @@ export function createLanguage (tables: readonly Schema[]) {
     for (let index = 0; index < found.Count; index++) {
       const { Severity, Code, Message, Start, Length } = found.getItem(index)
       if (Code === 'KS205') unknown++
-      if (Severity !== 'Error' || (Code === 'KS107' && isAllowed(code.Syntax, Start))) continue
+      if (Severity !== 'Error' || isAllowed(code.Syntax, Code, Start)) continue
       problems.push({ message: Message, start: Start, length: Length })
     }
     return { code, problems, covered, unknown }
@@ -115,14 +115,22 @@ export function createLanguage (tables: readonly Schema[]) {
   }
 }
 
-/** The engine accepts two things that the binder doesn't: count(x), and text as a search condition. */
-function isAllowed (root: Syntax, start: number): boolean {
+/**
+ * The engine accepts some things that the binder doesn't: count(x), text as a search condition, fractions of seconds in
+ * make_timespan() and make_datetime(), and arguments of bag_unpack() by name.
+ */
+function isAllowed (root: Syntax, problem: string, start: number): boolean {
+  if (!['KS107', 'KS119', 'KS134'].includes(problem)) return false
   for (const node of walk(root)) {
     if (node.TextStart > start) return false
     if (node.End <= start) continue
     const kind = kindOf(node)
-    if (kind === 'SearchOperator' || kind === 'FindOperator') return true
-    if (kind === 'FunctionCallExpression' && /^count$/i.test(part(node, 'Name').ToString().trim()) && part(node, 'ArgumentList').TextStart < start) return true
+    if (problem === 'KS107' && (kind === 'SearchOperator' || kind === 'FindOperator')) return true
+    if (kind !== 'FunctionCallExpression') continue
+    const name = part(node, 'Name').ToString().trim().toLowerCase()
+    if (problem === 'KS107' && name === 'count' && part(node, 'ArgumentList').TextStart < start) return true
+    if (problem === 'KS134' && /^make_(?:timespan|datetime)$/.test(name) && args(node).at(-1)?.TextStart === start) return true
+    if (problem !== 'KS134' && name === 'bag_unpack' && args(node).some(each => kindOf(each) === 'SimpleNamedExpression')) return true
   }
   return false
 }
@@ -131,7 +139,8 @@ export function problemError ({ message, start }: Problem, query: string): Query
   // Azure has them, and Kusto's binder doesn't know.
   const [, elsewhere] = /^The name '(app|workspace|resource|adx|arg)' does not refer to any known function/.exec(message) ?? []
   if (elsewhere !== undefined) return unsupported(`Asking another resource with ${elsewhere}()`, placeAt(start, query))
-  return invalid(message.replace(/\.$/, ''), placeAt(start, query))
+  const hint = /^\{\w/.test(query.slice(start)) ? ': a workbook fills in its parameters before it sends the query' : query.startsWith('$__', start) ? ': Grafana fills in its macros before it sends the query' : ''
+  return invalid(`${message.replace(/\.$/, '')}${hint}`, placeAt(start, query))
 }
 
 export type Language = ReturnType<typeof createLanguage>

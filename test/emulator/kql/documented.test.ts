@@ -66,6 +66,21 @@ const CASES: Record<string, Case[]> = {
     ['print assert(1 > 2, "one is less")', 'assert() has failed: one is less (line 1, column 7)'],
     ['datatable(a:string, b:int)["x", 1] | project p = bag_pack_columns(a, b)', 'p:dynamic', '{"a":"x","b":1}'],
     ['datatable(a:string, b:int)["x", 1, "y", 2] | evaluate narrow() | where Column == "b"', 'Row:long | Column:string | Value:string', '0 | b | 1', '1 | b | 2']
+  ],
+  'functions of the query, and names of what they are called with': [
+    ['let above = (T:(x:long), least:long) { T | where x > least | extend y = least }; range x from 1 to 4 step 1 | extend z = 2 | invoke above(3)', 'x:long | z:long | y:long', '4 | 2 | 3'],
+    ['let counted = (T:(*), name:string) { T | summarize n = count() by key = column_ifexists(name, "") }; datatable(a:string)["p","q","p"] | invoke counted("a") | where n > 1', 'key:string | n:long', 'p | 2'],
+    ['let V = view () { print x = 1 }; let W = print x = 2; union withsource=from V, W, (print x = 3 | as K), (print x = 4)', 'from:string | x:long', 'V | 1', 'union_arg1 | 2', 'K | 3', 'union_arg3 | 4'],
+    ['let least = (n:long) { toscalar(range x from 1 to 3 step 1 | summarize min(x) + n) }; datatable(n:long)[5] | project least(n)', "'n' differs from row to row, and toscalar() runs once: use a join or a lookup (line 1, column 81)"],
+    ['let T = range x from 1 to 2 step 1;\nlet inner = (s:string) { s matches regex "(" };\nlet outer = (s:string) { let y = 1;\n inner(s) };\nT | where outer("a")', 'Invalid regular expression: a group has no end (line 2, column 42)'],
+    ['datatable(d:dynamic, who:string)[dynamic({"Name":"A","Age":20}), "s"] | evaluate bag_unpack(d) : (*, Name:string)', 'who:string | Name:string', 's | A'],
+    ['datatable(d:dynamic, who:string)[dynamic({"Name":"A","Age":20}), "s"] | evaluate bag_unpack(d, ignoredProperties=dynamic(["Age"]), columnsConflict="keep_source")', 'who:string | Name:string', 's | A'],
+    ['print a = make_timespan(1, 12, 30, 55.123), b = make_datetime(2024, 10, 1, 12, 11, 0.1234567)', 'a:timespan | b:datetime', '1.12:30:55.1230000 | 2024-10-01T12:11:00.1234567Z'],
+    ['print make_timespan("x", 1)', 'The expression value must be an integer (line 1, column 21)']
+  ],
+  'what others fill in before they send a query is named': [
+    ['requests | where $__timeFilter(timestamp)', "The name '$__timeFilter' does not refer to any known function: Grafana fills in its macros before it sends the query (line 1, column 18)"],
+    ['requests | where name in ({Names})', 'Client parameters are not supported or enabled: a workbook fills in its parameters before it sends the query (line 1, column 27)']
   ]
 }
 

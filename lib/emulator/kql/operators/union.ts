@@ -2,7 +2,7 @@
 import { UnknownTable } from '../errors'
 import { evaluate } from '../expression'
 import type { Scope } from '../scope'
-import { columnsOf, kindOf, list, nameOf, parameters, part, type Syntax } from '../syntax'
+import { columnsOf, kindOf, list, nameOf, optional, parameters, part, type Syntax } from '../syntax'
 import { missing, type Column, type Row, type Table } from '../values'
 
 /** A table, and its name for withsource and search. */
@@ -35,8 +35,20 @@ export function sourcesOf (node: Syntax, index: number, prefix: string, scope: S
     const pattern = new RegExp(`^${text.replace(/^\[?['"]?|['"]?\]?$/g, '').replace(/[^*\w]/g, '\\$&').replace(/\*/g, '.*')}$`)
     return coveredBy(scope).filter(({ name }) => pattern.test(name))
   }
-  const name = kind === 'NameReference' && scope.find(nameOf(node)) === undefined ? nameOf(node) : `${prefix}_arg${index}`
-  return [{ name, table: evaluate(kind === 'ParenthesizedExpression' ? part(node, 'Expression') : node, scope) }]
+  const inner = kind === 'ParenthesizedExpression' ? part(node, 'Expression') : node
+  return [{ name: sourceName(inner, scope) ?? `${prefix}_arg${index}`, table: evaluate(inner, scope) }]
+}
+
+/** Stored tables and views have a name, and so has what `as` named. */
+function sourceName (node: Syntax, scope: Scope): string | undefined {
+  if (kindOf(node) === 'PipeExpression') {
+    const operator = part(node, 'Operator')
+    return kindOf(operator) === 'AsOperator' ? nameOf(part(operator, 'Name')) : undefined
+  }
+  if (kindOf(node) !== 'NameReference') return undefined
+  const binding = scope.find(nameOf(node))
+  const isView = binding?.kind === 'function' && optional(binding.declaration, 'ViewKeyword') !== undefined
+  return binding === undefined || isView ? nameOf(node) : undefined
 }
 
 export function coveredBy ({ run }: Scope): Source[] {
