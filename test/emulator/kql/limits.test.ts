@@ -33,7 +33,7 @@ t.test('what is not supported is named', async t => {
     ['requests | fork (count) (take 1)', 'fork'],
     ['requests | evaluate autocluster()', 'autocluster'],
     ['print series_decompose(dynamic([1,2,3]))', 'series_decompose'],
-    ['requests | summarize hll(name)', 'hll'],
+    ['print parse_user_agent("x", "browser")', 'parse_user_agent'],
     ['externaldata(a:string)["http://127.0.0.1/"]', 'ExternalData'],
     ["app('orders').requests | count", 'app\\(\\)'],
     ["union requests, workspace('shop').AppRequests", 'workspace\\(\\)'],
