@@ -49,6 +49,7 @@ const CASES: Record<string, Case[]> = {
   'texts and numbers': [
     ['print a = replace_strings("This is a.b", dynamic(["is","This","."]), dynamic(["was", 5, "-"])), b = replace_strings("cat dog", dynamic(["cat","dog"]), dynamic(["dog","bird"]))', 'a:string | b:string', 'This was a-b | dog bird'],
     ['print a = url_encode("a b&c=ü/"), b = url_encode_component("a b&c"), c = format_bytes(564), d = format_bytes(2048)', 'a:string | b:string | c:string | d:string', 'a+b%26c%3d%c3%bc%2f | a%20b%26c | 564 Bytes | 2 KB'],
+    ['print hash(datetime(2015-01-01))', 'print_0:long', '1380966698541616202'],
     ['print a = tohex(toint(-256)), b = tohex(-256), c = tohex(toint(255), 4)', 'a:string | b:string | c:string', 'ffffff00 | ffffffffffffff00 | 00ff'],
     ['print a = series_dot_product(dynamic([1,2]), 3), b = series_fill_linear(dynamic([1,null,4])), c = series_fill_linear(dynamic([1.0,null,4.0])), d = series_stats_dynamic(dynamic([1,3])).sum, e = series_stats_dynamic(dynamic([1,3])).len, f = series_magnitude(dynamic([3,4])), g = series_cosine_similarity(dynamic([1,0]), dynamic([2,0]))', 'a:real | b:dynamic | c:dynamic | d:dynamic | e:dynamic | f:real | g:real', '9 | [1,2,4] | [1,2.5,4] | 4 | 2 | 5 | 1']
   ],

@@ -1,8 +1,9 @@
 /** Functions for structured texts: CSV lines, paths, hashes. */
 import { createHash } from 'node:crypto'
-import type { ScalarFunction } from '../expression'
-import { wrap } from '../integers'
-import { isBag, type Value } from '../values'
+import { SINCE_YEAR_1 } from '../datetime'
+import type { Expression, ScalarFunction } from '../expression'
+import { add, wrap, type Int } from '../integers'
+import { isBag, type Row, type Value } from '../values'
 import { textOf } from '../text'
 import { over, withNulls } from './define'
 
@@ -69,10 +70,22 @@ function xxHash (bytes: Buffer): bigint {
   return hash ^ (hash >> 32n)
 }
 
-const hash: ScalarFunction = ({ args: [value, modulus] }) => {
-  const text = textOf(value)
+/** A time as its ticks since the year 1; anything else as its text. */
+function bytesOf (expression: Expression): (row: Row) => Buffer {
+  const text = textOf(expression)
+  if (expression.type !== 'datetime') return row => Buffer.from(text(row))
   return row => {
-    const found = xxHash(Buffer.from(text(row)))
+    const time = expression.of(row)
+    const bytes = Buffer.alloc(time === null ? 0 : 8)
+    if (time !== null) bytes.writeBigInt64LE(BigInt(add(time as Int, SINCE_YEAR_1)))
+    return bytes
+  }
+}
+
+const hash: ScalarFunction = ({ args: [value, modulus] }) => {
+  const bytes = bytesOf(value)
+  return row => {
+    const found = xxHash(bytes(row))
     const by = modulus?.of(row)
     return wrap(BigInt.asIntN(64, by === undefined || by === null ? found : found % BigInt(by as number)))
   }
