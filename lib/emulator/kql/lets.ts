@@ -1,13 +1,44 @@
 /** let statements and calls of the functions they declare → what names refer to. */
-import { compile, constant, evaluate, folded, type Context } from './expression'
+import { cast, compile, constant, evaluate, folded, valueOf, type Context } from './expression'
+import type { Int } from './integers'
 import { literal } from './literals'
 import type { Binding, Scope } from './scope'
-import { args, isTabular, kindOf, lacking, list, nameOf, optional, part, placeBody, scalarNamed, type Syntax } from './syntax'
+import { args, isTabular, kindOf, lacking, list, nameOf, optional, part, placeBody, scalarNamed, wrong, type Syntax } from './syntax'
 import type { Table } from './values'
 
-/** Runs the let statements before a node, so that the node can be evaluated on its own. */
+/** Runs the statements before a node, so that the node can be evaluated on its own. */
 export function defineBefore (block: Syntax, end: number, scope: Scope): void {
-  for (const statement of list(block, 'Statements')) if (kindOf(statement) === 'LetStatement' && statement.End <= end) define(statement, scope)
+  for (const statement of list(block, 'Statements')) if (statement.End <= end) prepare(statement, scope)
+}
+
+/** Runs a statement that has no answer. False if it is of another kind. */
+export function prepare (statement: Syntax, scope: Scope): boolean {
+  switch (kindOf(statement)) {
+    case 'LetStatement': define(statement, scope); return true
+    case 'SetOptionStatement': setOption(statement, scope); return true
+    case 'QueryParametersStatement': declareParameters(statement, scope); return true
+    default: return false
+  }
+}
+
+/** Most options only matter to Azure's engine. */
+function setOption (statement: Syntax, scope: Scope): void {
+  const name = nameOf(part(statement, 'Name'))
+  const value = optional(optional(statement, 'ValueClause'), 'Expression')
+  if (value === undefined) return
+  const expression = compile(value, { columns: [], scope })
+  if (name.startsWith('query_bin_auto_')) scope.run.options.set(name, expression)
+  if (name === 'query_now') scope.run.now = (valueOf(cast(expression, 'datetime')) ?? scope.run.now) as Int
+}
+
+/** Nobody passes values here: a parameter is what it is by default. */
+function declareParameters (statement: Syntax, scope: Scope): void {
+  for (const parameter of list(statement, 'Parameters')) {
+    const declaration = part(parameter, 'NameAndType')
+    const name = nameOf(part(declaration, 'Name'))
+    if (optional(parameter, 'DefaultValue') === undefined) throw wrong(`The parameter '${name}' has no value: give it a default`, parameter)
+    scope.define(name, argumentBinding(undefined, parameter, declaration, { columns: [], scope }))
+  }
 }
 
 export function define (statement: Syntax, scope: Scope): void {

@@ -1,14 +1,14 @@
 /** Statements and tabular expressions → tables. */
 import { compile, valueOf } from './expression'
 import { UnknownTable } from './errors'
-import { bodyNode, bodyOf, callScope, define, statementsOf } from './lets'
+import { bodyNode, bodyOf, callScope, prepare, statementsOf } from './lets'
 import { operators } from './operators'
 import { dataTable, range } from './operators/sources'
 import { print } from './operators/project'
 import { find, search } from './operators/search'
 import { union } from './operators/union'
 import { INPUT, type Scope } from './scope'
-import { args, isTabular, kindOf, lacking, list, nameOf, optional, part, placeOf, wrong, type Syntax } from './syntax'
+import { args, isTabular, kindOf, lacking, list, nameOf, part, placeOf, wrong, type Syntax } from './syntax'
 import type { Table } from './values'
 
 /** Runs the statements of a query; the last expression is its answer. */
@@ -16,23 +16,14 @@ export function evaluateQuery (block: Syntax, scope: Scope): Table {
   let answer: Syntax | undefined
   for (const statement of list(block, 'Statements')) {
     const kind = kindOf(statement)
-    if (kind === 'LetStatement') define(statement, scope)
-    else if (kind === 'ExpressionStatement') answer = part(statement, 'Expression')
-    else if (kind === 'SetOptionStatement') setOption(statement, scope)
-    else throw lacking(kind.replace('Statement', ' statement'), statement)
+    if (kind === 'ExpressionStatement') answer = part(statement, 'Expression')
+    else if (!prepare(statement, scope)) throw lacking(kind.replace('Statement', ' statement'), statement)
   }
   if (answer === undefined) throw wrong('The query has no tabular expression', block)
   if (isTabular(answer) || kindOf(answer) === 'PipeExpression') return evaluateTable(answer, scope)
   // A bare value is answered like print would.
   const expression = compile(answer, { columns: [], scope })
   return { columns: [{ name: 'print_0', type: expression.type }], rows: [[valueOf(expression)]], serialized: true }
-}
-
-/** Most options only matter to Azure's engine. */
-function setOption (statement: Syntax, scope: Scope): void {
-  const name = nameOf(part(statement, 'Name'))
-  const value = optional(optional(statement, 'ValueClause'), 'Expression')
-  if (name.startsWith('query_bin_auto_') && value !== undefined) scope.run.options.set(name, compile(value, { columns: [], scope }))
 }
 
 export function evaluateTable (node: Syntax, scope: Scope): Table {

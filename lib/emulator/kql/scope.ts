@@ -1,6 +1,8 @@
 /** What names refer to in a query: let statements, function parameters, tables; and the state that a run shares. */
+import { fromMilliseconds } from './datetime'
 import { QueryError } from './errors'
 import type { Context, Expression } from './expression'
+import type { Int } from './integers'
 import type { Syntax } from './syntax'
 import type { Schema } from './language'
 import type { Table } from './values'
@@ -64,8 +66,8 @@ const CHECK_EVERY = 4_096
 
 /** One run of a query. */
 export class Run {
-  /** now() is constant throughout a query. */
-  readonly now = Date.now()
+  /** now() is constant throughout a query, which may set it. */
+  now: Int = fromMilliseconds(Date.now())
   /** The tables that `*`, search and find mean. */
   covered: readonly Schema[] = []
   /** From set statements with a value. */

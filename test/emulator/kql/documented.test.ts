@@ -82,6 +82,12 @@ const CASES: Record<string, Case[]> = {
   'what others fill in before they send a query is named': [
     ['requests | where $__timeFilter(timestamp)', "The name '$__timeFilter' does not refer to any known function: Grafana fills in its macros before it sends the query (line 1, column 18)"],
     ['requests | where name in ({Names})', 'Client parameters are not supported or enabled: a workbook fills in its parameters before it sends the query (line 1, column 27)']
+  ],
+  'statements before the query: parameters with a value, and what time it is': [
+    ['declare query_parameters(n:long = 3, who:string = "x"); print n, who', 'print_0:long | print_1:string', '3 | x'],
+    ['declare query_parameters(n:long); print n', "The parameter 'n' has no value: give it a default (line 1, column 26)"],
+    ['set query_now = datetime(2024-01-02 03:00); print a = now(), b = ago(1h), c = now(-1d)', 'a:datetime | b:datetime | c:datetime', '2024-01-02T03:00:00.0000000Z | 2024-01-02T02:00:00.0000000Z | 2024-01-01T03:00:00.0000000Z'],
+    ['set query_now = datetime(2024-01-02); declare query_parameters(k:string = "x"); datatable(d:dynamic)[dynamic({"a":1})] | extend b = now() | evaluate bag_unpack(d) | extend c = now(), k', 'b:datetime | a:long | c:datetime | k:string', '2024-01-02T00:00:00.0000000Z | 1 | 2024-01-02T00:00:00.0000000Z | x']
   ]
 }
 

@@ -100,13 +100,13 @@ const makeTimespan: ScalarFunction = call => over(['real'], (...given: number[])
 })(call)
 
 const now: ScalarFunction = ({ args: [offset], context }) => {
-  const time = fromMilliseconds(context.scope.run.now)
+  const time = context.scope.run.now
   const shift = offset === undefined ? 0 : valueOf(cast(offset, 'timespan')) as Int | null
   return () => shift === null ? null : within(add(time, shift))
 }
 
 const ago: ScalarFunction = ({ args: [span], context }) => {
-  const time = fromMilliseconds(context.scope.run.now)
+  const time = context.scope.run.now
   const { of } = cast(span, 'timespan')
   return row => { const given = of(row); return given === null ? null : within(subtract(time, given as Int)) }
 }
