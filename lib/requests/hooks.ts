@@ -5,7 +5,7 @@ import { closeOperation, closeResponse } from './closing'
 import { followLogger } from './logger'
 import { openOperation } from './opening'
 import { RequestOperation, type Response, operationOfRequest } from './operation'
-import { errorOf, isOnlyHook } from './response-error'
+import { errorOf, hasNoOtherHook } from './response-error'
 import { tracingOf } from './tracing'
 import { takeEarlyErrors } from '../exceptions/nestjs'
 import { type Operation, kOperation, operationOf } from '../tracing/operation'
@@ -47,7 +47,7 @@ function enterResponse (this: FastifyInstance, request: FastifyRequest, reply: F
   }
   const error = errorOf(reply.raw)
   // With a hook, Fastify no longer sees the response's error. Without ours, it would have logged it.
-  if (error !== undefined && isOnlyHook(request, 'onResponse')) enter(operation, () => done(error))
+  if (error !== undefined && hasNoOtherHook(request)) enter(operation, () => done(error))
   else enter(operation, done)
 }
 

@@ -21,9 +21,9 @@ export function errorOf (response: ServerResponse): Error | undefined {
   return (response as Failed)[kError]
 }
 
-/** Whether the request's route has no other hook of this kind. With another one, Fastify would hide the error without us too. */
-export function isOnlyHook (request: FastifyRequest, name: 'onResponse'): boolean {
+/** Whether the request's route has no other onResponse hook. With another one, Fastify would hide the error without us too. */
+export function hasNoOtherHook (request: FastifyRequest): boolean {
   // Only Fastify knows the hooks of a route, including those of the plugins around it.
-  const hooks = readProperty(internal(request, 'fastify.context'), name)
+  const hooks = readProperty(internal(request, 'fastify.context'), 'onResponse')
   return Array.isArray(hooks) && hooks.length === 1
 }

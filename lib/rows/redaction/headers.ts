@@ -4,7 +4,7 @@ import { REDACTED, SECRET_HEADERS } from './names'
 const HEADERS: ReadonlySet<string> = new Set(SECRET_HEADERS)
 const LONGEST = Math.max(...SECRET_HEADERS.map(name => name.length))
 // A quick check, because most texts contain no such header. Each of SECRET_HEADERS matches it.
-const HINT = /-(?:key|token|principal)|cookie|auth(?:oriz|["'`\\]{0,4} ?(?:: ?[{"'`\\]|,))|client-?cert/i
+export const HINT = /-(?:key|token|principal)|cookie|auth(?:oriz|["'`\\]{0,4} ?(?:: ?[{"'`\\]|,))|client-?cert/i
 // Longest first, so that a name is never mistaken for a shorter one that begins the same way.
 const NAME = new RegExp([...SECRET_HEADERS].sort((a, b) => b.length - a.length).join('|'), 'gi')
 const BEARER = /\b(Bearer )(?=[^\s"'\\]{0,64}[\d._])[\w.~+/-]{8,}=*/gi

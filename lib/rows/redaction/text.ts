@@ -1,12 +1,12 @@
 /** Free text (messages, stacks, properties, log lines) → the same without secrets. Finds URLs and JSON first, then redacts them by their structure. */
-import { redactAuth } from './headers'
+import { HINT, redactAuth } from './headers'
 import { endOfValue, isJson, redactJson } from './json'
 import type { IsSecret } from './names'
 import { isSpace, redactProse } from './prose'
 import type { UrlRedaction } from './url'
 
 // A quick check, because most texts contain none of these.
-const QUICK = /[=@]|%(?:25)*(?:3d|40)|bearer |-(?:key|token|principal)|cookie|auth(?:oriz|["'`\\]{0,4} ?(?:: ?[{"'`\\]|,))|client-?cert/i
+const QUICK = new RegExp(`[=@]|%(?:25)*(?:3d|40)|bearer |${HINT.source}`, 'i')
 const INTERESTING = /[=@]|%(?:25)*(?:3d|40)|bearer /gi
 // A whole text that is a URL or a request target, like most fields with an `=`.
 const TARGET = /^(?:[a-z][a-z0-9+.-]{0,20}:\/)?\/\S*$/i

@@ -2,6 +2,7 @@
 import { order } from '../compare'
 import { toDynamic } from '../dynamic'
 import { cast, valueOf, type Accumulator, type Expression } from '../expression'
+import { percentileOf } from '../sketches'
 import type { Value } from '../values'
 import type { AggregateFunction } from './define'
 
@@ -25,16 +26,8 @@ export function ranks (value: Expression, weight: Expression | undefined, finish
           values.sort(order)
           return finish(percent => values.length === 0 ? null : values[Math.max(0, Math.ceil(percent / 100 * values.length) - 1)])
         }
-        const sorted = values.map((_, index) => index).sort((a, b) => order(values[a], values[b]))
-        const total = weights.reduce((sum, each) => sum + each, 0)
-        return finish(percent => {
-          let below = 0
-          for (const index of sorted) {
-            below += weights[index]
-            if (below >= percent / 100 * total) return values[index]
-          }
-          return values[sorted[sorted.length - 1]] ?? null
-        })
+        const sorted = values.map((value, index) => ({ value, weight: weights[index] })).sort((a, b) => order(a.value, b.value))
+        return finish(percent => percentileOf(sorted, percent))
       }
     }
   }
